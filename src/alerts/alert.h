@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * alert.h - the alert record, its shapes, and its way out.
+ *
+ * An alert is rendered completely on the evaluating thread into one JSON object (the record), so
+ * that nothing in it can change later; the journal's ring carries the record, the writer thread hands it to
+ * every sink, each of which prints its own shape from the record. Falco's keys keep Falco's meaning
+ * (section 18); ours live under "shrike": { id, seq, container, policy, verdict, errno, guarantee,
+ * attempt, sensor, decision_ns, ... }.
+ */
+#ifndef SHK_ALERTS_ALERT_H
+#define SHK_ALERTS_ALERT_H
+
+#include "policy/policy.h"
+
+struct json_object;
+
+struct shk_alert {
+	const struct shk_rule_info *rule; /* NULL: internal alert, see internal_* */
+	const struct shk_policy *policy;
+	struct shk_eval_ctx *ctx;	  /* NULL for internal alerts */
+	const struct shk_container *ctr;  /* may be NULL */
+	uint64_t seq;			  /* per container */
+	unsigned n;			  /* alert within the call, from 0 */
+	const char *boot;
+	const char *verdict;		  /* "allow", "deny", "kill", "would-deny", "would-kill" */
+	int err;			  /* deny: errno */
+	const char *guarantee;		  /* "register", "deny-only", "best-effort", ... */
+	uint64_t decision_ns;		  /* from reception to decision, 0: none */
+	const char *internal_rule;	  /* "Shrike internal: ..." */
+	enum shk_priority internal_priority;
+	const char *internal_text;
+	struct json_object *internal_fields; /* consumed, may be NULL */
+};
+
+/* Renders the record as compact JSON into out (appended). 0 or -errno (out of memory, too long). */
+int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk_buf *out);
+
+/* ---- sinks ---- */
+struct shk_sink;
+struct shk_sinks; /* configured set + writer thread */
+
+/* What `outputs:` of the configuration says, see docs/man/shrike.yaml.5. Built by engine/config.c. */
+struct shk_sink_config {
+	enum { SHK_SINK_STDOUT, SHK_SINK_FILE, SHK_SINK_SYSLOG, SHK_SINK_PROGRAM } kind;
+	bool json;		  /* else Falco's text line */
+	char *path;		  /* FILE; SYSLOG: socket, NULL: /dev/log */
+	char *command;		  /* PROGRAM: run by /bin/sh -c */
+	int facility;		  /* SYSLOG: LOG_AUTHPRIV ... */
+	bool rfc5424;
+	enum shk_priority min_priority;
+};
+
+struct shk_sink_stats {
+	const char *name;	  /* "file:/var/log/..." */
+	uint64_t sent, failed, dropped;
+};
+
+struct shk_journal;
+/* Opens all sinks and starts the writer thread, which drains the journal's ring. on_line, if not NULL, is
+ * called on the writer thread with each record (JSON text): the engine's `events` streams. */
+int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_journal *j,
+		    void (*on_line)(struct shk_str record, void *arg), void *arg,
+		    struct shk_sinks **ret, struct shk_err *err);
+/* Any thread: a record was committed. Cheap. */
+void shk_sinks_kick(struct shk_sinks *s);
+/* SIGHUP: files are reopened. Any thread. */
+void shk_sinks_reopen(struct shk_sinks *s);
+/* Writes what is left (bounded by timeout_ms), stops, frees. */
+void shk_sinks_stop(struct shk_sinks *s, int timeout_ms);
+size_t shk_sinks_stats(struct shk_sinks *s, struct shk_sink_stats *out, size_t room);
+
+/* Falco's text line of a record: "HH:MM:SS.nnnnnnnnn: Priority output". iso8601: the other time form. */
+int shk_record_text(struct shk_str record, bool iso8601, struct shk_buf *out, struct shk_err *err);
+
+#endif

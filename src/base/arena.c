@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+struct shk_arena_chunk {
+	struct shk_arena_chunk *older;
+	size_t size, used;
+	_Alignas(16) unsigned char data[];
+};
+
+#define CHUNK_MIN 4096
+
+void shk_arena_init(struct shk_arena *a, size_t cap)
+{
+	*a = (struct shk_arena){ .cap = cap };
+}
+
+void shk_arena_done(struct shk_arena *a)
+{
+	struct shk_arena_chunk *c = a->head;
+
+	while (c) {
+		struct shk_arena_chunk *older = c->older;
+
+		free(c);
+		c = older;
+	}
+	*a = (struct shk_arena){ .cap = a->cap };
+}
+
+void shk_arena_reset(struct shk_arena *a)
+{
+	while (a->head && a->head != a->first) {
+		struct shk_arena_chunk *older = a->head->older;
+
+		free(a->head);
+		a->head = older;
+	}
+	if (a->first)
+		a->first->used = 0;
+	a->used = 0;
+	a->failed = false;
+}
+
+void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
+{
+	struct shk_arena_chunk *c = a->head;
+	size_t need;
+	void *p;
+
+	if (n > SIZE_MAX / 2 || n > a->cap || a->used > a->cap - n) {
+		a->failed = true;
+		return NULL;
+	}
+	need = (n + 15) & ~(size_t)15;
+	if (!c || c->size - c->used < need) {
+		size_t size = c ? c->size * 2 : CHUNK_MIN;
+
+		if (size > (size_t)1 << 20)
+			size = (size_t)1 << 20;
+		if (size < need)
+			size = need;
+		c = malloc(sizeof(*c) + size);
+		if (!c) {
+			a->failed = true;
+			return NULL;
+		}
+		c->size = size;
+		c->used = 0;
+		c->older = a->head;
+		a->head = c;
+		if (!a->first)
+			a->first = c;
+	}
+	p = c->data + c->used;
+	c->used += need;
+	a->used += n;
+	return p;
+}
+
+void *shk_arena_alloc(struct shk_arena *a, size_t n)
+{
+	void *p = shk_arena_alloc_raw(a, n);
+
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+
+char *shk_arena_strndup(struct shk_arena *a, const char *p, size_t n)
+{
+	char *d = shk_arena_alloc_raw(a, n + 1);
+
+	if (!d)
+		return NULL;
+	if (n)
+		memcpy(d, p, n);
+	d[n] = 0;
+	return d;
+}
+
+char *shk_arena_strdup(struct shk_arena *a, const char *s)
+{
+	return shk_arena_strndup(a, s, strlen(s));
+}
+
+struct shk_str shk_arena_str(struct shk_arena *a, struct shk_str s)
+{
+	char *d = shk_arena_strndup(a, s.p, s.n);
+
+	return (struct shk_str){ d, d ? s.n : 0 };
+}
+
+char *shk_arena_printf(struct shk_arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *d;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return NULL;
+	d = shk_arena_alloc_raw(a, (size_t)n + 1);
+	if (!d)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(d, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return d;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event.h - the event record: one call (or process event) of one task.
+ *
+ * An event is born in a source (notify, replay, ...), lives on the evaluating thread and dies when
+ * the pipeline is through with it. The header is filled by the source; arguments that lie in the
+ * task's memory are read once, on the first question, through ev->mem, into ev->arena, and
+ * judged from that copy ever after (THREATS B1: what was read is what is judged). Nothing is read,
+ * decoded or looked up before somebody asks. Views returned stay valid until the arena is reset.
+ * One thread per event; no locks.
+ */
+#ifndef SHK_EVENT_EVENT_H
+#define SHK_EVENT_EVENT_H
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "syscalls/syscalls.h"
+
+struct shk_container; /* state/container.h */
+struct shk_event;
+
+enum shk_sensor { SHK_SENSOR_NOTIFY, SHK_SENSOR_MODULE, SHK_SENSOR_PTRACE, SHK_SENSOR_REPLAY };
+const char *shk_sensor_name(enum shk_sensor s);
+
+enum shk_arg_state {
+	SHK_ARG_UNREAD,	   /* not asked for yet */
+	SHK_ARG_OK,
+	SHK_ARG_NULL,	   /* the pointer is NULL */
+	SHK_ARG_FAULT,	   /* memory could not be read */
+	SHK_ARG_TRUNCATED, /* longer than the limit: ptr/len hold the beginning */
+};
+
+struct shk_strvec {
+	struct shk_str *v;
+	size_t n;
+	bool truncated;
+};
+
+/* One argument as read. The register value is in ev->raw. */
+struct shk_arg {
+	enum shk_arg_state state;
+	struct shk_str bytes;	 /* PATH, STRING: text without NUL; SOCKADDR, OPEN_HOW, ...: raw bytes */
+	struct shk_strvec vec;	 /* STRVEC */
+};
+
+/* How to read the task's memory. Reads are all-or-prefix: returns bytes read (0..n) or -errno.
+ * A reader for replay returns bytes from the file. */
+struct shk_mem_ops {
+	ssize_t (*read)(struct shk_event *ev, uint64_t addr, void *buf, size_t n);
+};
+
+#define SHK_PATH_LIMIT	   4096	 /* PATH_MAX incl. NUL: a longer path is ENAMETOOLONG in the kernel */
+#define SHK_ARGV_LIMIT	   512	 /* strings read of an argv */
+#define SHK_ARGV_BYTES	   32768 /* bytes read of an argv */
+
+struct shk_event {
+	uint64_t num;	  /* evt.num, from 1, set by the pipeline */
+	uint64_t time_ns; /* CLOCK_REALTIME */
+	const struct shk_syscall *call; /* NULL: unknown call, see abi and nr */
+	enum shk_abi abi;
+	int32_t nr;
+	enum shk_sensor sensor;
+	bool attempt;	  /* not performed yet: ret is a supposition */
+	bool has_ret;	  /* ret is meaningful (attempts: 0 / lowest descriptor, or certain -errno) */
+	int64_t ret;
+	pid_t tid;	  /* in the supervisor's pid namespace */
+	pid_t pid;	  /* thread group, 0: not looked up yet */
+	uint64_t raw[6];  /* registers; i386: zero-extended 32 bits */
+	struct shk_arg arg[6]; /* lazily read */
+	struct shk_container *ctr; /* NULL: host or unknown */
+	const struct shk_mem_ops *mem; /* NULL: registers only */
+	void *mem_ctx;	  /* the source's own */
+	struct shk_arena *arena; /* scratch of this event; borrowed */
+	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
+};
+
+/* Clears the record and sets what every event has. */
+void shk_event_init(struct shk_event *ev, struct shk_arena *arena);
+
+/* The argument, read if need be. i out of range gives a static argument in state SHK_ARG_NULL. */
+const struct shk_arg *shk_event_arg(struct shk_event *ev, unsigned i);
+/* The argument by Falco's parameter name; ret_index may be NULL. NULL: this call has none. */
+const struct shk_arg *shk_event_arg_by_name(struct shk_event *ev, struct shk_str name,
+					    int *ret_index);
+
+/* The path argument of the call that names its main object (open*: the file; rename: old path ...),
+ * or -1. second: the other one (rename, link, symlink: new path), or -1. */
+int shk_event_path_arg(const struct shk_event *ev);
+int shk_event_path_arg2(const struct shk_event *ev);
+
+/* open flags of open, openat, openat2 (read from open_how), creat (O_CREAT|O_WRONLY|O_TRUNC) and
+ * open_by_handle_at. false: not an open, or the struct could not be read. */
+bool shk_event_open_flags(struct shk_event *ev, uint64_t *ret_flags, uint64_t *ret_mode);
+/* clone flags of clone, clone3 (memory), fork, vfork, unshare, setns. false: another call. */
+bool shk_event_clone_flags(struct shk_event *ev, uint64_t *ret_flags);
+
+/* ---- text form: docs/EVENTS.md; text.c ---- */
+
+/* Prints one event as one line (no newline at the end). Arguments never read print as registers. */
+void shk_event_print(struct shk_event *ev, struct shk_buf *out);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fields.h - the field registry: every word a condition or an output can name.
+ *
+ * One row per field, one file per class (fields/evt.c, proc.c, thread.c, fd.c, user.c,
+ * container.c, shrike.c). A row says name, type, argument, doc, and how to get the value. `shrike list
+ * fields` and docs/FIELDS.md print the same rows. Rows are constant; extraction runs on the
+ * thread that owns the event and uses only memory of ctx->ev->arena.
+ */
+#ifndef SHK_FIELDS_FIELDS_H
+#define SHK_FIELDS_FIELDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event/event.h"
+
+struct shk_container;
+struct shk_proc;
+
+/* Falco's parameter types (names as in fields.tsv), folded to what comparisons distinguish. */
+enum shk_type {
+	SHK_T_BOOL,	/* BOOL */
+	SHK_T_INT64,	/* INT8..INT64, ERRNO, FD, PID: value.i */
+	SHK_T_UINT64,	/* UINT8..UINT64, UID, GID, FLAGS*, MODE, ENUM*: value.u */
+	SHK_T_RELTIME,	/* ns, value.u */
+	SHK_T_ABSTIME,	/* ns since the epoch, value.u */
+	SHK_T_PORT,	/* value.u 0..65535 */
+	SHK_T_STRING,	/* CHARBUF: value.s */
+	SHK_T_PATH,	/* FSPATH, FSRELPATH: value.s, compared as a string */
+	SHK_T_BYTES,	/* BYTEBUF: value.s */
+	SHK_T_IPADDR,	/* value.ip */
+	SHK_T_IPNET,	/* value.ip compared with networks */
+	SHK_T_LIST,	/* list of strings: value.list */
+	SHK_T_N
+};
+const char *shk_type_name(enum shk_type t);
+
+struct shk_ip {
+	uint8_t len;	   /* 4 or 16; 0: none */
+	uint8_t b[16];	   /* network order; IPv4-mapped IPv6 is stored as IPv4 */
+};
+
+struct shk_value {
+	enum shk_type type;
+	union {
+		bool b;
+		int64_t i;
+		uint64_t u;
+		struct shk_str s;
+		struct shk_ip ip;
+		struct shk_strvec list;
+	};
+};
+
+enum {
+	SHK_F_ARG_NONE = 0,
+	SHK_F_ARG_INDEX = 1 << 0,   /* takes [n] */
+	SHK_F_ARG_KEY = 1 << 1,	    /* takes [name] or .name (dotted for evt.arg) */
+	SHK_F_ARG_REQUIRED = 1 << 2,
+	SHK_F_FILTER_ONLY = 1 << 3, /* prints <NA> in outputs (fd.ip, fd.port, ...) */
+	SHK_F_MULTI = 1 << 4,	    /* several candidates: multi() is called, comparison holds as below */
+	SHK_F_HEX = 1 << 5, SHK_F_OCT = 1 << 6, /* printing */
+	SHK_F_DEPRECATED = 1 << 7,
+	SHK_F_NO_TRANSFORM = 1 << 8,
+	SHK_F_NO_RHS = 1 << 9,
+	SHK_F_STABLE = 1 << 10,	    /* costs nothing to read: registers, header (cheapest first) */
+	SHK_F_COSTLY = 1 << 11,	    /* opens /proc files when not cached (evaluated last) */
+};
+
+/* What an extractor sees. Lives on the evaluating thread's stack for one event. */
+struct shk_eval_ctx {
+	struct shk_event *ev;
+	struct shk_container *ctr; /* NULL: host */
+	struct shk_proc *proc;	   /* NULL until first asked for; state/process.h shk_proc_of(ctx) */
+	bool proc_tried;
+};
+
+struct shk_field;
+
+/* A field with its argument, as resolved at load. */
+struct shk_field_ref {
+	const struct shk_field *field;
+	bool has_arg;
+	int64_t index;		 /* SHK_F_ARG_INDEX */
+	struct shk_str key;	 /* SHK_F_ARG_KEY; owned by whoever compiled the reference */
+	enum shk_type type;	 /* result type (evt.rawarg.X: that of the argument) */
+};
+
+struct shk_field {
+	const char *name;	 /* "proc.name" */
+	const char *class_name;	 /* "process" */
+	enum shk_type type;
+	const char *falco_type;	 /* word printed by list fields: "CHARBUF", "UINT32", ... */
+	uint32_t flags;
+	/* true: *out is set (type = ref->type). false: missing value. Must not block on anything a
+	 * container controls but its memory and /proc. */
+	bool (*get)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		    struct shk_value *out);
+	/* SHK_F_MULTI (fd.ip, fd.port, fd.net, proc.aname ... without index): the k-th candidate, k
+	 * from 0; false at the end. Equality-like operators hold if ANY candidate satisfies; `!=`
+	 * holds for fd.* if ALL candidates differ (any_ne = false), for proc.a* if ANY differs. */
+	bool (*multi)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, unsigned k,
+		      struct shk_value *out);
+	bool any_ne;
+	/* Checks and completes a reference at load (argument names, result type). NULL: nothing. */
+	int (*resolve)(struct shk_field_ref *ref, struct shk_err *err);
+	const char *doc;	 /* one sentence */
+};
+
+/* Looks up `text` = name, name[arg], or evt.arg.x; the whole text must be a field. On success
+ * fills *ref (key is a view into text). -ENOENT: no such field (err names the nearest one). */
+int shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err *err);
+/* The longest prefix of `text` that is a valid field (outputs): returns its length, 0 for none. */
+size_t shk_field_parse_prefix(struct shk_str text, struct shk_field_ref *ref);
+/* All rows in listing order; n may be NULL. */
+const struct shk_field *const *shk_fields_all(size_t *n);
+
+/* Extracts a value. false: missing. */
+static inline bool shk_field_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+				 struct shk_value *out)
+{
+	out->type = ref->type;
+	return ref->field->get(ctx, ref, out);
+}
+
+/* Text of a value as Falco prints it (numbers, bools, hex/oct by field flags, lists "(a,b)"). */
+void shk_value_print(const struct shk_value *v, const struct shk_field *f, struct shk_buf *out);
+
+#endif

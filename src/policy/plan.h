@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan.h - from rules and policy to a seccomp filter.
+ *
+ * plan: for each call, whether it is notified and under which register test. The filter is our own
+ * BPF: architecture check for x86_64, i386 and x32, binary search over call numbers, register tests,
+ * then SECCOMP_RET_USER_NOTIF; io_uring_setup gets ENOSYS unless allowed. A plan is immutable after
+ * making; freed with shk_plan_free. Any thread may read.
+ */
+#ifndef SHK_POLICY_PLAN_H
+#define SHK_POLICY_PLAN_H
+
+#include <linux/filter.h>
+
+#include "policy/policy.h"
+
+struct json_object;
+
+enum shk_plan_do {
+	SHK_PLAN_PASS,	 /* not ours */
+	SHK_PLAN_NOTIFY,
+	SHK_PLAN_ERRNO,	 /* refused by the filter itself */
+};
+
+struct shk_plan_call {
+	enum shk_plan_do what;
+	int err;		/* ERRNO */
+	bool enforced;		/* a rule with an action can match; else observed */
+	struct shk_reg_filter when; /* NOTIFY: register test (always, or a disjunction) */
+	const char *why;	/* "rules", "arming", "state", "io_uring", "door" ... */
+};
+
+struct shk_plan {
+	struct shk_plan_call call[SHK_CALL_N];
+	struct sock_filter *bpf; /* owned */
+	unsigned short bpf_len;
+};
+
+/* Always notified, whatever the rules: execve, execveat (arming, state); what keeps
+ * state right where facts are cached (chdir is not: cwd is read per decision). */
+int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_err *err);
+void shk_plan_free(struct shk_plan *plan);
+SHK_DEFINE_CLEANUP(struct shk_plan, shk_plan_free)
+
+/* Pseudo-code of the filter, and the table call x what x why x register test x verdict class. */
+void shk_plan_print(const struct shk_plan *plan, const struct shk_policy *p, struct shk_buf *out);
+/* What the filter says of one call: SECCOMP_RET_* value. Interprets plan->bpf (tests, explain). */
+uint32_t shk_plan_simulate(const struct shk_plan *plan, uint32_t audit_arch, int32_t nr,
+			   const uint64_t args[6]);
+/* The same plan as an OCI runtime-spec linux.seccomp object: merged into `existing` (may be NULL):
+ * notified names are taken out of its other rules and put first, architectures completed,
+ * listenerPath / listenerMetadata set. Returns a new object or NULL (err). */
+struct json_object *shk_plan_oci(const struct shk_plan *plan, struct json_object *existing,
+				 const char *listener_path, const char *metadata,
+				 struct shk_err *err);
+
+#endif

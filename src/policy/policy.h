@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy.h - which containers, which rules, what to do.
+ *
+ * A policy set is loaded from a directory of YAML files (sorted by name), together with the rule
+ * files its policies name, into one immutable, reference-counted object; reload builds a new one and
+ * swaps. shk_policyset_select() picks the policy of a container. Any thread may read.
+ */
+#ifndef SHK_POLICY_POLICY_H
+#define SHK_POLICY_POLICY_H
+
+#include "rules/rules.h"
+#include "state/container.h"
+
+struct shk_policyset;
+struct shk_policy;
+
+enum shk_mode { SHK_MODE_OBSERVE, SHK_MODE_SHADOW, SHK_MODE_ENFORCE };
+enum shk_action_kind { SHK_ACT_NONE, SHK_ACT_DENY, SHK_ACT_FREEZE, SHK_ACT_KILL_PROCESS,
+		       SHK_ACT_KILL_CONTAINER }; /* order = strictness */
+struct shk_action {
+	enum shk_action_kind kind;
+	int err;		/* DENY: errno > 0 */
+};
+const char *shk_mode_name(enum shk_mode m);
+const char *shk_action_name(enum shk_action_kind k);
+
+struct shk_policy {
+	struct shk_str name, file;
+	enum shk_mode mode;
+	struct shk_ruleset *rules;	  /* held by the set */
+	const struct shk_action *actions; /* one per rule index, first matching entry; NONE: alert only */
+	const uint64_t *must;		  /* bitmap of rules with an action */
+	bool match_all;			  /* rule_matching: all; default first */
+	bool io_uring_allow;
+	bool refuse_on_error;		  /* on_policy_error: refuse */
+	bool unreadable_deny;		  /* on_unreadable_argument: deny */
+	uint64_t deadline_ns;		  /* 0 is not allowed; default 2 s */
+	struct shk_action deadline_then;  /* DENY or NONE (= allow) */
+	bool strict;
+	unsigned alerts_per_second, alerts_burst; /* limits; 0: none */
+	bool annotation_choosable;	  /* may be picked by a container's annotation */
+};
+
+/* Loads every *.yaml / *.yml of policy_dir; rule files named by policies are looked up in the
+ * directories of rules_path (":"-separated) unless absolute. policy_dir NULL or absent: the built-in
+ * default policy alone (observe, shipped rules). All diagnostics of rule files go to on_diag.
+ * -EINVAL: err holds the first problem as file:line:column: text; remedy. */
+int shk_policyset_load(const char *policy_dir, const char *rules_path,
+		       void (*on_diag)(const struct shk_diag *d, void *arg), void *arg,
+		       struct shk_policyset **ret, struct shk_err *err);
+/* One policy file from memory (tests, fuzzing). */
+int shk_policyset_load_text(const char *name, struct shk_str text, const char *rules_path,
+			    struct shk_policyset **ret, struct shk_err *err);
+struct shk_policyset *shk_policyset_ref(struct shk_policyset *ps);
+void shk_policyset_unref(struct shk_policyset *ps);
+SHK_DEFINE_CLEANUP(struct shk_policyset, shk_policyset_unref)
+
+size_t shk_policyset_count(const struct shk_policyset *ps);
+const struct shk_policy *shk_policyset_at(const struct shk_policyset *ps, size_t i);
+const struct shk_policy *shk_policyset_by_name(const struct shk_policyset *ps, struct shk_str name);
+/* First policy that matches, else `default`. Never NULL. An annotation `org.shrike.policy: NAME`
+ * chooses a policy only where that policy lists the annotation in its `match` (THREATS A12). */
+const struct shk_policy *shk_policyset_select(const struct shk_policyset *ps,
+					      const struct shk_container *c);
+
+#endif

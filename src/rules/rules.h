@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rules.h - Falco's rule language: load, compile, evaluate.
+ *
+ * Loading: a loader collects items (lists, macros, rules, exceptions, overrides) from files in
+ * order, recompiling after each file as Falco does, and yields diagnostics. Compiling turns the collected
+ * rules into one immutable, reference-counted set: identical sub-expressions are one node, constants are
+ * typed, string sets hashed; indexed by event type. Evaluating never allocates outside the event's arena,
+ * never locks, never recurses, and is bounded.
+ * A loader is used by one thread; a set by any number.
+ */
+#ifndef SHK_RULES_RULES_H
+#define SHK_RULES_RULES_H
+
+#include <stdbool.h>
+
+#include "fields/fields.h"
+
+struct shk_loader;
+struct shk_ruleset;
+
+enum shk_priority {
+	SHK_PRIO_EMERGENCY, SHK_PRIO_ALERT, SHK_PRIO_CRITICAL, SHK_PRIO_ERROR, SHK_PRIO_WARNING,
+	SHK_PRIO_NOTICE, SHK_PRIO_INFORMATIONAL, SHK_PRIO_DEBUG
+};
+const char *shk_priority_name(enum shk_priority p); /* "Informational" */
+bool shk_priority_parse(struct shk_str s, enum shk_priority *ret); /* case-insensitive, "info" too */
+
+/* ---- diagnostics (FALCO_RULE_LANGUAGE section 22) ---- */
+struct shk_diag_loc {
+	struct shk_str item_type, item_name; /* "rule", "Shell" */
+	unsigned line, column, offset;	     /* Falco's conventions, 0-based as it prints them */
+};
+struct shk_diag {
+	bool error;		 /* else warning */
+	const char *code;	 /* "LOAD_ERR_COMPILE_CONDITION" */
+	struct shk_str file;
+	unsigned line, column;	 /* 1-based, for people */
+	struct shk_str message, hint; /* hint: the remedy or nearest name, may be empty */
+	struct shk_str snippet;	 /* the offending line(s) */
+	unsigned caret;		 /* column of the caret in snippet's line, 1-based, 0: none */
+	const struct shk_diag_loc *loc;
+	size_t n_loc;
+};
+
+/* ---- loader ---- */
+int shk_loader_new(struct shk_loader **ret, struct shk_err *err);
+void shk_loader_free(struct shk_loader *l);
+SHK_DEFINE_CLEANUP(struct shk_loader, shk_loader_free)
+/* Adds a file, or the *.yaml / *.yml of a directory (sorted). 0, or -EINVAL when it has errors: see
+ * diagnostics; *err gets the first as "file:line:column: text (remedy)". */
+int shk_loader_add_path(struct shk_loader *l, const char *path, struct shk_err *err);
+/* The same from memory; name stands for the file name in messages. */
+int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str text,
+			struct shk_err *err);
+/* Diagnostics so far, in order of appearance. Valid until the loader is freed. */
+const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n);
+/* Compiler-style print of one diagnostic: file:line:col: error|warning: message [CODE], line, caret. */
+void shk_diag_print(const struct shk_diag *d, struct shk_buf *out);
+
+/* Which collected rules go into a set. */
+struct shk_rule_select {
+	enum shk_priority min_priority;	    /* less severe rules are left out; SHK_PRIO_DEBUG: all */
+	const struct shk_str *disable_tags, *disable_names; /* names may be globs (*) */
+	size_t n_disable_tags, n_disable_names;
+};
+/* Compiles what was collected (enabled rules). select may be NULL. */
+int shk_loader_compile(struct shk_loader *l, const struct shk_rule_select *select,
+		       struct shk_ruleset **ret, struct shk_err *err);
+
+/* ---- compiled set ---- */
+struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs);
+void shk_ruleset_unref(struct shk_ruleset *rs);
+SHK_DEFINE_CLEANUP(struct shk_ruleset, shk_ruleset_unref)
+
+struct shk_output; /* compiled output template: output.h */
+
+struct shk_rule_info {
+	unsigned index;		 /* position in the set, matching order */
+	struct shk_str name, desc, source, output_text;
+	enum shk_priority priority;
+	const struct shk_str *tags; /* sorted bytewise */
+	size_t n_tags;
+	const struct shk_output *output;
+};
+size_t shk_ruleset_count(const struct shk_ruleset *rs);
+const struct shk_rule_info *shk_ruleset_rule(const struct shk_ruleset *rs, unsigned index);
+
+#define SHK_MATCH_MAX 32
+struct shk_matches {
+	unsigned n;			/* in rule order; past SHK_MATCH_MAX only `lost` counts */
+	unsigned lost;
+	uint16_t rule[SHK_MATCH_MAX];
+};
+/* Evaluates the rules that can match this event. must[i/64] bit i: rule i carries an action and is
+ * always evaluated (NULL: none). first: after the first match only `must` rules are tried (Falco's
+ * rule_matching: first); otherwise all. Conditions see ctx. */
+void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
+		      bool first, struct shk_matches *out);
+/* Can any rule match a call of this type? (index lookup, for the plan and fast exits) */
+bool shk_ruleset_wants(const struct shk_ruleset *rs, enum shk_call_id id);
+
+/* ---- for the plan: what must hold in registers for a rule to be able to match ---- */
+
+/* One test on a register value: (arg & mask) == value, or != when negate. */
+struct shk_reg_test {
+	uint8_t arg;
+	bool negate;
+	uint64_t mask, value;
+};
+#define SHK_REG_CONJ_MAX 4
+struct shk_reg_conj { /* all tests hold */
+	struct shk_reg_test t[SHK_REG_CONJ_MAX];
+	uint8_t n;
+};
+#define SHK_REG_DISJ_MAX 8
+struct shk_reg_filter { /* any conjunction holds */
+	bool never;	/* no rule of the selection can match this call */
+	bool always;	/* nothing useful is known from registers: every call must be looked at */
+	struct shk_reg_conj c[SHK_REG_DISJ_MAX];
+	uint8_t n;
+};
+/* The register filter of call `id` for the rules whose bit is set in `which` (NULL: all): partial
+ * evaluation of each condition with everything but registers unknown. Sound: says no only if
+ * no rule of the selection can match. */
+void shk_ruleset_reg_filter(const struct shk_ruleset *rs, enum shk_call_id id,
+			    const uint64_t *which, struct shk_reg_filter *out);
+
+/* Text of the compiled form: rules, their programs, shared nodes, index. */
+void shk_ruleset_explain(const struct shk_ruleset *rs, struct shk_buf *out);
+/* Canonical condition text of a rule (FALCO_RULE_LANGUAGE section 22). */
+void shk_ruleset_print_condition(const struct shk_ruleset *rs, unsigned index, struct shk_buf *out);
+
+#endif

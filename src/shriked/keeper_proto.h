@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper_proto.h - between keeper and engine: a store of descriptors under keys.
+ *
+ * SOCK_SEQPACKET pair, one message per packet, fixed header, the blob is opaque to the keeper (it
+ * parses nothing a container can influence). The engine is started with the pair's other end as
+ * descriptor 3, the journal as 4, the control socket as 5, the listenerPath socket as 6
+ * (SHK_KEEPER_FD_*), then gets one HAVE message per stored descriptor and a HAVE_END.
+ */
+#ifndef SHK_SHRIKED_KEEPER_PROTO_H
+#define SHK_SHRIKED_KEEPER_PROTO_H
+
+#include <stdint.h>
+
+enum { SHK_KEEPER_FD_SOCK = 3, SHK_KEEPER_FD_JOURNAL, SHK_KEEPER_FD_CONTROL, SHK_KEEPER_FD_NOTIFY };
+
+#define SHK_KEEPER_BLOB_MAX 65536
+#define SHK_KEEPER_STORE_MAX 4096 /* entries; more are refused */
+
+enum shk_keeper_op {
+	SHK_KEEPER_STORE = 1, /* engine -> keeper: hold the attached descriptor (0 or 1) and blob under key; replaces */
+	SHK_KEEPER_FORGET,    /* engine -> keeper: drop key */
+	SHK_KEEPER_HAVE,      /* keeper -> engine at start: key, blob, descriptor */
+	SHK_KEEPER_HAVE_END,
+	SHK_KEEPER_ACK,	      /* keeper -> engine: STORE of key done (status 0) or refused (errno) */
+	SHK_KEEPER_READY,     /* engine -> keeper: serving (sd_notify READY=1 goes out) */
+	SHK_KEEPER_RELOADED,  /* engine -> keeper: status text in blob, for sd_notify STATUS= */
+};
+
+struct shk_keeper_msg {
+	uint32_t op, len; /* len: bytes of blob that follow */
+	uint64_t key;
+	uint32_t status, flags;
+	unsigned char blob[];
+};
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notify.h - seccomp user notification as an event source.
+ *
+ * Thin, exact wrappers over the listener's ioctls plus the reader of the waiting task's memory. A
+ * listener descriptor is used by its worker thread; shk_notify_answer may be called from any thread
+ * (the watchdog).
+ */
+#ifndef SHK_SOURCES_NOTIFY_NOTIFY_H
+#define SHK_SOURCES_NOTIFY_NOTIFY_H
+
+#include "event/event.h"
+#include "journal/journal.h"
+
+/* Is fd a seccomp listener? (/proc/self/fd link is "anon_inode:seccomp notify": THREATS B5) */
+bool shk_notify_is_listener(int fd);
+/* Sets SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP where the kernel has it (>= 6.6). */
+void shk_notify_tune(int fd);
+/* Sizes the kernel uses (SECCOMP_GET_NOTIF_SIZES) fit the journal's slots: 0, or -E2BIG. */
+int shk_notify_check_sizes(struct shk_err *err);
+/* Blocks in RECV into the slot. 0: received. -EINTR: signal. -ENOENT: the caller died meanwhile, or no task
+ * uses the filter any more (look for POLLHUP). */
+int shk_notify_recv(int fd, struct shk_call_slot *slot);
+/* 0: still waiting for its answer; -ENOENT: gone. */
+int shk_notify_valid(int fd, uint64_t id);
+/* continue, or error (errno > 0) or value. -ENOENT: the caller is gone. */
+int shk_notify_continue(int fd, uint64_t id);
+int shk_notify_answer(int fd, uint64_t id, int error, int64_t val);
+/* All tasks of the filter are gone (POLLHUP). */
+bool shk_notify_hung_up(int fd);
+/* Fills ev from the notification in slot; memory is read by process_vm_readv of the waiting task,
+ * the id being checked valid after each read (else the read failed). fd must outlive the event. */
+struct shk_notify_ctx {
+	int fd;
+	uint64_t id;
+};
+void shk_notify_event(struct shk_event *ev, const struct seccomp_notif *n,
+		      struct shk_notify_ctx *ctx);
+
+#endif
