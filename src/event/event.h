@@ -74,10 +74,29 @@ struct shk_event {
 	void *mem_ctx;	  /* the source's own */
 	struct shk_arena *arena; /* scratch of this event; borrowed */
 	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
+	bool unwrapped;	  /* call and raw are those inside socketcall or ipc: see shk_event_unwrap */
 };
 
 /* Clears the record and sets what every event has. */
 void shk_event_init(struct shk_event *ev, struct shk_arena *arena);
+
+/* The call an i386 multiplexer stands for: socketcall -> connect, ..., ipc -> semop, ...; any other
+ * event's own call. NULL: unknown call. Looks at registers only. */
+const struct shk_syscall *shk_event_effective_call(const struct shk_event *ev);
+/* Turns an event of a multiplexer into one of its inner call: call and raw are replaced (the arguments
+ * of socketcall are read from memory, so they are no registers for a guarantee any more) and
+ * `unwrapped` is set. To be called by the source before anybody asks for an argument. 0: done, or
+ * nothing to do; -EFAULT (memory_failed is set) or -EINVAL: the event stays as it is. */
+int shk_event_unwrap(struct shk_event *ev);
+
+/* Bytes of a pointer in the task's memory: 4 for i386 and x32, else 8. */
+static inline unsigned shk_event_ptr_size(const struct shk_event *ev)
+{
+	return ev->abi == SHK_ABI_I386 || ev->abi == SHK_ABI_X32 ? 4 : 8;
+}
+
+/* Reads n bytes at addr, page by page. n, or -EFAULT (memory_failed is set) when one is missing. */
+ssize_t shk_event_read(struct shk_event *ev, uint64_t addr, void *buf, size_t n);
 
 /* The argument, read if need be. i out of range gives a static argument in state SHK_ARG_NULL. */
 const struct shk_arg *shk_event_arg(struct shk_event *ev, unsigned i);
@@ -93,6 +112,11 @@ int shk_event_path_arg2(const struct shk_event *ev);
 /* open flags of open, openat, openat2 (read from open_how), creat (O_CREAT|O_WRONLY|O_TRUNC) and
  * open_by_handle_at. false: not an open, or the struct could not be read. */
 bool shk_event_open_flags(struct shk_event *ev, uint64_t *ret_flags, uint64_t *ret_mode);
+/* The address a call names: of connect, bind, sendto, and of sendmsg (through its msghdr). false: none
+ * given, another call, or unreadable. */
+bool shk_event_sockaddr(struct shk_event *ev, struct shk_str *ret);
+/* open_how.resolve of openat2. false: another call, or unreadable. */
+bool shk_event_open_resolve(struct shk_event *ev, uint64_t *ret);
 /* clone flags of clone, clone3 (memory), fork, vfork, unshare, setns. false: another call. */
 bool shk_event_clone_flags(struct shk_event *ev, uint64_t *ret_flags);
 

@@ -21,12 +21,15 @@ struct shk_flag {
 struct shk_flag_list {
 	const char *name; /* "open_flags" */
 	bool is_enum;
+	bool drop_unknown; /* print: bits without a name vanish (the rule language's open flags) */
+	bool overlap;	   /* print: a bit named already may be named again (O_SYNC|O_DSYNC) */
 	const struct shk_flag *flags;
 	size_t n;
 };
 
 const struct shk_flag_list *shk_flag_list_by_name(struct shk_str name);
-/* "O_WRONLY|O_CREAT", "0" for none; unknown bits appended as one hex number. */
+/* "O_CREAT|O_WRONLY", "0" for none; unknown bits appended as one hex number. An enumeration's unknown
+ * value prints in decimal. */
 void shk_flags_print(const struct shk_flag_list *l, uint64_t v, struct shk_buf *out);
 /* Reverse of print; names and numbers (0x.., decimal) joined by '|'. false: unknown word. */
 bool shk_flags_parse(const struct shk_flag_list *l, struct shk_str s, uint64_t *ret);

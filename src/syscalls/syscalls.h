@@ -75,7 +75,9 @@ enum shk_call_id {
 struct shk_syscall {
 	enum shk_call_id id;
 	const char *name;	/* kernel name: "openat" */
-	const char *evt_type;	/* evt.type: "openat"; accept4 and accept keep Falco's words */
+	/* evt.type: "openat"; accept4 and accept keep Falco's words; the i386 variants of a call
+	 * (chown32, *_time64) carry the word of the call, so that no rule is evaded through them */
+	const char *evt_type;
 	int32_t nr[SHK_ABI_N];	/* -1: does not exist there; x32 includes SHK_X32_BIT */
 	uint8_t nargs;
 	struct shk_arg_desc arg[6];
@@ -102,6 +104,8 @@ bool shk_evt_type_known(struct shk_str word);
 /* Fills ids[] with the calls an evt.type word stands for; returns how many (0: unknown, or an event
  * that is no system call, e.g. "procexit"). room >= 8 is enough for every word. */
 size_t shk_evt_type_calls(struct shk_str word, enum shk_call_id *ids, size_t room);
+/* Kernel version whose headers the numbers are from: "6.1". */
+extern const char shk_syscalls_kernel[];
 /* Index of the argument called `name` in the row, or -1. */
 int shk_syscall_arg(const struct shk_syscall *s, struct shk_str name);
 
