@@ -194,6 +194,14 @@ int shk_listen_unix(const char *path, unsigned mode, struct shk_err *err)
 
 int shk_connect_unix(const char *path, struct shk_err *err)
 {
+	return shk_connect_unix_within(path, 0, err);
+}
+
+int shk_connect_unix_within(const char *path, int timeout_ms, struct shk_err *err)
+{
+	struct timeval tv = { .tv_sec = timeout_ms / 1000,
+			      .tv_usec = (timeout_ms % 1000) * 1000L };
+	static const struct timeval forever;
 	_cleanup_close_ int fd = -1;
 	struct sockaddr_un sa;
 	int r;
@@ -204,11 +212,16 @@ int shk_connect_unix(const char *path, struct shk_err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return shk_err_sys(err, errno, "socket");
+	/* A full backlog blocks connect(2) for the send timeout (net/unix/af_unix.c). */
+	if (timeout_ms > 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	do
 		r = connect(fd, (struct sockaddr *)&sa, sizeof(sa));
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return shk_err_sys(err, errno, "connect to %s", path);
+		return shk_err_sys(err, errno == EAGAIN ? ETIMEDOUT : errno, "connect to %s", path);
+	if (timeout_ms > 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &forever, sizeof(forever));
 	return TAKE_FD(fd);
 }
 

@@ -32,6 +32,8 @@ ssize_t shk_recv_fds(int sock, void *p, size_t n, int *fds, size_t *nfds, int fl
 int shk_listen_unix(const char *path, unsigned mode, struct shk_err *err);
 /* Connects a SOCK_STREAM socket. Returns fd or -errno. */
 int shk_connect_unix(const char *path, struct shk_err *err);
+/* As above, waiting at most timeout_ms while the listener's backlog is full (-ETIMEDOUT). */
+int shk_connect_unix_within(const char *path, int timeout_ms, struct shk_err *err);
 
 /* pidfd_open(2), pidfd_getfd(2), pidfd_send_signal(2): result or -errno. */
 int shk_pidfd_open(pid_t pid, unsigned flags);
