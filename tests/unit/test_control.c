@@ -48,7 +48,7 @@ static void json_refuses_the_rest(void **state)
 		{ "", "ends early" },	       { "{\"a\":1", "ends early" },
 		{ "[1]", "object expected" },  { "1", "" },
 		{ "{} {}", "offset 3" },       { "{\"a\":1,}", "offset" },
-		{ "{a:1}", "offset" },	       { "null", "object expected" },
+		{ "{a:1}", "offset" },	       { "null ", "object expected" },
 	};
 	struct shk_err err;
 	char deep[400];
@@ -65,7 +65,7 @@ static void json_refuses_the_rest(void **state)
 	memcpy(deep, "{\"a\":", 5);
 	deep[sizeof(deep) - 1] = 0;
 	assert_null(parse(deep, &err));
-	assert_non_null(strstr(err.text, "depth"));
+	assert_non_null(strstr(err.text, "too deep"));
 }
 
 struct pair {
