@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tracee.h - a stopped task in which system calls can be run.
+ *
+ * The task is seized (EXITKILL), stopped where the kernel handles signals, its registers and signal
+ * mask saved and every asynchronous signal blocked, so that nothing but the injected calls happens in
+ * it. shk_tracee_release puts all of that back at the same kind of stop: an interrupted call is then
+ * restarted by the kernel as if nothing had been. Used by one thread; x86_64 only.
+ */
+#ifndef SHK_SOURCES_PTRACE_TRACEE_H
+#define SHK_SOURCES_PTRACE_TRACEE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "base/error.h"
+
+#define SHK_TRACEE_SIGNALS 16
+
+enum shk_stop { SHK_STOP_NONE, SHK_STOP_EVENT, SHK_STOP_SYSCALL, SHK_STOP_SIGNAL };
+
+struct shk_tracee {
+	pid_t tid, tgid;
+	int pidfd;		/* borrowed */
+	bool seized;		/* between attach and release */
+	bool changed;		/* registers or mask differ from the saved ones */
+	enum shk_stop stop;	/* NONE: runs */
+	int stop_sig;		/* of a SIGNAL stop */
+	uint64_t due;		/* shk_now_mono() */
+	struct user_regs_struct regs; /* saved */
+	uint64_t mask;		/* saved */
+	unsigned long insn;	/* address of a syscall instruction */
+	int later[SHK_TRACEE_SIGNALS]; /* signals taken from it meanwhile */
+	unsigned n_later;
+	bool trapped;		/* a filter answered an injected call with SIGSYS */
+	int listener;		/* its own listener, borrowed, -1: calls it notifies of are continued */
+};
+
+/* Seizes, stops, saves. pidfd must be of the process tid belongs to. On failure nothing is left to do.
+ * -ESRCH, -EPERM, -EOPNOTSUPP, -ETIMEDOUT. */
+int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
+		      struct shk_err *err);
+/* Runs one system call; *ret as the kernel returns it (-errno). 0, or the tracing itself failed. */
+int shk_tracee_call(struct shk_tracee *t, long nr, const unsigned long args[6], long *ret,
+		    struct shk_err *err);
+/* Copies into the task's memory. */
+int shk_tracee_write(struct shk_tracee *t, unsigned long addr, const void *p, size_t n,
+		     struct shk_err *err);
+/* Restores and detaches. When that cannot be done the task is killed and -errno returned. */
+int shk_tracee_release(struct shk_tracee *t, struct shk_err *err);
+/* Kills it and collects what the tracer must collect. */
+void shk_tracee_kill(struct shk_tracee *t);
+
+#endif
