@@ -44,6 +44,7 @@ struct shk_sinks; /* configured set + writer thread */
 struct shk_sink_config {
 	enum { SHK_SINK_STDOUT, SHK_SINK_FILE, SHK_SINK_SYSLOG, SHK_SINK_PROGRAM } kind;
 	bool json;		  /* else Falco's text line */
+	bool iso8601;		  /* time form of the text line */
 	char *path;		  /* FILE; SYSLOG: socket, NULL: /dev/log */
 	char *command;		  /* PROGRAM: run by /bin/sh -c */
 	int facility;		  /* SYSLOG: LOG_AUTHPRIV ... */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - the configuration file shrike.yaml (docs/man/shrike.yaml.5).
+ *
+ * One list, SHK_CONFIG_KEYS, defines every scalar key once: member of struct shk_config, parser,
+ * default, dump and the text beside it. `outputs` is the one structured key.
+ * A configuration is immutable after loading and owned by whoever loaded it; any thread may read.
+ */
+#ifndef SHK_ENGINE_CONFIG_H
+#define SHK_ENGINE_CONFIG_H
+
+#include "alerts/alert.h"
+#include "control/control.h"
+
+#define SHK_CONFIG_FILE SHK_SYSCONFDIR "/shrike.yaml"
+#define SHK_CONFIG_MAX	(1u << 20) /* bytes of the file */
+#define SHK_OUTPUTS_MAX 32
+
+/* X(kind, member, default as written in YAML, documentation). Kinds: path (absolute), paths (one or a
+ * list, kept joined by ':'), text (may be empty), level (syslog level), time (0 local, 1 iso8601). */
+#define SHK_CONFIG_KEYS(X)                                                                         \
+	X(path, policy_dir, SHK_SYSCONFDIR "/policies.d", "directory of policy files (*.yaml)")    \
+	X(paths, rules_path, SHK_SYSCONFDIR "/rules:" SHK_DATADIR "/rules",                        \
+	  "where the rule files that policies name are looked up, first hit wins")                 \
+	X(path, control_socket, SHK_CONTROL_SOCKET, "hooks and the command line talk to this")     \
+	X(path, notify_socket, SHK_NOTIFY_SOCKET, "listenerPath of seccomp profiles")              \
+	X(text, hostname, "", "name of this machine in alerts; empty: the kernel's")               \
+	X(level, log_level, "notice", "what the daemon says of itself: error ... debug")           \
+	X(time, time_format, "local", "time in text alerts: local (HH:MM:SS) or iso8601")
+
+struct shk_config {
+#define SHK_CONFIG_TYPE_path  char *
+#define SHK_CONFIG_TYPE_paths char *
+#define SHK_CONFIG_TYPE_text  char *
+#define SHK_CONFIG_TYPE_level int
+#define SHK_CONFIG_TYPE_time  int
+#define SHK_CONFIG_MEMBER(kind, member, otherwise, doc) SHK_CONFIG_TYPE_##kind member;
+	SHK_CONFIG_KEYS(SHK_CONFIG_MEMBER)
+#undef SHK_CONFIG_MEMBER
+	struct shk_sink_config *outputs;
+	size_t n_outputs;
+};
+
+/* Reads a file. path NULL: SHK_CONFIG_FILE, and the defaults when that does not exist; a path that
+ * was asked for must exist (-ENOENT). -EINVAL: err has file:line:column: text; remedy. */
+int shk_config_load(const char *path, struct shk_config **ret, struct shk_err *err);
+/* The same from memory; an empty text gives the defaults. name stands for the file in messages. */
+int shk_config_load_text(const char *name, struct shk_str text, struct shk_config **ret,
+			 struct shk_err *err);
+void shk_config_free(struct shk_config *c);
+SHK_DEFINE_CLEANUP(struct shk_config, shk_config_free)
+
+/* Writes every key with its documentation; loading the text gives an equal configuration. */
+void shk_config_dump(const struct shk_config *c, struct shk_buf *out);
+
+#endif
