@@ -27,7 +27,8 @@ struct shk_plan_call {
 	int err;		/* ERRNO */
 	bool enforced;		/* a rule with an action can match; else observed */
 	struct shk_reg_filter when; /* NOTIFY: register test (always, or a disjunction) */
-	const char *why;	/* "rules", "arming", "state", "io_uring", "door" ... */
+	const char *why;	/* "rules", "arming", "io_uring", "door", "refused door", "memory" */
+	const char *warn;	/* what a person should know about this choice; NULL: nothing */
 };
 
 struct shk_plan {
@@ -36,8 +37,13 @@ struct shk_plan {
 	unsigned short bpf_len;
 };
 
-/* Always notified, whatever the rules: execve, execveat (arming, state); what keeps
- * state right where facts are cached (chdir is not: cwd is read per decision). */
+/* Always notified, whatever the rules: execve, execveat (arming, state). Always refused with ENOSYS
+ * unless the policy says `io_uring: allow`: the io_uring calls. Calls of the hot path (read, write,
+ * futex ...) are never notified: call[].warn says so where a rule asks for one. Where a rule with an
+ * action names a call, the other calls that reach the same object are notified too ("door"), or
+ * refused where nobody can judge them (open_by_handle_at; clone3, whose flags lie in memory and
+ * which programs replace by clone). userfaultfd is notified only if a rule names it: refusing it
+ * silently would break programs for a reason they cannot see. */
 int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_err *err);
 void shk_plan_free(struct shk_plan *plan);
 SHK_DEFINE_CLEANUP(struct shk_plan, shk_plan_free)
@@ -53,5 +59,12 @@ uint32_t shk_plan_simulate(const struct shk_plan *plan, uint32_t audit_arch, int
 struct json_object *shk_plan_oci(const struct shk_plan *plan, struct json_object *existing,
 				 const char *listener_path, const char *metadata,
 				 struct shk_err *err);
+
+/* Can a call be notified under this test without stopping the container's hot path? */
+bool shk_plan_watchable(enum shk_call_id id, const struct shk_reg_filter *when);
+/* A register test in words, for people: "(flags & 0x3) != 0 or ...". */
+void shk_plan_print_test(enum shk_call_id id, const struct shk_reg_filter *f, struct shk_buf *out);
+/* What a verdict on this call can promise here (SUPERVISION section 5): "register", "best-effort". */
+const char *shk_plan_guarantee(enum shk_call_id id);
 
 #endif

@@ -22,6 +22,8 @@ struct shk_action {
 	enum shk_action_kind kind;
 	int err;		/* DENY: errno > 0 */
 };
+/* What becomes of a process that enters the container without our filter (SUPERVISION section 6). */
+enum shk_exec_sessions { SHK_EXEC_NO_NEW_PRIVS, SHK_EXEC_OBSERVE, SHK_EXEC_REFUSE };
 const char *shk_mode_name(enum shk_mode m);
 const char *shk_action_name(enum shk_action_kind k);
 
@@ -40,6 +42,8 @@ struct shk_policy {
 	bool strict;
 	unsigned alerts_per_second, alerts_burst; /* limits; 0: none */
 	bool annotation_choosable;	  /* may be picked by a container's annotation */
+	enum shk_exec_sessions exec_sessions;
+	bool unjudged_doors_allow;	  /* unjudged_doors: allow; else refused in mode enforce */
 };
 
 /* Loads every *.yaml / *.yml of policy_dir; rule files named by policies are looked up in the
@@ -55,6 +59,14 @@ int shk_policyset_load_text(const char *name, struct shk_str text, const char *r
 struct shk_policyset *shk_policyset_ref(struct shk_policyset *ps);
 void shk_policyset_unref(struct shk_policyset *ps);
 SHK_DEFINE_CLEANUP(struct shk_policyset, shk_policyset_unref)
+
+/* Every key of a policy file with the value in force, as a policy file. */
+void shk_policy_dump(const struct shk_policy *p, struct shk_buf *out);
+/* What the policy asks for and Shrike cannot promise, one line each, through `on` (may be NULL): a
+ * rule with a verdict and a call where that verdict is best-effort or has no effect, and doors that no
+ * such rule names. Returns how many. */
+size_t shk_policy_warnings(const struct shk_policy *p, void (*on)(const char *text, void *arg),
+			   void *arg);
 
 size_t shk_policyset_count(const struct shk_policyset *ps);
 const struct shk_policy *shk_policyset_at(const struct shk_policyset *ps, size_t i);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/plan.h"
+
+#include <errno.h>
+
+#include "policy/doors.h"
+#include "policy/filter.h"
+
+static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
+{
+	struct shk_str name = shk_str(shk_syscalls[id].name);
+
+	for (size_t i = 0; i < n; i++)
+		if (shk_str_eqz(name, names[i]))
+			return true;
+	return false;
+}
+#define IS_ONE_OF(id, ...)                                                                         \
+	is_one_of((id), (const char *const[]){ __VA_ARGS__ },                                      \
+		  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+const char *shk_plan_guarantee(enum shk_call_id id)
+{
+	/* Until arguments are emulated or verified, whatever is decided by memory and then
+	 * continued can be exchanged behind our back. */
+	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? "register" : "best-effort";
+}
+
+bool shk_plan_watchable(enum shk_call_id id, const struct shk_reg_filter *when)
+{
+	const struct shk_syscall *s = &shk_syscalls[id];
+
+	/* Opens are frequent, but what they reach is what rules are about. The rest of the hot
+	 * path (mmap, ioctl, fcntl ...) is worth a stop only where registers pick the few calls that
+	 * matter. */
+	return s->rarity != SHK_HOT || s->vclass == SHK_VC_EMULATE ||
+	       (s->vclass != SHK_VC_NONE && !when->always);
+}
+
+/* The bitmap of rules that name no event type: they hold for every call, which is no reason to
+ * stop at every call. Recognised by a call that no rule has a reason to name. */
+static uint64_t *rules_naming_calls(const struct shk_ruleset *rs)
+{
+	const struct shk_syscall *probe = shk_syscall_by_name(SHK_STR("restart_syscall"));
+	size_t n = shk_ruleset_count(rs), words = n / 64 + 1;
+	_cleanup_free_ uint64_t *one = calloc(words, sizeof(*one));
+	uint64_t *named = calloc(words, sizeof(*named));
+
+	if (!one || !named) {
+		free(named);
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct shk_reg_filter f = { .never = true };
+
+		one[i / 64] = UINT64_C(1) << (i % 64);
+		if (probe)
+			shk_ruleset_reg_filter(rs, probe->id, one, &f);
+		if (f.never)
+			named[i / 64] |= one[i / 64];
+		one[i / 64] = 0;
+	}
+	return named;
+}
+
+/* Most arguments tested are 32 bit wide in the kernel (int, unsigned), which ignores what a caller
+ * puts into the upper half of the register. A test for equality must do so as well, or garbage
+ * up there would lead past the filter; looking at fewer bits only lets more calls be notified.
+ * A test for difference already sees garbage as a difference and notifies. */
+static void ignore_upper_halves(struct shk_reg_filter *f)
+{
+	for (unsigned c = 0; c < f->n; c++)
+		for (unsigned t = 0; t < f->c[c].n; t++)
+			if (!f->c[c].t[t].negate) {
+				f->c[c].t[t].mask &= UINT32_MAX;
+				f->c[c].t[t].value &= UINT32_MAX;
+			}
+}
+
+static void plan_rules(const struct shk_policy *p, const uint64_t *named, enum shk_call_id id,
+		       struct shk_plan_call *c)
+{
+	const struct shk_syscall *row = &shk_syscalls[id];
+	struct shk_reg_filter must = { .never = true };
+
+	if (!shk_ruleset_wants(p->rules, id) ||
+	    IS_ONE_OF(id, "restart_syscall", "rt_sigreturn", "sigreturn", "exit", "exit_group"))
+		return;
+	shk_ruleset_reg_filter(p->rules, id, row->rarity == SHK_RARE ? NULL : named, &c->when);
+	if (c->when.never)
+		return;
+	shk_ruleset_reg_filter(p->rules, id, p->must, &must);
+	c->enforced = p->mode == SHK_MODE_ENFORCE && p->must && !must.never;
+	if (!shk_plan_watchable(id, &c->when)) {
+		c->when = (struct shk_reg_filter){ .never = true };
+		c->warn = c->enforced ? "not watched: a call of the hot path; the action of the rule "
+					"that names it cannot take effect" :
+					"not watched: stopping this call of the hot path would slow "
+					"the container down many times";
+		c->enforced = false;
+		return;
+	}
+	if (IS_ONE_OF(id, "openat2", "clone3", "execve", "execveat"))
+		c->when = (struct shk_reg_filter){ .always = true };
+	ignore_upper_halves(&c->when);
+	c->what = SHK_PLAN_NOTIFY;
+	c->why = "rules";
+}
+
+static void plan_fixed(const struct shk_policy *p, enum shk_call_id id, struct shk_plan_call *c)
+{
+	bool enforced = c->enforced, wanted = c->what == SHK_PLAN_NOTIFY;
+
+	if (IS_ONE_OF(id, "execve", "execveat"))
+		*c = (struct shk_plan_call){ .what = SHK_PLAN_NOTIFY,
+					     .enforced = enforced,
+					     .when = { .always = true },
+					     .why = wanted ? "arming, rules" : "arming" };
+	/* enter and register too: a ring's descriptor can come from outside over a socket. */
+	if (!p->io_uring_allow && IS_ONE_OF(id, "io_uring_setup", "io_uring_enter",
+					    "io_uring_register"))
+		*c = (struct shk_plan_call){ .what = SHK_PLAN_ERRNO,
+					     .err = ENOSYS,
+					     .enforced = true,
+					     .why = "io_uring",
+					     .warn = wanted ? "refused by the filter, so no rule sees it; "
+							      "io_uring: allow lets rules see it" :
+							      NULL };
+}
+
+int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_err *err)
+{
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = calloc(1, sizeof(*plan));
+	_cleanup_free_ uint64_t *named = p->rules ? rules_naming_calls(p->rules) : NULL;
+	int r;
+
+	if (!plan || (p->rules && !named))
+		return shk_err_sys(err, ENOMEM, "cannot plan policy \"" SHK_STR_FMT "\"",
+				   SHK_STR_ARG(p->name));
+	for (unsigned i = 0; i < SHK_CALL_N; i++) {
+		plan->call[i] = (struct shk_plan_call){ .when = { .never = true }, .why = "" };
+		if (p->rules)
+			plan_rules(p, named, i, &plan->call[i]);
+		plan_fixed(p, i, &plan->call[i]);
+	}
+	shk_doors_apply(p, plan);
+	r = shk_filter_build(plan, err);
+	if (r < 0)
+		return shk_err_prefix(err, "policy \"" SHK_STR_FMT "\"", SHK_STR_ARG(p->name));
+	*ret = TAKE_PTR(plan);
+	return 0;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The rule files a policy names: found, loaded, compiled, shared between equal selections. */
+#include <errno.h>
+
+#include "policy/set.h"
+
+#define DEFAULT_RULES_PATH SHK_SYSCONFDIR "/rules.d:" SHK_DATADIR "/rules"
+#define KEY_MAX		   65536
+
+static int fail_at(const struct shk_policy_def *d, const struct shk_ynode *n, struct shk_err *err,
+		   const char *text)
+{
+	if (n || d->root)
+		return shk_policy_fail(d->pub.file.p, n ? n : d->root, err, "%s", text);
+	return shk_err_set(err, EINVAL, "%s: %s", d->pub.file.p, text);
+}
+
+/* Appends the path of a rule file and a newline. */
+static int find_file(const struct shk_policy_def *d, const struct shk_ynode *node,
+		     struct shk_str name, const char *rules_path, struct shk_buf *out,
+		     struct shk_err *err)
+{
+	char text[SHK_ERR_TEXT_MAX - 200];
+	const char *dir = rules_path;
+
+	if (name.n && name.p[0] == '/') {
+		shk_buf_addstr(out, name);
+		shk_buf_addc(out, '\n');
+		return 0;
+	}
+	while (dir && *dir) {
+		size_t n = strcspn(dir, ":");
+		char path[4096];
+
+		if (n && snprintf(path, sizeof(path), "%.*s/%.*s", (int)n, dir, SHK_STR_ARG(name)) <
+				 (int)sizeof(path) &&
+		    access(path, R_OK) == 0) {
+			shk_buf_adds(out, path);
+			shk_buf_addc(out, '\n');
+			return 0;
+		}
+		dir += n + (dir[n] == ':');
+	}
+	snprintf(text, sizeof(text),
+		 "rule file \"%.200s\" is not in %.400s; put it there or give its full path", name.p,
+		 rules_path);
+	return fail_at(d, node, err, text);
+}
+
+static int find_files(const struct shk_policy_def *d, const char *rules_path, struct shk_buf *out,
+		      struct shk_err *err)
+{
+	int r = 0;
+
+	if (!d->files.v)
+		return find_file(d, NULL, SHK_STR(SHK_POLICY_RULES), rules_path, out, err);
+	for (size_t i = 0; i < d->files.n && r >= 0; i++)
+		r = find_file(d, d->files.v[i], d->files.v[i]->text, rules_path, out, err);
+	return r;
+}
+
+static void add_selection(struct shk_buf *key, char kind, const struct shk_pstrs *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		shk_buf_addc(key, kind);
+		shk_buf_addstr(key, s->v[i]->text);
+		shk_buf_addc(key, '\n');
+	}
+}
+
+static int add_files(struct shk_loader *l, const char *files, struct shk_err *err)
+{
+	while (*files) {
+		size_t n = strcspn(files, "\n");
+		char path[4096];
+		int r;
+
+		if (n >= sizeof(path))
+			return shk_err_set(err, ENAMETOOLONG, "%.100s...: name too long", files);
+		memcpy(path, files, n);
+		path[n] = 0;
+		r = shk_loader_add_path(l, path, err);
+		if (r < 0)
+			return r;
+		files += n + 1;
+	}
+	return 0;
+}
+
+static struct shk_str *texts_of(struct shk_arena *a, const struct shk_pstrs *s)
+{
+	struct shk_str *v = SHK_ARENA_ARRAY(a, struct shk_str, s->n);
+
+	for (size_t i = 0; v && i < s->n; i++)
+		v[i] = s->v[i]->text;
+	return v;
+}
+
+static int compile(struct shk_policyset *ps, const struct shk_policy_def *d, struct shk_loader *l,
+		   struct shk_ruleset **ret, struct shk_err *err)
+{
+	struct shk_rule_select select = {
+		.min_priority = SHK_PRIO_DEBUG,
+		.disable_tags = texts_of(&ps->arena, &d->disable_tags),
+		.disable_names = texts_of(&ps->arena, &d->disable_names),
+		.n_disable_tags = d->disable_tags.n,
+		.n_disable_names = d->disable_names.n,
+	};
+	int r;
+
+	if (!select.disable_tags || !select.disable_names)
+		return shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
+	if (select.n_disable_tags || select.n_disable_names) {
+		SHK_CLEANUP(shk_ruleset_unrefp) struct shk_ruleset *all = NULL;
+
+		r = shk_loader_compile(l, NULL, &all, err);
+		if (r >= 0)
+			r = shk_policy_check_disable(d, all, err);
+		if (r < 0)
+			return r;
+	}
+	return shk_loader_compile(l, &select, ret, err);
+}
+
+static int load(struct shk_policyset *ps, const struct shk_policy_def *d, const char *files,
+		shk_on_diag *on_diag, void *arg, struct shk_ruleset **ret, struct shk_err *err)
+{
+	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+	const struct shk_diag *diag;
+	size_t n;
+	int r = shk_loader_new(&l, err);
+
+	if (r < 0)
+		return r;
+	r = add_files(l, files, err);
+	if (r >= 0)
+		r = compile(ps, d, l, ret, err);
+	diag = shk_loader_diags(l, &n);
+	for (size_t i = 0; on_diag && i < n; i++)
+		on_diag(&diag[i], arg);
+	return r;
+}
+
+int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
+			  const char *rules_path, shk_on_diag *on_diag, void *arg,
+			  struct shk_err *err)
+{
+	_cleanup_buf_ struct shk_buf files, key;
+	struct shk_shared_rules *s = &ps->shared[ps->n_shared];
+	int r;
+
+	shk_buf_init(&files, KEY_MAX);
+	shk_buf_init(&key, 2 * KEY_MAX);
+	r = find_files(d, rules_path ? rules_path : DEFAULT_RULES_PATH, &files, err);
+	if (r < 0)
+		return r;
+	shk_buf_addstr(&key, shk_buf_view(&files));
+	add_selection(&key, 't', &d->disable_tags);
+	add_selection(&key, 'n', &d->disable_names);
+	if (files.failed || key.failed)
+		return fail_at(d, NULL, err, "too many rule files");
+	for (size_t i = 0; i < ps->n_shared; i++)
+		if (shk_str_eq(ps->shared[i].key, shk_buf_view(&key))) {
+			d->pub.rules = ps->shared[i].rules;
+			return 0;
+		}
+	s->key = shk_arena_str(&ps->arena, shk_buf_view(&key));
+	if (!s->key.p)
+		return shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
+	r = load(ps, d, files.p ? files.p : "", on_diag, arg, &s->rules, err);
+	if (r < 0)
+		return r;
+	d->pub.rules = s->rules;
+	ps->n_shared++;
+	return 0;
+}
