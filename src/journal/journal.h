@@ -44,6 +44,7 @@ struct shk_call_slot {
 	uint64_t container;	/* key of the container */
 	uint64_t recv_mono_ns;	/* CLOCK_MONOTONIC when received, 0: not yet stamped */
 	uint64_t seq;		/* alert sequence number taken for this call, 0: none yet */
+	uint64_t epoch;		/* shk_journal_epoch() of the engine that reserved it */
 	struct seccomp_notif_resp resp; /* the answer, valid from ANSWERED on */
 	union {
 		struct seccomp_notif notif;
@@ -60,6 +61,8 @@ int shk_journal_open(int fd, struct shk_journal **ret, struct shk_err *err);
 void shk_journal_close(struct shk_journal *j);
 /* Random per journal, hex: "boot" of alert identities. */
 const char *shk_journal_boot(const struct shk_journal *j);
+/* Counts the opens of this journal, from 1: slots of another epoch were left by an earlier engine. */
+uint64_t shk_journal_epoch(const struct shk_journal *j);
 
 /* -- calls: any thread -- */
 /* A zeroed slot in state WAITING for this listener, or NULL when all are taken. Lock-free. */

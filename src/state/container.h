@@ -54,6 +54,8 @@ struct shk_container {
 	size_t n_labels;
 	struct shk_mount_info *mounts;
 	size_t n_mounts;
+	struct shk_str *masked; /* linux.maskedPaths and readonlyPaths: mounted by the runtime */
+	size_t n_masked;
 	enum shk_way way;
 	uint64_t start_ns;	/* CLOCK_REALTIME at registration */
 	pid_t init_pid;		/* host pid */

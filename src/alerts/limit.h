@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limit.h - how many alerts a container may cause.
+ *
+ * One token bucket per (container, policy, rule): `alerts_per_second` and `alerts_burst` of the policy.
+ * What was held back is counted and reported once a second at most by an internal alert that names the
+ * rule and the count (THREATS A14). An alert of a verdict never asks. Any thread; own lock.
+ */
+#ifndef SHK_ALERTS_LIMIT_H
+#define SHK_ALERTS_LIMIT_H
+
+#include "policy/policy.h"
+
+struct shk_limits;
+int shk_limits_new(struct shk_limits **ret);
+void shk_limits_free(struct shk_limits *l);
+
+/* May this alert go out now? */
+bool shk_limit_allow(struct shk_limits *l, const struct shk_container *c, const struct shk_policy *p,
+		     const struct shk_rule_info *rule);
+/* For each (container, rule) with held-back alerts since the last call: its count, then zero. Called by
+ * the engine's timer. The views are valid during the call. */
+void shk_limits_report(struct shk_limits *l,
+		       void (*on)(uint64_t container, struct shk_str rule, uint64_t held, void *arg),
+		       void *arg);
+/* A container is gone: its buckets go. */
+void shk_limits_forget(struct shk_limits *l, uint64_t container);
+
+#endif
