@@ -71,6 +71,8 @@ struct shk_container {
 	pthread_mutex_t lock;
 	struct shk_map procs;	/* state/process.h: tid -> struct shk_proc */
 	size_t n_procs;
+	struct shk_procs *proc_state; /* state/process.c: order of use, marks, decision count */
+	struct shk_users *users;      /* state/users.c */
 
 	/* any thread */
 	_Atomic uint64_t n_events, n_alerts, n_denied, n_killed;

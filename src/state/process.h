@@ -3,10 +3,19 @@
  * process.h - what is known of one task of a container.
  *
  * Records are cached per container under the tid and belong to one (tid, start time): before a cached
- * record is used it is checked to be the same living process (pidfd, else start time). Facts that can change
- * (exe, argv, cwd, credentials) are dropped on the calls that change them (execve, chdir, set*id,
- * unshare, setns, chroot): shk_proc_apply. Everything is read lazily from /proc, bounded, once per
- * decision. All functions are called with the container's lock held, on a worker.
+ * record is used it is checked to be the same living process (pidfd, else start time), once per
+ * decision. Everything is read lazily from /proc, bounded, at most once per decision:
+ *
+ *   constant (ids in namespaces, start time)	kept as long as the record
+ *   of the program (comm, argv, environment, exe)	kept until an execve of the process
+ *   parent					kept while the parent lives (it cannot change before)
+ *   cwd, root; credentials; namespaces		kept only if every call that changes them is
+ *						notified (shk_proc_keep), else read anew
+ *   session, process group, terminal, loginuid	read anew
+ *
+ * Views and pointers returned stay valid until the lock is released. All functions are called with
+ * the container's lock held, on a worker: reading argv and environ touches the task's memory and can
+ * hang (THREATS B1).
  */
 #ifndef SHK_STATE_PROCESS_H
 #define SHK_STATE_PROCESS_H
@@ -19,8 +28,87 @@
 
 struct shk_proc;
 
-/* The record of the event's task, or NULL when it is gone. Cached in ctx. */
+/* The record of the event's task, or NULL when it is gone. Cached in ctx. For an execve or execveat
+ * that has not failed (ev->has_ret with ev->ret < 0 is a failure) it is a record of the program to
+ * come, made for this event only: comm, argv, environment and exe* are those of the call's
+ * arguments; ids, credentials, cwd and ancestors those of the task. comm is the last component of the path
+ * given (of a script: the script's, as the kernel sets it); exepath is the file the path names
+ * inside the container, of a script the script and not its interpreter: that one is judged where
+ * what was really loaded is verified. */
 struct shk_proc *shk_proc_of(struct shk_eval_ctx *ctx);
+/* The record under the event's task: of the old program during an execve. NULL: gone. */
+struct shk_proc *shk_proc_task_of(struct shk_eval_ctx *ctx);
+
+/* ---- facts. 0, false, NULL, or a view with p NULL: unknown ---- */
+pid_t shk_proc_tid(const struct shk_proc *p);
+pid_t shk_proc_pid(struct shk_proc *p);	/* thread group */
+pid_t shk_proc_ppid(struct shk_proc *p); /* 0 for init and when the parent is invisible from here */
+pid_t shk_proc_pgid(struct shk_proc *p);
+pid_t shk_proc_sid(struct shk_proc *p);
+/* As the task's own pid namespace numbers them. */
+pid_t shk_proc_vtid(struct shk_proc *p);
+pid_t shk_proc_vpid(struct shk_proc *p);
+pid_t shk_proc_vpgid(struct shk_proc *p);
+pid_t shk_proc_vsid(struct shk_proc *p);
+struct shk_str shk_proc_comm(struct shk_proc *p);
+/* argv[0] is proc.exe, the rest proc.args. At most SHK_ARGV_LIMIT strings, SHK_ARGV_BYTES bytes. */
+const struct shk_strvec *shk_proc_argv(struct shk_proc *p);
+/* NAME=VALUE strings, same limits; of the program's start, as /proc shows it. */
+const struct shk_strvec *shk_proc_env(struct shk_proc *p);
+/* Value of a variable; p NULL: not there. */
+struct shk_str shk_proc_getenv(struct shk_proc *p, struct shk_str name);
+/* Inside the container, without " (deleted)". */
+struct shk_str shk_proc_exepath(struct shk_proc *p);
+
+struct shk_proc_exe {
+	dev_t dev;
+	ino_t ino;
+	uint64_t mtime_ns, ctime_ns;
+	uid_t uid;
+	gid_t gid;
+	uint32_t mode;
+	bool memfd, deleted;
+	bool writable; /* the task's owner class, group or others may write it (mode bits alone) */
+};
+const struct shk_proc_exe *shk_proc_exe(struct shk_proc *p);
+/* Is the executable in the upper layer of the container's overlay? false: unknown. */
+bool shk_proc_exe_upper(struct shk_proc *p, bool *ret);
+
+/* Inside the container, no trailing slash but for "/" itself. */
+struct shk_str shk_proc_cwd(struct shk_proc *p);
+/* Device number of the controlling terminal as in /proc/PID/stat, 0: none. */
+bool shk_proc_tty(struct shk_proc *p, uint32_t *ret);
+/* (uint32_t)-1: unset. */
+bool shk_proc_loginuid(struct shk_proc *p, uint32_t *ret);
+
+struct shk_proc_creds {
+	uid_t ruid, uid, suid, fsuid; /* uid: effective; all as seen from this user namespace */
+	gid_t rgid, gid, sgid, fsgid;
+	uint64_t inheritable, permitted, effective, bounding, ambient;
+	bool no_new_privs;
+};
+const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p);
+uint32_t shk_proc_nthreads(struct shk_proc *p);
+/* Start time in ns since the epoch; precision 10 ms. */
+bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns);
+/* Root directory of the task. */
+bool shk_proc_root_id(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino);
+/* Inode of a namespace of the task ("user", "mnt", "pid", "net"); 0: unknown. */
+enum shk_ns { SHK_NS_USER, SHK_NS_MNT, SHK_NS_PID, SHK_NS_NET, SHK_NS_N };
+ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which);
+
+/* The parent process. It may be outside the container (the runtime's shim is the parent of the
+ * container's init), as in Falco; the walk goes on to the host's init. NULL: none, or gone. */
+struct shk_proc *shk_proc_parent(struct shk_proc *p);
+/* n = 0: p itself, 1: parent, ...; NULL past SHK_ANCESTORS_MAX, too. */
+struct shk_proc *shk_proc_ancestor(struct shk_proc *p, unsigned n);
+/* Process that leads the session or the process group; NULL: gone, or outside this pid namespace. */
+struct shk_proc *shk_proc_session_leader(struct shk_proc *p);
+struct shk_proc *shk_proc_group_leader(struct shk_proc *p);
+/* The process, one of its ancestors, or its session was marked by shk_proc_mark_exec_session. */
+bool shk_proc_is_exec_session(struct shk_proc *p);
+
+/* ---- the pipeline and the engine ---- */
 
 /* Called by the pipeline after the verdict: drops what the (allowed) call changes. */
 void shk_proc_apply(struct shk_container *c, struct shk_event *ev, bool allowed);
@@ -28,10 +116,25 @@ void shk_proc_apply(struct shk_container *c, struct shk_event *ev, bool allowed)
 /* Marks tid as the first process of an exec session (proc.is_exec_session). */
 void shk_proc_mark_exec_session(struct shk_container *c, pid_t tid);
 
+/* Which calls reach this container's source: facts are kept between decisions only if all calls that
+ * change them are among them. Without this call nothing of the kind is kept. */
+void shk_proc_keep(struct shk_container *c, bool (*notified)(enum shk_call_id id, void *arg),
+		   void *arg);
+/* The calls asked for there; a plan that adds them (they are rare) saves a /proc access per relative
+ * path and per credential asked. */
+extern const enum shk_call_id shk_proc_calls[];
+extern const size_t shk_n_proc_calls;
+
 /* Path argument i of the event as an absolute, normalised path inside the container: joined with the
- * cwd or dirfd of the task (readlink of /proc/TID/cwd, /proc/TID/fd/N), "." ".." "//" removed.
+ * cwd or dirfd of the task (readlink of /proc/TID/cwd, /proc/TID/fd/N), "." ".." "//" removed. A task
+ * that did chroot inside the container gets the path from the container's root: chroot("/etc")
+ * followed by open("/shadow") is "/etc/shadow". Symbolic links are not followed.
+ * An empty path with AT_EMPTY_PATH is the descriptor's own.
  * false: unknown (task gone, unreadable). Result in ev->arena, remembered per argument. */
 bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret);
+/* As above for any path text relative to dirfd (AT_FDCWD: cwd); not remembered. */
+bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
+			 struct shk_str *ret);
 
 /* Frees all records of a container (called by shk_container_unref). */
 void shk_procs_free(struct shk_container *c);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * descriptor.h - what a descriptor of the event's task is.
+ *
+ * Looked up per thread (a task may have a table of its own: THREATS A9) at the time of asking, never
+ * cached between events: descriptors change hands without a call that is watched. Sockets are
+ * duplicated (pidfd_getfd), asked, and closed at once; the duplicate is believed only if it is the
+ * socket that /proc/TID/fd shows. Results live in the event's arena. Nothing here waits for
+ * another task.
+ */
+#ifndef SHK_STATE_DESCRIPTOR_H
+#define SHK_STATE_DESCRIPTOR_H
+
+#include "fields/fields.h"
+
+struct shk_fd_facts {
+	char type;	      /* as fd.typechar: f d 4 6 u p e s l i b r m t o ...; 0: unknown */
+	struct shk_str name;  /* as fd.name: path inside the container, tuple, ... */
+	struct shk_str path;  /* files, directories, pipes by name; else p NULL */
+	bool deleted;	      /* the file has no name any more */
+	dev_t dev;	      /* of the open file; 0/0 when unknown */
+	ino_t ino;
+	uint32_t mode;	      /* st_mode */
+	/* sockets; family 0: no socket, or unknown */
+	int family;	      /* AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, ... */
+	int sock_type;	      /* SOCK_STREAM, ... */
+	int proto;	      /* IPPROTO_TCP, ... */
+	bool connected;	      /* has a peer */
+	bool listening;
+	struct shk_ip local, remote;
+	uint16_t lport, rport;
+	struct shk_str unix_path;  /* own path, or the peer's when unnamed; '@' first when abstract */
+	struct shk_str peer_path;
+};
+
+/* Facts of descriptor fd of the event's task. false: no such descriptor, task gone, or the answers
+ * contradict each other (the table changed meanwhile). */
+bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret);
+
+/* Falco's word for a layer 4 protocol: "tcp", "udp", "icmp", "raw"; NULL: no socket of that kind. */
+const char *shk_fd_l4proto(const struct shk_fd_facts *f);
+
+/* Address and port of a sockaddr as bytes. false: no IP address, or too short. */
+bool shk_sockaddr_ip(struct shk_str sa, struct shk_ip *ret_ip, uint16_t *ret_port);
+/* Path of a sockaddr_un ('@' first when abstract). false: another family, or unnamed. */
+bool shk_sockaddr_unix(struct shk_str sa, struct shk_arena *arena, struct shk_str *ret);
+/* "1.2.3.4:80", "::1:80": Falco's text of one end. */
+void shk_ip_port_print(const struct shk_ip *ip, uint16_t port, struct shk_buf *out);
+
+#endif
