@@ -10,19 +10,15 @@
 #include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "ask.h"
 #include "oci.h"
 
 #define PROGRAM "shrike-hook"
 
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_ABSENT = 4, EXIT_SYSTEM = 5 };
-
 #define TIMEOUT_S	   10
 #define TIMEOUT_POSTSTOP_S 2 /* a stopped container's end must not wait for an absent supervisor */
 #define TIMEOUT_MAX_S	   3600
-#define BACKOFF_FIRST_MS   20
-#define BACKOFF_LAST_MS	   500
 
 struct options {
 	const char *socket, *stage;
@@ -42,7 +38,7 @@ static int usage(const char *text)
 
 	shk_err_set(&err, EINVAL, "%s; usage: " PROGRAM " [--socket PATH] [--timeout SECONDS] "
 		    "[--on-absent refuse|observe] prestart|createRuntime|poststop|auto", text);
-	return fail(EXIT_USAGE, err.text);
+	return fail(SHK_EXIT_USAGE, err.text);
 }
 
 /* 0, or the exit code + 1000 (help and version end well). */
@@ -156,15 +152,15 @@ static int gather(const struct shk_oci_state *s, const char *stage, int fds[2],
 	if (s->pid <= 1 || !s->bundle.n) {
 		shk_err_set(err, EBADMSG, "container state has no \"pid\" or no \"bundle\" at stage %s; "
 			    "configure this hook as prestart or createRuntime", stage);
-		return EXIT_INPUT;
+		return SHK_EXIT_INPUT;
 	}
 	if (asprintf(&path, SHK_STR_FMT "/config.json", SHK_STR_ARG(s->bundle)) < 0)
-		return shk_err_set(err, ENOMEM, "out of memory"), EXIT_SYSTEM;
+		return shk_err_set(err, ENOMEM, "out of memory"), SHK_EXIT_SYSTEM;
 	if (shk_oci_config_read(path, &config, err) < 0)
-		return EXIT_INPUT;
+		return SHK_EXIT_INPUT;
 	if (shk_oci_rootfs(s->bundle, config, &rootfs, err) < 0) {
 		json_object_put(config);
-		return EXIT_INPUT;
+		return SHK_EXIT_INPUT;
 	}
 	o = request_of("register", stage, s);
 	if (o) {
@@ -176,56 +172,18 @@ static int gather(const struct shk_oci_state *s, const char *stage, int fds[2],
 	json_object_put(config);
 	*ret = o;
 	if (!o)
-		return shk_err_set(err, ENOMEM, "out of memory"), EXIT_SYSTEM;
+		return shk_err_set(err, ENOMEM, "out of memory"), SHK_EXIT_SYSTEM;
 	fds[0] = shk_pidfd_open(s->pid, 0);
 	if (fds[0] < 0) {
 		shk_err_sys(err, -fds[0], "the container's process %d", (int)s->pid);
-		return EXIT_INPUT;
+		return SHK_EXIT_INPUT;
 	}
 	fds[1] = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fds[1] < 0) {
 		shk_err_sys(err, errno, "the container's root directory %s", rootfs);
-		return EXIT_INPUT;
+		return SHK_EXIT_INPUT;
 	}
 	return 0;
-}
-
-/* Would the same request a moment later meet a supervisor? */
-static bool passing(int r)
-{
-	return r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EPIPE;
-}
-
-/* Until the time is up: an engine that is being restarted loses the connection, not the container. */
-static int ask(const struct options *o, struct json_object *request, const int *fds, size_t nfds,
-	       uint64_t due, struct json_object **ret, bool *absent, struct shk_err *err)
-{
-	unsigned wait_ms = BACKOFF_FIRST_MS;
-
-	for (;;) {
-		SHK_CLEANUP(shk_client_freep) struct shk_client *c = NULL;
-		uint64_t now = shk_now_mono();
-		bool again;
-		int r;
-
-		r = shk_client_connect(o->socket, &c, err);
-		again = r < 0 && passing(r);
-		*absent = r < 0;
-		if (r == 0) {
-			int left = now < due ? (int)((due - now) / 1000000) + 1 : 1;
-
-			r = shk_client_call(c, request, fds, nfds, NULL, NULL, left, ret, err);
-			/* -ENOENT of the server's own answer is final. */
-			again = r == -ECONNRESET || r == -EPIPE;
-			*absent = again || r == -ETIMEDOUT;
-		}
-		now = shk_now_mono();
-		if (!again || now + wait_ms * 1000000ull >= due)
-			return r;
-		clock_nanosleep(CLOCK_MONOTONIC, 0,
-				&(struct timespec){ .tv_nsec = wait_ms * 1000000L }, NULL);
-		wait_ms = SHK_MIN(wait_ms * 2, BACKOFF_LAST_MS);
-	}
 }
 
 static int report(const struct options *o, const char *stage, int r, bool absent,
@@ -239,13 +197,13 @@ static int report(const struct options *o, const char *stage, int r, bool absent
 		return fail(0, err->text);
 	}
 	if (r < 0)
-		return fail(absent ? EXIT_ABSENT : EXIT_REFUSED, err->text);
+		return fail(absent ? SHK_EXIT_ABSENT : SHK_EXIT_REFUSED, err->text);
 	if (warning.n) {
 		shk_err_set(err, 0, "warning: " SHK_STR_FMT, SHK_STR_ARG(warning));
 		shk_oci_say(PROGRAM, err->text);
 	}
 	if (strcmp(stage, "poststop") != 0 && !shk_json_str(answer, "armed").n)
-		return fail(EXIT_REFUSED, "the supervisor's answer does not say how the container is "
+		return fail(SHK_EXIT_REFUSED, "the supervisor's answer does not say how the container is "
 			    "supervised; update the older of shrike-hook and shriked");
 	return 0;
 }
@@ -264,14 +222,14 @@ int main(int argc, char **argv)
 	if (r >= 1000)
 		return r - 1000;
 	if (shk_oci_state_read(0, &s, &err) < 0)
-		return fail(EXIT_INPUT, err.text);
+		return fail(SHK_EXIT_INPUT, err.text);
 	if (strcmp(o.stage, "auto") == 0) {
 		o.stage = stage_of(&s);
 		if (!o.stage) {
 			shk_err_set(&err, EINVAL, "nothing to do for a container that is \"" SHK_STR_FMT
 				    "\"; configure this hook as prestart, createRuntime or poststop",
 				    SHK_STR_ARG(s.status));
-			return fail(EXIT_INPUT, err.text);
+			return fail(SHK_EXIT_INPUT, err.text);
 		}
 	}
 	poststop = strcmp(o.stage, "poststop") == 0;
@@ -280,10 +238,11 @@ int main(int argc, char **argv)
 	else if ((r = gather(&s, o.stage, fds, &request, &err)) != 0)
 		return fail(r, err.text);
 	if (!request)
-		return fail(EXIT_SYSTEM, "out of memory");
+		return fail(SHK_EXIT_SYSTEM, "out of memory");
 	timeout = o.timeout_s ? o.timeout_s : poststop ? TIMEOUT_POSTSTOP_S : TIMEOUT_S;
-	r = ask(&o, request, fds, poststop ? 0 : 2,
-		shk_now_mono() + (uint64_t)timeout * 1000000000u, &answer, &absent, &err);
+	r = shk_oci_ask(o.socket, request, fds, poststop ? 0 : 2,
+			shk_now_mono() + (uint64_t)timeout * 1000000000u, NULL, &answer, &absent,
+			&err);
 	r = report(&o, o.stage, r, absent, answer, &err);
 	json_object_put(answer);
 	json_object_put(request);
