@@ -11,6 +11,7 @@
 #ifndef SHK_ALERTS_ALERT_H
 #define SHK_ALERTS_ALERT_H
 
+#include "journal/journal.h"
 #include "policy/policy.h"
 
 struct json_object;
@@ -31,9 +32,11 @@ struct shk_alert {
 	enum shk_priority internal_priority;
 	const char *internal_text;
 	struct json_object *internal_fields; /* consumed, may be NULL */
+	const char *origin; /* who numbers `seq`, in place of the container's key; NULL: the container */
 };
 
-/* Renders the record as compact JSON into out (appended). 0 or -errno (out of memory, too long). */
+/* Renders the record as compact JSON into out (appended). A record longer than SHK_JOURNAL_ALERT_MAX is
+ * not refused but shortened ("truncated": true). 0, -ENOMEM, or -EMSGSIZE: no room in out. */
 int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk_buf *out);
 
 /* ---- sinks ---- */
