@@ -10,8 +10,10 @@
  *   notification back: kernel/seccomp.c, seccomp_notify_recv);
  * - alerts: a byte ring of finished alert records. A verdict's alert is committed here before the
  *   caller is released; the writer removes it when every sink has it.
- * One engine at a time uses it; inside the engine any thread may, locking as said per function. All fields read back after a
- * crash are range-checked: a torn slot is dropped, never trusted.
+ * One engine at a time uses it; inside the engine any thread may, locking as said per function. All
+ * fields read back after a crash are range-checked: a torn slot is dropped, never trusted. A slot
+ * that was WAITING without a notification is FREE after open; one ANSWERED with an answer to another
+ * call is RUNNING again.
  */
 #ifndef SHK_JOURNAL_JOURNAL_H
 #define SHK_JOURNAL_JOURNAL_H
@@ -35,6 +37,7 @@ enum shk_call_state {
 	SHK_CALL_RUNNING,  /* being judged */
 	SHK_CALL_ANSWERED, /* answer decided and its alerts committed; SEND may or may not have happened */
 	SHK_CALL_EXPIRED,  /* the watchdog answered it at its deadline */
+	SHK_CALL_CLAIMED,  /* FREE, being cleared for WAITING: of no meaning outside src/journal */
 };
 
 struct shk_call_slot {
@@ -59,6 +62,7 @@ int shk_journal_create(struct shk_err *err);
 /* Maps an existing one (fd is borrowed). -EPROTO: other version. */
 int shk_journal_open(int fd, struct shk_journal **ret, struct shk_err *err);
 void shk_journal_close(struct shk_journal *j);
+SHK_DEFINE_CLEANUP(struct shk_journal, shk_journal_close)
 /* Random per journal, hex: "boot" of alert identities. */
 const char *shk_journal_boot(const struct shk_journal *j);
 /* Counts the opens of this journal, from 1: slots of another epoch were left by an earlier engine. */
@@ -74,7 +78,11 @@ struct shk_call_slot *shk_journal_next_call(struct shk_journal *j, size_t *pos);
 
 /* -- sequence numbers: caller serialises per container -- */
 /* Takes the next sequence number of the container and records it in the slot first, so a crash
- * never loses or doubles one. s may be NULL (alerts without a call). From 1. */
+ * never loses or doubles one. s may be NULL (alerts without a call). From 1. Container 0: alerts of
+ * the program itself. Never fails: past SHK_JOURNAL_CONTAINERS containers, numbers come from one
+ * common counter far above all others. The first number taken for a call that an earlier engine
+ * left with seq != 0 is that seq: an alert of the call that was committed already is then repeated
+ * under the same identity, and one that was not leaves no gap. */
 uint64_t shk_journal_take_seq(struct shk_journal *j, uint64_t container, struct shk_call_slot *s);
 void shk_journal_forget_container(struct shk_journal *j, uint64_t container);
 
