@@ -66,6 +66,7 @@ enum {
 	SHK_F_NO_RHS = 1 << 9,
 	SHK_F_STABLE = 1 << 10,	    /* costs nothing to read: registers, header (cheapest first) */
 	SHK_F_COSTLY = 1 << 11,	    /* opens /proc files when not cached (evaluated last) */
+	SHK_F_ARG_DOTTED = 1 << 12, /* with ARG_KEY: the key is written .name, brackets hold an index */
 };
 
 /* What an extractor sees. Lives on the evaluating thread's stack for one event. */

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * evt_time.c - when the event happened, in the forms outputs ask for.
+ */
+#include <time.h>
+
+#include "fields/table.h"
+
+#define NS_PER_S 1000000000ull
+
+enum date { TIME_ONLY, DATE_TIME, DATE_T_TIME_UTC };
+
+static bool time_text(struct shk_eval_ctx *ctx, struct shk_value *out, enum date date, bool ns)
+{
+	time_t s = (time_t)(ctx->ev->time_ns / NS_PER_S);
+	char day[40] = "", fraction[16] = "";
+	struct tm tm;
+
+	if (!(date == DATE_T_TIME_UTC ? gmtime_r(&s, &tm) : localtime_r(&s, &tm)))
+		return false;
+	if (date != TIME_ONLY)
+		snprintf(day, sizeof(day), "%04d-%02d-%02d%c", tm.tm_year + 1900, tm.tm_mon + 1,
+			 tm.tm_mday, date == DATE_TIME ? ' ' : 'T');
+	if (ns)
+		snprintf(fraction, sizeof(fraction), ".%09u", (unsigned)(ctx->ev->time_ns % NS_PER_S));
+	return shk_set_opt(out, shk_str(shk_arena_printf(ctx->ev->arena, "%s%02d:%02d:%02d%s%s", day,
+							 tm.tm_hour, tm.tm_min, tm.tm_sec, fraction,
+							 date == DATE_T_TIME_UTC ? "+0000" : "")));
+}
+
+static bool time_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
+{
+	(void)ref;
+	return time_text(ctx, out, TIME_ONLY, true);
+}
+
+static bool time_s_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		       struct shk_value *out)
+{
+	(void)ref;
+	return time_text(ctx, out, TIME_ONLY, false);
+}
+
+static bool iso8601_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	(void)ref;
+	return time_text(ctx, out, DATE_T_TIME_UTC, true);
+}
+
+static bool datetime_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			 struct shk_value *out)
+{
+	(void)ref;
+	return time_text(ctx, out, DATE_TIME, true);
+}
+
+static bool datetime_s_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			   struct shk_value *out)
+{
+	(void)ref;
+	return time_text(ctx, out, DATE_TIME, false);
+}
+
+static bool rawtime_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	(void)ref;
+	return shk_set_u(out, ctx->ev->time_ns);
+}
+
+static bool rawtime_s_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			  struct shk_value *out)
+{
+	(void)ref;
+	return shk_set_u(out, ctx->ev->time_ns / NS_PER_S);
+}
+
+static bool rawtime_ns_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			   struct shk_value *out)
+{
+	(void)ref;
+	return shk_set_u(out, ctx->ev->time_ns % NS_PER_S);
+}
+
+static const struct shk_field table[] = {
+	{ .name = "evt.time", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
+	  .flags = 0, .get = time_get, .doc = "Local time of day with nanoseconds." },
+	{ .name = "evt.time.s", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
+	  .flags = 0, .get = time_s_get, .doc = "Local time of day in whole seconds." },
+	{ .name = "evt.time.iso8601", .class_name = "evt", .type = SHK_T_STRING,
+	  .falco_type = "CHARBUF", .flags = 0, .get = iso8601_get,
+	  .doc = "Date and time in UTC as ISO 8601 has it, with nanoseconds." },
+	{ .name = "evt.datetime", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
+	  .flags = 0, .get = datetime_get, .doc = "Local date and time with nanoseconds." },
+	{ .name = "evt.datetime.s", .class_name = "evt", .type = SHK_T_STRING,
+	  .falco_type = "CHARBUF", .flags = 0, .get = datetime_s_get,
+	  .doc = "Local date and time in whole seconds." },
+	{ .name = "evt.rawtime", .class_name = "evt", .type = SHK_T_ABSTIME, .falco_type = "ABSTIME",
+	  .flags = SHK_F_STABLE, .get = rawtime_get, .doc = "Nanoseconds since the epoch." },
+	{ .name = "evt.rawtime.s", .class_name = "evt", .type = SHK_T_ABSTIME,
+	  .falco_type = "ABSTIME", .flags = SHK_F_STABLE, .get = rawtime_s_get,
+	  .doc = "Whole seconds since the epoch." },
+	{ .name = "evt.rawtime.ns", .class_name = "evt", .type = SHK_T_ABSTIME,
+	  .falco_type = "ABSTIME", .flags = SHK_F_STABLE, .get = rawtime_ns_get,
+	  .doc = "Nanoseconds within the second of the event." },
+};
+
+SHK_FIELD_TABLE(shk_table_evt_time, table);
