@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the command line asks: ps, status, reload.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <unistd.h>
+
+#include "engine/internal.h"
+
+static void add_str(struct json_object *o, const char *key, struct shk_str s)
+{
+	json_object_object_add(o, key, json_object_new_string_len(s.p ? s.p : "", (int)s.n));
+}
+
+static void add_u64(struct json_object *o, const char *key, uint64_t v)
+{
+	json_object_object_add(o, key, json_object_new_int64((int64_t)v));
+}
+
+static struct json_object *describe(struct shk_entry *e)
+{
+	struct json_object *o = json_object_new_object();
+	struct shk_container *c = e->ctr;
+	unsigned listeners, sessions;
+	bool armed = false;
+
+	if (!o)
+		return NULL;
+	pthread_mutex_lock(&e->g->reg_lock);
+	listeners = e->n_listeners;
+	sessions = e->n_sessions;
+	for (struct shk_listener *l = e->listeners; l; l = l->next)
+		armed |= !l->session && atomic_load(&l->armed) != 0;
+	pthread_mutex_unlock(&e->g->reg_lock);
+	add_str(o, "id", c->full_id);
+	add_str(o, "name", c->name);
+	add_str(o, "image", c->image);
+	add_str(o, "runtime", c->runtime);
+	add_str(o, "engine", c->engine);
+	/* A worker may hold the lock for as long as a call's deadline; the policy is in its copy, too. */
+	pthread_mutex_lock(&c->lock);
+	add_str(o, "policy", e->policy->name);
+	pthread_mutex_unlock(&c->lock);
+	add_str(o, "mode", shk_str(shk_mode_name((enum shk_mode)atomic_load(&e->mode))));
+	add_str(o, "way", shk_str(shk_way_name(c->way)));
+	json_object_object_add(o, "armed", json_object_new_boolean(armed));
+	add_str(o, "sources", SHK_STR("notify"));
+	json_object_object_add(o, "pid", json_object_new_int(c->init_pid));
+	add_u64(o, "started", c->start_ns);
+	add_u64(o, "listeners", listeners);
+	add_u64(o, "sessions", sessions);
+	add_u64(o, "events", atomic_load(&c->n_events));
+	add_u64(o, "alerts", atomic_load(&c->n_alerts));
+	add_u64(o, "denied", atomic_load(&c->n_denied));
+	add_u64(o, "killed", atomic_load(&c->n_killed));
+	pthread_mutex_lock(&e->seq_lock);
+	if (e->note)
+		add_str(o, "note", shk_str(e->note));
+	pthread_mutex_unlock(&e->seq_lock);
+	return o;
+}
+
+int shk_op_ps(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
+{
+	size_t n;
+	_cleanup_free_ struct shk_entry **all = shk_registry_all(pc->g, &n);
+
+	(void)req;
+	if (!all)
+		return shk_err_set(err, ENOMEM, "out of memory");
+	while (n--) { /* oldest first */
+		struct json_object *line = json_object_new_object(), *more = json_object_new_object();
+
+		if (line && more) {
+			json_object_object_add(more, "container", describe(all[n]));
+			json_object_object_add(line, "more", more);
+			(void)shk_conn_send(&pc->conn, line);
+		} else {
+			json_object_put(more);
+		}
+		json_object_put(line);
+		shk_entry_unref(all[n]);
+	}
+	(void)shk_conn_ok(&pc->conn, NULL);
+	return 0;
+}
+
+static struct json_object *policies_of(struct shk_armoury *a)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < a->n && list; i++) {
+		const struct shk_policy *p = shk_policyset_at(a->ps, i);
+		struct json_object *o = json_object_new_object();
+
+		if (!o)
+			break;
+		add_str(o, "name", p->name);
+		add_str(o, "file", p->file);
+		add_str(o, "mode", shk_str(shk_mode_name(p->mode)));
+		add_u64(o, "rules", shk_ruleset_count(p->rules));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static struct json_object *sinks_of(struct shk_sinks *s)
+{
+	struct shk_sink_stats st[SHK_OUTPUTS_MAX];
+	size_t n = s ? shk_sinks_stats(s, st, SHK_ARRAY_SIZE(st)) : 0;
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < n && list; i++) {
+		struct json_object *o = json_object_new_object();
+
+		if (!o)
+			break;
+		add_str(o, "name", shk_str(st[i].name));
+		add_u64(o, "sent", st[i].sent);
+		add_u64(o, "failed", st[i].failed);
+		add_u64(o, "dropped", st[i].dropped);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
+{
+	struct shk_engine *g = pc->g;
+	struct json_object *o = json_object_new_object();
+	struct shk_call_slot *s;
+	size_t pos = 0, busy = 0;
+
+	(void)req;
+	if (!o)
+		return shk_err_set(err, ENOMEM, "out of memory");
+	while ((s = shk_journal_next_call(g->journal, &pos)))
+		busy += atomic_load(&s->state) == SHK_CALL_RUNNING;
+	add_str(o, "version", SHK_STR(PACKAGE_VERSION));
+	json_object_object_add(o, "pid", json_object_new_int(getpid()));
+	add_u64(o, "started", g->started_ns);
+	add_u64(o, "restarts", g->restarts);
+	add_u64(o, "containers", shk_engine_containers(g));
+	add_u64(o, "events", atomic_load(&g->n_events));
+	json_object_object_add(o, "policies", policies_of(g->arm));
+	json_object_object_add(o, "sinks", sinks_of(g->sinks));
+	add_u64(o, "lost_alerts", shk_journal_lost_alerts(g->journal));
+	add_u64(o, "calls_in_flight", busy);
+	if (g->arm->broken)
+		add_str(o, "broken", shk_str(g->arm->broken));
+	if (g->reload_error)
+		add_str(o, "reload_error", shk_str(g->reload_error));
+	(void)shk_conn_ok(&pc->conn, o);
+	return 0;
+}
+
+int shk_op_reload(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
+{
+	struct json_object *o = json_object_new_object(), *warnings = json_object_new_array();
+	unsigned rules = 0;
+	int r;
+
+	(void)req;
+	if (!o || !warnings)
+		r = shk_err_set(err, ENOMEM, "out of memory");
+	else
+		r = shk_engine_reload(pc->g, &rules, warnings, err);
+	if (r < 0) {
+		json_object_put(o);
+		json_object_put(warnings);
+		return r;
+	}
+	add_u64(o, "policies", pc->g->arm->n);
+	add_u64(o, "rules", rules);
+	json_object_object_add(o, "warnings", warnings);
+	(void)shk_conn_ok(&pc->conn, o);
+	return 0;
+}

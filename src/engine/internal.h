@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - the engine's own objects (private to src/engine).
+ *
+ * Threads: the main thread runs the loop (sockets, timers, reload); each listener has one worker
+ * thread; a job is a short-lived thread for what may wait (injection); the alert writer belongs to
+ * src/alerts. Objects are shared by reference count. Lock order: registering -> registry -> container -> seq;
+ * history, jobs and the keeper's link are leaves.
+ */
+#ifndef SHK_ENGINE_INTERNAL_H
+#define SHK_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "alerts/alert.h"
+#include "alerts/limit.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "control/control.h"
+#include "engine/engine.h"
+#include "journal/journal.h"
+#include "policy/plan.h"
+#include "state/process.h"
+#include "verdict/verdict.h"
+
+struct json_object;
+
+/* ---- armoury: a policy set with one plan per policy; immutable, any thread ---- */
+struct shk_armoury {
+	atomic_uint refs;
+	struct shk_policyset *ps;
+	struct shk_plan **plan; /* by index of shk_policyset_at */
+	size_t n;
+	char *broken;		/* why the administrator's policies are not in force; NULL: they are */
+};
+/* Loads what the configuration names. Diagnostics go to the log. */
+int shk_armoury_load(const struct shk_config *cfg, struct shk_armoury **ret, struct shk_err *err);
+/* The built-in policy with the shipped rules, or with none when these cannot be read. */
+int shk_armoury_fallback(const struct shk_config *cfg, const char *broken,
+			 struct shk_armoury **ret, struct shk_err *err);
+struct shk_armoury *shk_armoury_ref(struct shk_armoury *a);
+void shk_armoury_unref(struct shk_armoury *a);
+SHK_DEFINE_CLEANUP(struct shk_armoury, shk_armoury_unref)
+const struct shk_plan *shk_armoury_plan(const struct shk_armoury *a, const struct shk_policy *p);
+
+/* ---- entry: one supervised container ---- */
+struct shk_listener;
+struct shk_entry {
+	atomic_uint refs;
+	struct shk_engine *g;
+	struct shk_container *ctr;
+	struct shk_entry *next;		/* registry */
+	struct json_object *record;	/* what the keeper holds: constant once registered */
+	char *nonce;			/* way B */
+	int init_pidfd;			/* -1: not known yet (wrapper without hook) */
+
+	/* guarded by ctr->lock; swapped on reload */
+	struct shk_armoury *arm;
+	const struct shk_policy *policy;
+	/* copies for those who do not hold the lock */
+	_Atomic uint64_t deadline_ns;
+	_Atomic int deadline_err;	/* 0: allow */
+	_Atomic int mode;		/* enum shk_mode */
+
+	pthread_mutex_t seq_lock;	/* guards sequence numbers of the journal, and note */
+	char *note;			/* for `shrike ps`, NULL: nothing to say */
+
+	/* guarded by the registry's lock */
+	struct shk_listener *listeners; /* newest first */
+	unsigned n_listeners, n_sessions;
+	bool had_listener, removed;
+	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
+
+	/* calls the installed filter notifies of; constant once the first listener is there */
+	uint64_t notified[(SHK_CALL_N + 63) / 64];
+};
+
+/* ---- listener and its workers ---- */
+#define SHK_WORKERS_MAX 5 /* four may be stuck */
+enum { SHK_ARMED_INIT = 1, SHK_ARMED_OTHERS = 2, SHK_ARMED_ALL = 3 };
+
+struct shk_worker {
+	struct shk_listener *l;
+	pthread_t thread;
+	struct shk_arena arena;
+	/* generation << 2 | phase; whoever moves it away from JUDGING owns the answer */
+	_Atomic uint64_t claim;
+	_Atomic(struct shk_call_slot *) slot;
+	_Atomic uint64_t due;		/* CLOCK_MONOTONIC ns */
+	bool blind;			/* reads nothing: too many others are stuck */
+	atomic_bool retired, ended;
+	struct shk_buf rendered[SHK_MATCH_MAX];
+};
+enum { SHK_CLAIM_IDLE, SHK_CLAIM_JUDGING, SHK_CLAIM_EXPIRED };
+
+struct shk_listener {
+	atomic_uint refs;
+	struct shk_engine *g;
+	struct shk_entry *e;		/* one reference */
+	struct shk_listener *next;	/* in the entry */
+	uint64_t key;			/* keeper's and journal's */
+	int fd;
+	bool session;			/* else the container's init */
+	bool restored;			/* its slots of earlier engines are to be recovered */
+	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
+	uint64_t runtime_start;
+	atomic_uint armed;
+	pthread_mutex_t arm_lock;	/* one at a time decides about arming */
+	struct shk_source *hup;		/* main thread */
+	atomic_bool stop;
+	pthread_mutex_t wlock;		/* guards workers */
+	struct shk_worker *workers[SHK_WORKERS_MAX];
+	unsigned n_workers;
+	uint64_t warned;		/* of the main thread: last alert about stuck workers */
+};
+
+/* ---- jobs ---- */
+struct shk_job {
+	struct shk_job *next;
+	struct shk_engine *g;
+	void (*run)(struct shk_job *j);	 /* on its own thread */
+	void (*done)(struct shk_job *j); /* on the main thread; frees the job */
+};
+int shk_job_start(struct shk_engine *g, struct shk_job *j);
+
+/* ---- control connections ---- */
+struct shk_peerconn {
+	struct shk_peerconn *next;
+	struct shk_engine *g;
+	struct shk_conn conn;
+	struct shk_source *src;
+	struct shk_peer peer;
+	bool busy;			/* a job answers later: nothing is read until then */
+	bool closing;
+	bool follow;			/* events -f */
+	uint64_t follow_next;		/* number of the next record */
+	uint64_t follow_lost;
+	struct shk_entry *session;	/* between session and session-listener */
+	unsigned refs;			/* main thread: the list and a running job */
+};
+
+/* ---- history of alerts ---- */
+#define SHK_HISTORY 512
+struct shk_history {
+	pthread_mutex_t lock;
+	char *line[SHK_HISTORY];	/* by number % SHK_HISTORY */
+	uint64_t next;			/* number of the next record, from 0 */
+};
+
+/* A call to `prepare`: a nonce given out. */
+struct shk_pending {
+	struct shk_pending *next;
+	char nonce[48];			/* "shrike:" and 32 hex digits */
+	uint64_t key;
+	struct json_object *request;
+	struct shk_entry *e;		/* once its container is known; one reference */
+};
+
+struct shk_engine {
+	const struct shk_config *cfg;
+	const char *config_path;
+	char *hostname;
+	struct shk_loop *loop;
+	struct shk_journal *journal;
+	struct shk_sinks *sinks;
+	struct shk_limits *limits;
+	int journal_fd, control_fd, notify_fd, signal_fd, keeper_fd;
+	pthread_mutex_t keeper_lock;
+	unsigned restarts;
+	uint64_t started_ns;
+	_Atomic uint64_t last_key, n_events;
+	_Atomic bool stopping;
+	int exit_code;
+	unsigned ticks;			/* main thread */
+
+	pthread_mutex_t reg_lock;	/* registry, pending, in_progress, arm, listeners of entries */
+	pthread_cond_t reg_cond;
+	struct shk_entry *entries;
+	size_t n_entries;
+	struct shk_pending *pending;
+	size_t n_pending;
+	pid_t in_progress[64];
+	struct shk_armoury *arm;	/* current */
+	char *reload_error;		/* main thread */
+
+	pthread_mutex_t job_lock;
+	struct shk_job *jobs_done;
+	unsigned n_jobs;
+	pthread_cond_t job_cond;
+
+	struct shk_history history;
+	struct shk_peerconn *conns;	/* main thread */
+	size_t n_conns;
+	struct shk_delivery *deliveries; /* main thread: open connections of the notify socket */
+	size_t n_deliveries;
+};
+
+/* ---- engine.c ---- */
+uint64_t shk_engine_key(struct shk_engine *g);
+int shk_engine_reload(struct shk_engine *g, unsigned *ret_rules, struct json_object *warnings,
+		      struct shk_err *err);
+
+/* ---- alerting.c ---- */
+/* An alert that no rule caused. e may be NULL; fields are consumed. Any thread. */
+void shk_tell(struct shk_engine *g, struct shk_entry *e, enum shk_priority prio, const char *rule,
+	      struct json_object *fields, const char *fmt, ...) SHK_PRINTF(6, 7);
+/* Sequence number of a call's alerts, taken once per slot; slot NULL: a new one. */
+uint64_t shk_take_seq(struct shk_engine *g, struct shk_entry *e, struct shk_call_slot *s);
+
+/* ---- registry.c: reg_lock is taken inside unless said otherwise ---- */
+struct shk_entry *shk_entry_new(struct shk_engine *g, struct shk_container *c /* taken over */);
+struct shk_entry *shk_entry_ref(struct shk_entry *e);
+void shk_entry_unref(struct shk_entry *e);
+SHK_DEFINE_CLEANUP(struct shk_entry, shk_entry_unref)
+/* Puts policy and plan of an armoury into force. With ctr->lock held, or before the entry is shared. */
+void shk_entry_arm(struct shk_entry *e, struct shk_armoury *a, const struct shk_policy *p);
+void shk_entry_note(struct shk_entry *e, const char *fmt, ...) SHK_PRINTF(2, 3);
+void shk_registry_add(struct shk_engine *g, struct shk_entry *e);
+/* Out of the registry, the keeper and the journal; listeners are closed. */
+void shk_registry_remove(struct shk_engine *g, struct shk_entry *e);
+/* The entry of this process (pid and start time), or NULL; one reference. */
+struct shk_entry *shk_registry_by_pid(struct shk_engine *g, pid_t pid, uint64_t start);
+/* The newest live entry with this full id; bundle may be NULL. One reference. */
+struct shk_entry *shk_registry_by_id(struct shk_engine *g, struct shk_str id, const char *bundle);
+struct shk_entry *shk_registry_by_key(struct shk_engine *g, uint64_t key);
+/* References to all entries, newest first; free the array. */
+struct shk_entry **shk_registry_all(struct shk_engine *g, size_t *n);
+bool shk_entry_init_dead(const struct shk_entry *e);
+/* Entries whose container has ended without a word. Main thread. */
+void shk_registry_sweep(struct shk_engine *g);
+/* A container's record from a request (register, prepare + state). pid, start and descriptors are not part of it. */
+struct shk_container *shk_container_from_json(uint64_t key, struct json_object *record);
+uint64_t shk_start_time(pid_t pid);
+
+/* ---- register.c, wrapper_ops.c: control operations that make entries ---- */
+int shk_op_register(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_deregister(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_prepare(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_session(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_session_listener(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* An entry for a container whose record, policy and process are known. Not yet in the registry. */
+int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object *record,
+			  struct shk_entry **ret, struct shk_err *err);
+/* Members of the record that say which process and files it is about. */
+void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd);
+/* Reports a privileged container (THREATS C). */
+void shk_report_privileged(struct shk_entry *e, struct json_object *config);
+/* Does this peer's process belong to a supervised container? (mount namespace or cgroup, THREATS B4) */
+int shk_peer_outside(struct shk_engine *g, const struct shk_peer *p, struct shk_err *err);
+
+/* ---- listener.c ---- */
+struct shk_listener *shk_listener_new(struct shk_entry *e, int fd /* taken over */, bool session);
+void shk_listener_unref(struct shk_listener *l);
+struct shk_listener *shk_listener_ref(struct shk_listener *l);
+/* Hands it to the keeper, links it to its entry, starts its worker. */
+int shk_listener_start(struct shk_listener *l, struct shk_err *err);
+/* What the keeper holds of it, again: after its state changed. */
+void shk_listener_store(struct shk_listener *l);
+/* Main thread: watches for the end of its tasks. */
+void shk_listener_watch(struct shk_listener *l);
+/* Main thread: stops the workers, forgets it. Called with no lock. */
+void shk_listener_end(struct shk_listener *l);
+/* Main thread, every 100 ms: calls past their deadline. */
+void shk_listener_watchdog(struct shk_listener *l, uint64_t now);
+
+/* ---- worker.c ---- */
+int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err);
+/* Answers a call by the deadline's verdict. The caller owns the claim. why: for the alert. */
+void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why);
+/* Writes the answer into the slot, sends it, counts. err 0: continue. */
+void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err);
+
+/* ---- pipeline.c ---- */
+/* One call from reception to answer; the slot is released, unless the claim was lost. */
+void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s);
+
+/* ---- arming.c ---- */
+enum shk_stage { SHK_STAGE_SETUP, SHK_STAGE_JUDGE, SHK_STAGE_REFUSE };
+/* Is this call already the container's, or still the runtime's? May arm the listener. REFUSE: arming
+ * found what must not be; why (in ev->arena) says it. */
+enum shk_stage shk_arming(struct shk_listener *l, struct shk_event *ev, const char **why);
+/* arming_checks.c: what is wrong with the task that is about to enter the container (THREATS A8), or
+ * NULL. Texts live in ev->arena. */
+const char *shk_arming_check(struct shk_entry *e, struct shk_event *ev);
+
+/* ---- control_server.c, control_ops.c ---- */
+int shk_control_start(struct shk_engine *g, struct shk_err *err);
+void shk_control_stop(struct shk_engine *g);
+void shk_peerconn_unref(struct shk_peerconn *pc);
+/* After a job: answer (extra consumed) or failure, then go on reading. */
+void shk_peerconn_finish(struct shk_peerconn *pc, struct json_object *extra,
+			 const struct shk_err *err);
+void shk_control_events(struct shk_engine *g); /* new records for followers */
+int shk_op_ps(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_events(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_reload(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+
+/* ---- history.c ---- */
+void shk_history_init(struct shk_history *h);
+void shk_history_done(struct shk_history *h);
+void shk_history_add(struct shk_history *h, struct shk_str line);
+/* Copies record `number` into out; false: not there (any more). */
+bool shk_history_get(struct shk_history *h, uint64_t number, struct shk_buf *out);
+uint64_t shk_history_next(struct shk_history *h);
+
+/* ---- notify_socket.c ---- */
+int shk_notify_socket_start(struct shk_engine *g, struct shk_err *err);
+void shk_notify_socket_stop(struct shk_engine *g);
+
+/* ---- keeper_link.c: without a keeper these do nothing ---- */
+enum shk_kept { SHK_KEPT_CONTAINER = 'C', SHK_KEPT_LISTENER = 'L', SHK_KEPT_PENDING = 'P' };
+int shk_keeper_store(struct shk_engine *g, enum shk_kept kind, uint64_t key,
+		     struct json_object *blob, int fd, struct shk_err *err);
+void shk_keeper_forget(struct shk_engine *g, enum shk_kept kind, uint64_t key);
+void shk_keeper_ready(struct shk_engine *g);
+void shk_keeper_status(struct shk_engine *g, const char *text);
+/* Reads everything an earlier engine left and rebuilds registry and listeners. */
+int shk_keeper_restore(struct shk_engine *g, struct shk_err *err);
+
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From a call that waits to its answer: event, arming, evaluation, verdict, alerts, reply.
+ *
+ * Arguments in the caller's memory are read before the container is locked, so that a page that never comes
+ * holds up one worker and nobody else. Until the claim is won the watchdog may answer in our place;
+ * from then on nothing here waits for the container.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "engine/internal.h"
+#include "sources/notify/notify.h"
+#include "verdict/kill.h"
+
+static const struct shk_rule_info unreadable_rule = {
+	.name = { "Shrike internal: unreadable argument", 36 },
+};
+
+/* What one call has come to. */
+struct outcome {
+	struct shk_verdict v;
+	int err;		/* answer: 0 continue */
+	unsigned n_alerts;	/* in w->rendered */
+	bool verdict_alert[SHK_MATCH_MAX];
+	bool unreadable;
+};
+
+static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_event *ev,
+		  struct shk_notify_ctx *ctx)
+{
+	struct shk_listener *l = w->l;
+
+	atomic_store(&w->due, s->recv_mono_ns + atomic_load(&l->e->deadline_ns));
+	atomic_store(&w->slot, s);
+	atomic_store(&w->claim, ((atomic_load(&w->claim) >> 2) + 1) << 2 | SHK_CLAIM_JUDGING);
+	shk_arena_reset(&w->arena);
+	shk_event_init(ev, &w->arena);
+	*ctx = (struct shk_notify_ctx){ l->fd, s->notif.id };
+	shk_notify_event(ev, &s->notif, ctx);
+	ev->ctr = l->e->ctr;
+	ev->time_ns = shk_now_real();
+	ev->num = atomic_fetch_add(&l->g->n_events, 1) + 1;
+	atomic_fetch_add_explicit(&ev->ctr->n_events, 1, memory_order_relaxed);
+}
+
+/* true: the answer is ours to give. */
+static bool claim(struct shk_worker *w)
+{
+	uint64_t c = (atomic_load(&w->claim) & ~3ull) | SHK_CLAIM_JUDGING;
+
+	return atomic_compare_exchange_strong(&w->claim, &c, (c & ~3ull) | SHK_CLAIM_IDLE);
+}
+
+static void prefetch(struct shk_event *ev)
+{
+	(void)shk_event_unwrap(ev);
+	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
+		switch (ev->call->arg[i].kind) {
+		case SHK_ARG_STRVEC:
+			if (strcmp(ev->call->arg[i].name, "env") == 0)
+				break; /* large, and few rules ask */
+			/* fallthrough */
+		case SHK_ARG_PATH:
+		case SHK_ARG_STRING:
+		case SHK_ARG_SOCKADDR:
+		case SHK_ARG_OPEN_HOW:
+		case SHK_ARG_CLONE_ARGS:
+		case SHK_ARG_MSGHDR:
+			(void)shk_event_arg(ev, i);
+			break;
+		default:
+			break;
+		}
+}
+
+static int lock_until(pthread_mutex_t *m, uint64_t due)
+{
+	struct timespec ts = { (time_t)(due / 1000000000u), (long)(due % 1000000000u) };
+
+	if (pthread_mutex_trylock(m) == 0)
+		return 0;
+	return pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &ts);
+}
+
+static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+		   const struct shk_policy *p, unsigned rule, bool verdict, struct outcome *o)
+{
+	struct shk_listener *l = w->l;
+	struct shk_alert a = {
+		.rule = shk_ruleset_rule(p->rules, rule),
+		.policy = p,
+		.ctx = ctx,
+		.ctr = ctx->ctr,
+		.boot = shk_journal_boot(l->g->journal),
+		.verdict = "allow",
+		.n = o->n_alerts,
+	};
+
+	if (o->n_alerts == SHK_MATCH_MAX)
+		return;
+	if (!verdict && !shk_limit_allow(l->g->limits, ctx->ctr, p, a.rule))
+		return;
+	a.seq = shk_take_seq(l->g, l->e, s);
+	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE });
+	if (verdict) {
+		a.verdict = shk_verdict_word(&o->v.wanted, p->mode != SHK_MODE_ENFORCE);
+		a.err = o->v.wanted.kind == SHK_ACT_DENY ? o->v.wanted.err : 0;
+		a.guarantee = o->v.guarantee;
+	}
+	a.decision_ns = shk_now_mono() - s->recv_mono_ns;
+	shk_buf_reset(&w->rendered[o->n_alerts]);
+	if (shk_alert_render(&a, l->g->hostname, &w->rendered[o->n_alerts]) == 0)
+		o->verdict_alert[o->n_alerts++] = verdict;
+}
+
+static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+		     struct outcome *o)
+{
+	struct shk_entry *e = w->l->e;
+	const struct shk_policy *p = e->policy;
+	struct shk_matches m = { 0 };
+
+	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &m);
+	shk_verdict_decide(p, &m, ctx->ev, &o->v);
+	if (o->v.action.kind != SHK_ACT_NONE)
+		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
+	/* Falco's first match, and the verdict's rule; rules that were only tried for their verdict are
+	 * not what the administrator asked to hear of. Mode observe has no verdicts. */
+	for (unsigned i = 0; i < m.n; i++) {
+		bool verdict = (int)m.rule[i] == o->v.rule && o->v.wanted.kind != SHK_ACT_NONE &&
+			       p->mode != SHK_MODE_OBSERVE;
+
+		if (i == 0 || p->match_all || verdict)
+			render(w, s, ctx, p, m.rule[i], verdict, o);
+	}
+	if (!o->err && ctx->ev->memory_failed && p->unreadable_deny && p->mode == SHK_MODE_ENFORCE &&
+	    ctx->ev->call) {
+		const struct shk_plan *plan = shk_armoury_plan(e->arm, p);
+
+		o->unreadable = plan && plan->call[ctx->ev->call->id].enforced;
+		if (o->unreadable)
+			o->err = EFAULT;
+	}
+}
+
+/* The alerts are in the journal before the caller goes on. */
+static void commit(struct shk_worker *w, struct outcome *o)
+{
+	struct shk_engine *g = w->l->g;
+
+	for (unsigned i = 0; i < o->n_alerts; i++)
+		(void)shk_journal_put_alert(g->journal, o->verdict_alert[i] ? SHK_JA_VERDICT : 0,
+					    w->rendered[i].p, w->rendered[i].n);
+	if (!o->n_alerts)
+		return;
+	atomic_fetch_add_explicit(&w->l->e->ctr->n_alerts, o->n_alerts, memory_order_relaxed);
+	shk_sinks_kick(g->sinks);
+}
+
+/* While the call still waits, so that its task cannot be another one by now. */
+static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outcome *o)
+{
+	struct shk_container *c = w->l->e->ctr;
+	struct shk_err err = { 0 };
+	int r = 0;
+
+	switch (o->v.action.kind) {
+	case SHK_ACT_KILL_CONTAINER:
+		r = shk_kill_container(c, &err);
+		break;
+	case SHK_ACT_KILL_PROCESS:
+		r = shk_kill_process((pid_t)s->notif.pid);
+		break;
+	case SHK_ACT_FREEZE:
+		r = shk_freeze_container(c, true, &err);
+		break;
+	case SHK_ACT_NONE:
+	case SHK_ACT_DENY:
+		break;
+	}
+	if (r < 0 && r != -ESRCH)
+		shk_tell(w->l->g, w->l->e, SHK_PRIO_CRITICAL, "Shrike internal: verdict not carried out", NULL,
+			 "%s failed, the call is refused with EPERM: %s",
+			 shk_action_name(o->v.action.kind), err.text[0] ? err.text : strerror(-r));
+	if (o->v.action.kind >= SHK_ACT_KILL_PROCESS)
+		atomic_fetch_add(&c->n_killed, 1);
+	else if (o->err)
+		atomic_fetch_add(&c->n_denied, 1);
+}
+
+static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev)
+{
+	struct shk_entry *e = w->l->e;
+	bool go;
+
+	pthread_mutex_lock(&e->ctr->lock);
+	go = shk_limit_allow(w->l->g->limits, e->ctr, e->policy, &unreadable_rule);
+	pthread_mutex_unlock(&e->ctr->lock);
+	if (go)
+		shk_tell(w->l->g, e, SHK_PRIO_WARNING, "Shrike internal: unreadable argument", NULL,
+			 "A call that the policy guards was refused with EFAULT: its arguments "
+			 "cannot be read (call=%s tid=%d)", ev->call->name, (int)ev->tid);
+}
+
+void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
+{
+	struct shk_listener *l = w->l;
+	struct shk_notify_ctx nctx;
+	struct outcome o = { .v.rule = -1 };
+	const char *why = NULL;
+	struct shk_event ev;
+	enum shk_stage stage;
+
+	begin(w, s, &ev, &nctx);
+	stage = shk_arming(l, &ev, &why);
+	if (stage == SHK_STAGE_REFUSE) {
+		o.err = EACCES;
+	} else if (stage == SHK_STAGE_JUDGE) {
+		struct shk_eval_ctx ctx = { .ev = &ev, .ctr = ev.ctr };
+
+		prefetch(&ev);
+		if (lock_until(&ev.ctr->lock, atomic_load(&w->due)) == 0) {
+			evaluate(w, s, &ctx, &o);
+			shk_proc_apply(ev.ctr, &ev, o.err == 0);
+			pthread_mutex_unlock(&ev.ctr->lock);
+		} else if (claim(w)) {
+			shk_answer_deadline(l, s, "other calls of the container hold it up");
+			shk_journal_release(l->g->journal, s);
+			return;
+		}
+	}
+	if (claim(w)) {
+		commit(w, &o);
+		act(w, s, &o);
+		shk_answer(l, s, o.err);
+		if (o.unreadable)
+			tell_unreadable(w, &ev);
+	}
+	shk_journal_release(l->g->journal, s);
+}

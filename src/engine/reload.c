@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reload: everything is compiled before anything changes; what fails leaves the old set in force.
+ *
+ * A filter cannot learn to notify more. Where a new policy needs a call that the installed filter lets pass,
+ * the container says so (`shrike ps`, an alert); the rest of the policy is in force at once.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+
+#include "engine/internal.h"
+
+static void missing_calls(const struct shk_entry *e, const struct shk_plan *plan, struct shk_buf *out)
+{
+	for (unsigned i = 0; i < SHK_CALL_N; i++) {
+		if (plan->call[i].what != SHK_PLAN_NOTIFY || (e->notified[i / 64] >> i % 64 & 1) ||
+		    plan->call[i].why == NULL || strcmp(plan->call[i].why, "rules") != 0)
+			continue;
+		shk_buf_printf(out, "%s%s", out->n ? ", " : "", shk_syscalls[i].name);
+	}
+}
+
+static void apply_to(struct shk_engine *g, struct shk_entry *e, struct shk_armoury *a,
+		     struct json_object *warnings)
+{
+	const struct shk_policy *p = shk_policyset_select(a->ps, e->ctr);
+	const struct shk_plan *plan = shk_armoury_plan(a, p);
+	struct shk_buf missing;
+
+	shk_buf_init(&missing, 512);
+	pthread_mutex_lock(&e->ctr->lock);
+	shk_entry_arm(e, a, p);
+	pthread_mutex_unlock(&e->ctr->lock);
+	if (plan && e->had_listener)
+		missing_calls(e, plan, &missing);
+	if (missing.n) {
+		shk_entry_note(e, "not watched until its next start: %s", missing.p);
+		shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: filter too narrow", NULL,
+			 "Policy " SHK_STR_FMT " needs calls that the container's filter does not notify; "
+			 "they are watched from its next start on: %s", SHK_STR_ARG(p->name), missing.p);
+		if (warnings) {
+			struct shk_buf text;
+
+			shk_buf_init(&text, 1024);
+			shk_buf_printf(&text, "container " SHK_STR_FMT ": not watched until its next start: %s",
+				       SHK_STR_ARG(e->ctr->id), missing.p);
+			json_object_array_add(warnings, json_object_new_string_len(text.p, (int)text.n));
+			shk_buf_done(&text);
+		}
+	} else {
+		shk_entry_note(e, "%s", "");
+	}
+	shk_buf_done(&missing);
+}
+
+static int failed(struct shk_engine *g, const struct shk_err *err)
+{
+	free(g->reload_error);
+	g->reload_error = strdup(err->text);
+	shk_tell(g, NULL, SHK_PRIO_ERROR, "Shrike internal: reload failed", NULL,
+		 "The old policies stay in force: %s", err->text);
+	shk_keeper_status(g, "reload failed, the old policies stay in force");
+	return -err->errnum;
+}
+
+int shk_engine_reload(struct shk_engine *g, unsigned *ret_rules, struct json_object *warnings,
+		      struct shk_err *err)
+{
+	SHK_CLEANUP(shk_config_freep) struct shk_config *cfg = NULL;
+	struct shk_err local = { 0 };
+	struct shk_armoury *a = NULL, *old;
+	struct shk_entry **all;
+	unsigned rules = 0;
+	size_t n;
+
+	err = err ? err : &local;
+	/* Outputs and sockets are those of the start; policies and rules are read anew. */
+	if (g->config_path && shk_config_load(g->config_path, &cfg, err) < 0)
+		return failed(g, err);
+	if (shk_armoury_load(cfg ? cfg : g->cfg, &a, err) < 0)
+		return failed(g, err);
+	pthread_mutex_lock(&g->reg_lock);
+	old = g->arm;
+	g->arm = a;
+	pthread_mutex_unlock(&g->reg_lock);
+	all = shk_registry_all(g, &n);
+	for (size_t i = 0; i < n; i++) {
+		apply_to(g, all[i], a, warnings);
+		shk_entry_unref(all[i]);
+	}
+	free(all);
+	shk_armoury_unref(old);
+	shk_sinks_reopen(g->sinks);
+	free(TAKE_PTR(g->reload_error));
+	for (size_t i = 0; i < a->n; i++)
+		rules += (unsigned)shk_ruleset_count(shk_policyset_at(a->ps, i)->rules);
+	if (ret_rules)
+		*ret_rules = rules;
+	shk_notice("reloaded: %zu policies, %zu containers", a->n, n);
+	shk_keeper_status(g, "reloaded");
+	return 0;
+}

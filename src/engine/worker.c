@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The thread that answers one listener.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "engine/internal.h"
+#include "sources/notify/notify.h"
+
+#define STACK_SIZE   (512u << 10)
+#define ARENA_CAP    (1u << 20) /* of one event */
+#define ATTEMPTS_MAX 5		/* engines that may die over one call before it gets the deadline's verdict */
+
+void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err)
+{
+	s->resp = (struct seccomp_notif_resp){
+		.id = s->notif.id,
+		.error = -err,
+		.flags = err ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+	};
+	atomic_store_explicit(&s->state, SHK_CALL_ANSWERED, memory_order_release);
+	if (err)
+		(void)shk_notify_answer(l->fd, s->notif.id, err, 0);
+	else
+		(void)shk_notify_continue(l->fd, s->notif.id);
+}
+
+void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why)
+{
+	int err = atomic_load(&l->e->deadline_err);
+	const struct shk_syscall *call = NULL;
+	int abi = shk_abi_of(s->notif.data.arch, s->notif.data.nr);
+
+	if (abi >= 0)
+		call = shk_syscall_by_nr((enum shk_abi)abi, s->notif.data.nr);
+	atomic_store(&s->state, SHK_CALL_EXPIRED);
+	shk_tell(l->g, l->e, SHK_PRIO_CRITICAL, "Shrike internal: deadline", NULL,
+		 "A call of process %u was %s at its deadline: %s (call=%s)", s->notif.pid,
+		 err ? "refused" : "let through", why, call ? call->name : "unknown");
+	if (err)
+		atomic_fetch_add(&l->e->ctr->n_denied, 1);
+	shk_answer(l, s, err);
+}
+
+static void judge(struct shk_worker *w, struct shk_call_slot *s)
+{
+	struct shk_listener *l = w->l;
+
+	if (!s->recv_mono_ns)
+		s->recv_mono_ns = shk_now_mono();
+	atomic_store_explicit(&s->state, SHK_CALL_RUNNING, memory_order_release);
+	if (w->blind || s->attempts >= ATTEMPTS_MAX) {
+		shk_answer_deadline(l, s, w->blind ? "too many calls hang" :
+					  "the supervisor ended several times over it");
+		shk_journal_release(l->g->journal, s);
+		return;
+	}
+	s->attempts++;
+	shk_pipeline(w, s);
+}
+
+/* Calls that an earlier engine had received. */
+static void recover(struct shk_worker *w)
+{
+	struct shk_listener *l = w->l;
+	struct shk_journal *j = l->g->journal;
+	struct shk_call_slot *s;
+	size_t pos = 0;
+
+	while ((s = shk_journal_next_call(j, &pos))) {
+		uint32_t state = atomic_load(&s->state);
+
+		if (s->listener != l->key || s->epoch == shk_journal_epoch(j))
+			continue;
+		if (!s->notif.id || shk_notify_valid(l->fd, s->notif.id) < 0) {
+			shk_journal_release(j, s);
+		} else if (state == SHK_CALL_ANSWERED && s->resp.id == s->notif.id) {
+			if (s->resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE)
+				(void)shk_notify_continue(l->fd, s->resp.id);
+			else
+				(void)shk_notify_answer(l->fd, s->resp.id, -s->resp.error, s->resp.val);
+			shk_journal_release(j, s);
+		} else {
+			judge(w, s);
+		}
+	}
+}
+
+static void serve(struct shk_worker *w)
+{
+	struct shk_listener *l = w->l;
+	struct shk_journal *j = l->g->journal;
+
+	while (!atomic_load_explicit(&l->stop, memory_order_relaxed) &&
+	       !atomic_load_explicit(&w->retired, memory_order_relaxed)) {
+		struct shk_call_slot *s = shk_journal_reserve(j, l->key, l->e->ctr->key);
+		int r;
+
+		if (!s) { /* more calls in flight than the journal holds */
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+			continue;
+		}
+		r = shk_notify_recv(l->fd, s);
+		if (r == 0) {
+			judge(w, s);
+			continue;
+		}
+		shk_journal_release(j, s);
+		if (r == -EINTR)
+			continue;
+		/* ENOENT: that caller has died, or all have: then this would spin. */
+		if (r != -ENOENT || shk_notify_hung_up(l->fd))
+			break;
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct shk_worker *w = arg;
+	struct shk_listener *l = w->l;
+	sigset_t set;
+
+	sigfillset(&set);
+	sigdelset(&set, SIGUSR1);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
+	if (l->restored)
+		recover(w);
+	serve(w);
+	atomic_store(&w->ended, true);
+	return NULL;
+}
+
+int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err)
+{
+	struct shk_worker *w = calloc(1, sizeof(*w));
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int r = 0;
+
+	if (!w)
+		return shk_err_set(err, ENOMEM, "out of memory");
+	w->l = shk_listener_ref(l);
+	w->blind = blind;
+	shk_arena_init(&w->arena, ARENA_CAP);
+	for (unsigned i = 0; i < SHK_MATCH_MAX; i++)
+		shk_buf_init(&w->rendered[i], SHK_JOURNAL_ALERT_MAX);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_mutex_lock(&l->wlock);
+	if (l->n_workers == SHK_WORKERS_MAX || atomic_load(&l->stop))
+		r = EBUSY;
+	else if (!(r = pthread_create(&w->thread, &attr, worker_main, w)))
+		l->workers[l->n_workers++] = w;
+	pthread_mutex_unlock(&l->wlock);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	if (r) {
+		shk_listener_unref(w->l);
+		shk_arena_done(&w->arena);
+		free(w);
+		return shk_err_sys(err, r, "start a worker thread");
+	}
+	return 0;
+}

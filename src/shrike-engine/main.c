@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * shrike-engine - judges calls. Started by shriked with its descriptors (shriked/keeper_proto.h), or by
+ * hand without a keeper, then nothing survives it.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "shriked/keeper_proto.h"
+
+enum { EXIT_USAGE = 2, EXIT_START = 70, EXIT_CONFIG_BAD = 78 /* EX_CONFIG: shriked does not try again */ };
+
+struct args {
+	const char *config, *control, *notify;
+	unsigned restarts;
+	bool keeper;
+};
+
+static const char help[] =
+	"Usage: shrike-engine [--config FILE] [--control PATH] [--notify PATH]\n"
+	"Judges the calls of supervised containers. shriked(8) starts it; run it by hand only to look for\n"
+	"errors: without shriked nothing survives its end.\n\n"
+	"  --config FILE    configuration, default " SHK_CONFIG_FILE "\n"
+	"  --control PATH   control socket (of the configuration by default)\n"
+	"  --notify PATH    socket for runtimes' listeners (of the configuration by default)\n"
+	"  --help, --version\n";
+
+/* < 0: go on, else exit code. */
+static int parse(int argc, char **argv, struct args *a)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' }, { "control", required_argument, NULL, 's' },
+		{ "notify", required_argument, NULL, 'n' }, { "restarts", required_argument, NULL, 'r' },
+		{ "keeper", no_argument, NULL, 'k' },	    { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    { 0 }
+	};
+	uint64_t v;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			a->config = optarg;
+			break;
+		case 's':
+			a->control = optarg;
+			break;
+		case 'n':
+			a->notify = optarg;
+			break;
+		case 'r':
+			a->restarts = shk_str_to_u64(shk_str(optarg), &v) ? (unsigned)v : 0;
+			break;
+		case 'k':
+			a->keeper = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		case 'V':
+			puts("shrike-engine " PACKAGE_VERSION);
+			return 0;
+		default:
+			fputs("Try 'shrike-engine --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
+/* What is used: reading other processes (PTRACE, DAC), filters and pidfd_getfd (SYS_ADMIN, PTRACE), kill. */
+static int drop_capabilities(struct shk_err *err)
+{
+	if (geteuid() != 0)
+		return 0;
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET),
+		      CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_KILL, -1);
+	/* no_new_privs would bind the programs that alerts are piped into, too (sendmail is setgid). */
+	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+		return shk_err_sys(err, errno ? errno : EPERM, "drop capabilities");
+	return 0;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = SHK_MIN(r.rlim_max, (rlim_t)65536);
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	SHK_CLEANUP(shk_config_freep) struct shk_config *cfg = NULL;
+	struct shk_engine_options o = { .keeper_fd = -1, .journal_fd = -1, .control_fd = -1,
+					.notify_fd = -1, .signals = true };
+	struct shk_engine *g = NULL;
+	struct shk_err err = { 0 };
+	struct args a = { 0 };
+	int r = parse(argc, argv, &a);
+
+	if (r >= 0)
+		return r;
+	shk_log_init("shrike-engine", LOG_NOTICE);
+	if (shk_config_load(a.config, &cfg, &err) < 0) {
+		shk_error("%s", err.text);
+		return EXIT_CONFIG_BAD;
+	}
+	shk_log_init("shrike-engine", cfg->log_level);
+	raise_limits();
+	if (a.control) {
+		free(cfg->control_socket);
+		cfg->control_socket = strdup(a.control);
+	}
+	if (a.notify) {
+		free(cfg->notify_socket);
+		cfg->notify_socket = strdup(a.notify);
+	}
+	if (!cfg->control_socket || !cfg->notify_socket) {
+		shk_error("out of memory");
+		return EXIT_START;
+	}
+	if (a.keeper) {
+		o.keeper_fd = SHK_KEEPER_FD_SOCK;
+		o.journal_fd = SHK_KEEPER_FD_JOURNAL;
+		o.control_fd = SHK_KEEPER_FD_CONTROL;
+		o.notify_fd = SHK_KEEPER_FD_NOTIFY;
+	} else {
+		o.control_fd = shk_listen_unix(cfg->control_socket, 0660, &err);
+		o.notify_fd = o.control_fd < 0 ? -1 : shk_listen_unix(cfg->notify_socket, 0600, &err);
+		if (o.notify_fd < 0) {
+			shk_error("%s", err.text);
+			return EXIT_START;
+		}
+	}
+	o.config = cfg;
+	o.config_path = a.config;
+	o.restarts = a.restarts;
+	if (drop_capabilities(&err) < 0 || shk_engine_new(&o, &g, &err) < 0) {
+		shk_error("%s", err.text);
+		return EXIT_START;
+	}
+	r = shk_engine_run(g);
+	shk_engine_free(g);
+	return r;
+}
