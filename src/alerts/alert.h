@@ -58,11 +58,17 @@ struct shk_sink_config {
 struct shk_sink_stats {
 	const char *name;	  /* "file:/var/log/..." */
 	uint64_t sent, failed, dropped;
+	int error;	  /* errno of the last failure, 0: none since the last success */
+	int exit_status;  /* PROGRAM: wait status (waitpid) of the last run, -1: none has ended */
+	unsigned restarts; /* PROGRAM: runs after the first */
 };
 
 struct shk_journal;
 /* Opens all sinks and starts the writer thread, which drains the journal's ring. on_line, if not NULL, is
- * called on the writer thread with each record (JSON text): the engine's `events` streams. */
+ * called on the writer thread with each record (JSON text): the engine's `events` streams. A sink that
+ * cannot be opened is no failure: it is tried again for as long as we run, so that a full disk does
+ * not keep an engine from answering calls. Returns how many could not be opened (err then holds the
+ * reason of the first), or -errno. */
 int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_journal *j,
 		    void (*on_line)(struct shk_str record, void *arg), void *arg,
 		    struct shk_sinks **ret, struct shk_err *err);

@@ -5,6 +5,7 @@
 
 #include "alerts/alert.h"
 #include "alerts/print.h"
+#include "alerts/sink.h"
 #include "alerts/text.h"
 #include "base/io.h"
 #include "rules/output.h"
@@ -19,9 +20,11 @@ static const struct shk_print_caps steps[] = {
 	{ .str = 8192, .items = 256 },
 	{ .str = 2048, .items = 64 },
 	{ .str = 512, .items = 32 },
-	{ .str = 128, .items = 16 }, /* from here on without tags and fields: see render */
+	{ .str = 128, .items = 16 }, /* from here on without tags and fields: strip() */
+	{ .str = 32, .items = 4 },   /* for small datagrams */
 };
-#define STEPS SHK_ARRAY_SIZE(steps)
+#define STEPS	   SHK_ARRAY_SIZE(steps)
+#define STRIP_STEP (STEPS - 2)
 
 /* Consumes v; NULL (no memory) is remembered in *rc. */
 static void put(int *rc, struct json_object *o, const char *key, struct json_object *v)
@@ -248,6 +251,7 @@ static int strip(struct json_object *o)
 	return rc;
 }
 
+/* May change o. */
 static int render(struct json_object *o, struct shk_buf *line)
 {
 	struct json_object *own = json_object_object_get(o, "shrike");
@@ -258,7 +262,7 @@ static int render(struct json_object *o, struct shk_buf *line)
 
 		if (i == 1)
 			put(&rc, own, "truncated", json_object_new_boolean(true));
-		if (i == STEPS - 1 && rc == 0)
+		if (i == STRIP_STEP && rc == 0)
 			rc = strip(o);
 		if (rc < 0)
 			return rc;
@@ -267,7 +271,7 @@ static int render(struct json_object *o, struct shk_buf *line)
 		if (!line->failed)
 			return 0;
 	}
-	return -ENOMEM; /* the last step always fits */
+	return -EMSGSIZE;
 }
 
 int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk_buf *out)
@@ -282,8 +286,26 @@ int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk
 	shk_buf_init(&line, SHK_JOURNAL_ALERT_MAX);
 	rc = render(o, &line);
 	json_object_put(o);
+	if (rc < 0) /* the last step always fits, given memory */
+		return -ENOMEM;
+	shk_buf_addstr(out, shk_buf_view(&line));
+	return out->failed ? -EMSGSIZE : 0;
+}
+
+int shk_record_fit(struct json_object *record, size_t max, struct shk_buf *out)
+{
+	struct json_object *o = NULL;
+	_cleanup_buf_ struct shk_buf line;
+	int rc;
+
+	/* A copy: other sinks read this record, too. */
+	if (json_object_deep_copy(record, &o, NULL) < 0)
+		return -ENOMEM;
+	shk_buf_init(&line, max);
+	rc = render(o, &line);
+	json_object_put(o);
 	if (rc < 0)
 		return rc;
 	shk_buf_addstr(out, shk_buf_view(&line));
-	return out->failed ? -EMSGSIZE : 0;
+	return out->failed ? -ENOMEM : 0;
 }

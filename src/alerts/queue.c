@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <json-c/json.h>
+
+#include "alerts/sink.h"
+
+void shk_line_unref(struct shk_line *l)
+{
+	if (!l || --l->refs)
+		return;
+	json_object_put(l->record);
+	free((char *)(uintptr_t)l->json.p);
+	free(l);
+}
+
+void shk_queue_init(struct shk_queue *q, size_t max_n, size_t max_bytes)
+{
+	*q = (struct shk_queue){ .max_n = max_n, .max_bytes = max_bytes };
+	TAILQ_INIT(&q->all);
+	for (unsigned i = 0; i < SHK_RANKS; i++)
+		TAILQ_INIT(&q->rank[i]);
+}
+
+/* The caller gets the node's reference. */
+static struct shk_line *unlink_node(struct shk_queue *q, struct shk_queue_node *node)
+{
+	struct shk_line *l = node->line;
+
+	TAILQ_REMOVE(&q->all, node, all);
+	TAILQ_REMOVE(&q->rank[l->rank], node, same);
+	q->n--;
+	q->bytes -= l->json.n;
+	free(node);
+	return l;
+}
+
+static void drop_one(struct shk_queue *q)
+{
+	for (unsigned r = SHK_RANKS; r-- > 0;) {
+		struct shk_queue_node *node = TAILQ_FIRST(&q->rank[r]);
+		struct shk_line *l;
+
+		if (!node)
+			continue;
+		l = unlink_node(q, node);
+		l->needed--;
+		shk_line_unref(l);
+		return;
+	}
+}
+
+unsigned shk_queue_push(struct shk_queue *q, struct shk_line *l)
+{
+	struct shk_queue_node *node = malloc(sizeof(*node));
+	unsigned dropped = 0;
+
+	if (!node)
+		return 1;
+	node->line = l;
+	l->refs++;
+	l->needed++;
+	TAILQ_INSERT_TAIL(&q->all, node, all);
+	TAILQ_INSERT_TAIL(&q->rank[l->rank], node, same);
+	q->n++;
+	q->bytes += l->json.n;
+	while (q->n > q->max_n || q->bytes > q->max_bytes) {
+		drop_one(q);
+		dropped++;
+	}
+	return dropped;
+}
+
+struct shk_line *shk_queue_pop(struct shk_queue *q)
+{
+	struct shk_queue_node *node = TAILQ_FIRST(&q->all);
+
+	return node ? unlink_node(q, node) : NULL;
+}
+
+void shk_queue_done(struct shk_queue *q)
+{
+	struct shk_line *l;
+
+	while ((l = shk_queue_pop(q)))
+		shk_line_unref(l);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+
+#include "alerts/sink.h"
+#include "base/io.h"
+
+static const struct shk_sink_ops *const kinds[] = {
+	[SHK_SINK_STDOUT] = &shk_sink_stdout,
+	[SHK_SINK_FILE] = &shk_sink_file,
+	[SHK_SINK_SYSLOG] = &shk_sink_syslog,
+	[SHK_SINK_PROGRAM] = &shk_sink_program,
+};
+
+static int copy_config(struct shk_sink *s, const struct shk_sink_config *cfg)
+{
+	const char *path = cfg->path, *what;
+
+	if (cfg->kind == SHK_SINK_SYSLOG && !path)
+		path = "/dev/log";
+	s->cfg = *cfg;
+	s->cfg.path = path ? strdup(path) : NULL;
+	s->cfg.command = cfg->command ? strdup(cfg->command) : NULL;
+	what = cfg->kind == SHK_SINK_PROGRAM ? s->cfg.command : s->cfg.path;
+	if ((path && !s->cfg.path) || (cfg->command && !s->cfg.command))
+		return -ENOMEM;
+	if (asprintf(&s->name, "%s%s%s", s->ops->name, what ? ":" : "", what ? what : "") < 0) {
+		s->name = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int shk_sink_new(const struct shk_sink_config *cfg, struct shk_sink **ret, struct shk_err *err)
+{
+	struct shk_sink *s;
+
+	if ((size_t)cfg->kind >= SHK_ARRAY_SIZE(kinds))
+		return shk_err_set(err, EINVAL, "output of unknown kind %d", (int)cfg->kind);
+	if ((cfg->kind == SHK_SINK_FILE && !cfg->path) ||
+	    (cfg->kind == SHK_SINK_PROGRAM && !cfg->command))
+		return shk_err_set(err, EINVAL, "output %s: says not where to",
+				   kinds[cfg->kind]->name);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return shk_err_sys(err, ENOMEM, "output %s", kinds[cfg->kind]->name);
+	s->ops = kinds[cfg->kind];
+	s->fd = -1;
+	atomic_init(&s->exit_status, -1);
+	shk_queue_init(&s->queue, SHK_QUEUE_LINES, SHK_QUEUE_BYTES);
+	shk_buf_init(&s->out, 2 * SHK_JOURNAL_ALERT_MAX);
+	if (copy_config(s, cfg) < 0) {
+		shk_sink_free(s);
+		return shk_err_sys(err, ENOMEM, "output %s", kinds[cfg->kind]->name);
+	}
+	*ret = s;
+	return 0;
+}
+
+void shk_sink_free(struct shk_sink *s)
+{
+	if (!s)
+		return;
+	shk_queue_done(&s->queue);
+	shk_line_unref(s->cur);
+	shk_buf_done(&s->out);
+	free(s->cfg.path);
+	free(s->cfg.command);
+	free(s->name);
+	free(s);
+}
+
+static void failed(struct shk_sink *s, int errnum)
+{
+	atomic_store(&s->error, errnum);
+	atomic_fetch_add(&s->failed, 1);
+}
+
+int shk_sink_open(struct shk_sink *s, uint64_t now, struct shk_err *err)
+{
+	int rc;
+
+	if (s->fd >= 0)
+		return 0;
+	if (now < s->retry_at)
+		return -EAGAIN;
+	s->retry_at = 0;
+	rc = s->ops->open(s, err);
+	if (rc == 0) {
+		s->opened_at = now;
+	} else {
+		if (rc != -EAGAIN)
+			failed(s, -rc);
+		if (!s->retry_at)
+			s->retry_at = now + SHK_NS_PER_S;
+	}
+	return rc;
+}
+
+void shk_sink_close(struct shk_sink *s, bool last, uint64_t until)
+{
+	s->ops->close(s, last, until);
+	s->waiting = false;
+	s->off = 0;
+}
+
+static void count_drops(struct shk_sink *s, unsigned n)
+{
+	if (!n)
+		return;
+	atomic_fetch_add(&s->dropped, n);
+	s->unreported += n;
+	s->sent_at_drop = atomic_load(&s->sent);
+}
+
+void shk_sink_offer(struct shk_sink *s, struct shk_line *l)
+{
+	if (l->priority > s->cfg.min_priority)
+		return;
+	count_drops(s, shk_queue_push(&s->queue, l));
+}
+
+bool shk_sink_idle(const struct shk_sink *s)
+{
+	return !s->cur && !s->queue.n;
+}
+
+static void finish(struct shk_sink *s, bool dropped)
+{
+	s->cur->needed--;
+	shk_line_unref(TAKE_PTR(s->cur));
+	s->off = 0;
+	if (dropped) {
+		count_drops(s, 1);
+		return;
+	}
+	atomic_fetch_add(&s->sent, 1);
+	atomic_store(&s->error, 0);
+}
+
+/* Makes `cur` and its shape ready. */
+static bool next_line(struct shk_sink *s)
+{
+	while (!s->cur) {
+		s->cur = shk_queue_pop(&s->queue);
+		if (!s->cur)
+			return false;
+		s->off = 0;
+		shk_buf_reset(&s->out);
+		if (s->ops->shape(s, s->cur) < 0)
+			finish(s, true);
+	}
+	return true;
+}
+
+bool shk_sink_step(struct shk_sink *s, unsigned lines)
+{
+	uint64_t now = shk_now_mono();
+
+	if (s->ops->tick)
+		s->ops->tick(s, now);
+	/* Opened before there is anything to say: a program starts with the engine. */
+	if (shk_sink_open(s, now, NULL) < 0)
+		return false;
+	if (s->waiting || now < s->retry_at)
+		return false;
+	s->retry_at = 0;
+	for (unsigned i = 0; i < lines; i++) {
+		int rc;
+
+		if (!next_line(s))
+			return false;
+		rc = s->ops->send(s);
+		if (rc == -EAGAIN) {
+			s->waiting = !s->retry_at;
+			return false;
+		}
+		if (rc < 0 && rc != -EBADMSG) {
+			failed(s, -rc);
+			if (!s->retry_at) /* at once, unless it was opened just now */
+				s->retry_at = SHK_MAX(now, s->opened_at + SHK_NS_PER_S);
+			shk_sink_close(s, false, 0);
+			return false;
+		}
+		finish(s, rc < 0);
+	}
+	return !shk_sink_idle(s);
+}

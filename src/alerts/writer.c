@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The writer thread: ring -> queues of the sinks -> out.
+ *
+ * A record stays in the ring until no sink needs it any more, so a new engine repeats what this one had
+ * not finished (an alert's "id" makes the repetition recognisable). One sink that stands still may hold back a
+ * quarter of the ring in this way; past that its records live on in its queue alone, so it cannot
+ * take the room of the others.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "alerts/sink.h"
+#include "alerts/text.h"
+#include "base/io.h"
+
+#define SINKS_MAX     32
+#define HOLD_MAX      (SHK_JOURNAL_RING / 4)
+#define READ_BATCH    64
+#define SEND_BATCH    256
+#define IDLE_MS	      1000 /* losses are counted without a kick */
+#define REPORT_EVERY  SHK_NS_PER_S
+#define STOP_GRACE_NS (2 * SHK_NS_PER_S) /* for a thread that hangs in a write */
+
+TAILQ_HEAD(line_list, shk_line);
+
+struct shk_sinks {
+	pthread_t thread;
+	int kick; /* eventfd */
+	atomic_bool kicked, reopen, stop;
+	_Atomic uint64_t stop_at; /* set before `stop` */
+	struct shk_sink *sink[SINKS_MAX];
+	size_t n;
+
+	/* the thread's own */
+	struct shk_journal *journal;
+	void (*on_line)(struct shk_str record, void *arg);
+	void *arg;
+	char hostname[HOST_NAME_MAX + 1];
+	char origin[32];	/* numbers our own alerts: the engine's are numbered by container */
+	uint64_t seq;
+	uint64_t cookie;	/* read so far */
+	struct line_list held;	/* read and still in the ring, oldest first */
+	size_t held_bytes;
+	struct shk_buf in;
+	uint64_t lost_reported, lost_at;
+	uint64_t refused;	/* alerts of our own that the ring did not take: no loss */
+};
+
+/* ---- from the ring ---- */
+
+static struct json_object *parse(struct shk_str text)
+{
+	struct json_tokener *tok = json_tokener_new();
+	struct json_object *o;
+
+	if (!tok)
+		return NULL;
+	o = json_tokener_parse_ex(tok, text.p, (int)text.n);
+	json_tokener_free(tok);
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
+/* NULL: no memory, or no record. */
+static struct shk_line *line_new(struct shk_str text, uint32_t flags, uint64_t cookie)
+{
+	struct shk_line *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->refs = 1;
+	l->cookie = cookie;
+	l->record = parse(text);
+	l->json = (struct shk_str){ strndup(text.p, text.n), text.n };
+	if (!l->record || !l->json.p ||
+	    !shk_priority_parse(shk_text_member(l->record, "priority"), &l->priority)) {
+		shk_line_unref(l);
+		return NULL;
+	}
+	l->rank = flags & SHK_JA_VERDICT ? 0 : 1 + (unsigned)l->priority;
+	return l;
+}
+
+static bool read_ring(struct shk_sinks *s)
+{
+	for (unsigned i = 0; i < READ_BATCH; i++) {
+		uint32_t flags = 0;
+		uint64_t cookie = shk_journal_peek_alert(s->journal, s->cookie, &s->in, &flags);
+		struct shk_line *l;
+
+		if (!cookie || s->in.failed) /* out of memory: it is still there next time */
+			return false;
+		s->cookie = cookie;
+		l = line_new(shk_buf_view(&s->in), flags, cookie);
+		if (!l) {
+			for (size_t k = 0; k < s->n; k++) {
+				atomic_fetch_add(&s->sink[k]->dropped, 1);
+				s->sink[k]->unreported++;
+			}
+			continue;
+		}
+		TAILQ_INSERT_TAIL(&s->held, l, link);
+		s->held_bytes += l->json.n;
+		for (size_t k = 0; k < s->n; k++)
+			shk_sink_offer(s->sink[k], l);
+		if (s->on_line)
+			s->on_line(l->json, s->arg);
+	}
+	return true;
+}
+
+/* Gives back to the ring what nobody needs, and what is held back for too long. */
+static void release(struct shk_sinks *s)
+{
+	struct shk_line *l;
+	uint64_t upto = 0;
+
+	while ((l = TAILQ_FIRST(&s->held)) && (!l->needed || s->held_bytes > HOLD_MAX)) {
+		TAILQ_REMOVE(&s->held, l, link);
+		s->held_bytes -= l->json.n;
+		upto = l->cookie;
+		shk_line_unref(l);
+	}
+	if (upto)
+		shk_journal_drop_alerts(s->journal, upto);
+}
+
+/* ---- losses ---- */
+
+static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, const char *text)
+{
+	struct json_object *fields = json_object_new_object();
+	_cleanup_buf_ struct shk_buf b;
+	int rc;
+	struct shk_alert a = {
+		.boot = shk_journal_boot(s->journal),
+		.origin = s->origin,
+		.seq = s->seq + 1,
+		.internal_rule = "Shrike internal: alerts lost",
+		.internal_priority = SHK_PRIO_CRITICAL,
+		.internal_text = text,
+		.internal_fields = fields,
+	};
+
+	if (!fields)
+		return false;
+	json_object_object_add(fields, "output", json_object_new_string(where));
+	json_object_object_add(fields, "lost", json_object_new_uint64(count));
+	shk_buf_init(&b, SHK_JOURNAL_ALERT_MAX);
+	rc = shk_alert_render(&a, s->hostname, &b);
+	if (rc < 0)
+		return false;
+	rc = shk_journal_put_alert(s->journal, 0, b.p, b.n);
+	if (rc < 0) {
+		s->refused += rc == -ENOSPC; /* the journal counted it */
+		return false;
+	}
+	s->seq++;
+	shk_sinks_kick(s);
+	return true;
+}
+
+/* A sink that sends again, with its queue at least half empty. */
+static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!k->unreported || atomic_load(&k->sent) <= k->sent_at_drop ||
+	    k->queue.n > k->queue.max_n / 2 || k->queue.bytes > k->queue.max_bytes / 2 ||
+	    now - k->reported_at < REPORT_EVERY)
+		return;
+	if (asprintf(&text, "Alerts were lost: output %s could not take %" PRIu64 " of them", k->name,
+		     k->unreported) < 0) {
+		text = NULL;
+		return;
+	}
+	k->reported_at = now;
+	if (put_lost(s, k->name, k->unreported, text))
+		k->unreported = 0;
+}
+
+static void report(struct shk_sinks *s)
+{
+	uint64_t lost = shk_journal_lost_alerts(s->journal) - s->refused, now = shk_now_mono();
+	_cleanup_free_ char *text = NULL;
+
+	/* A new engine begins at zero: rather twice than never. */
+	for (size_t i = 0; i < s->n; i++)
+		report_sink(s, s->sink[i], now);
+	if (lost == s->lost_reported || now - s->lost_at < REPORT_EVERY)
+		return;
+	if (asprintf(&text,
+		     "Alerts were lost: the queue was full for %" PRIu64 " of them (%" PRIu64
+		     " since it was made)",
+		     lost - s->lost_reported, lost) < 0) {
+		text = NULL;
+		return;
+	}
+	s->lost_at = now;
+	if (put_lost(s, "queue", lost - s->lost_reported, text))
+		s->lost_reported = lost;
+}
+
+/* ---- the thread ---- */
+
+static int timeout_ms(const struct shk_sinks *s, uint64_t now)
+{
+	uint64_t until = now + IDLE_MS * 1000000ull, t;
+
+	if (atomic_load(&s->stop))
+		until = SHK_MIN(until, atomic_load(&s->stop_at));
+	for (size_t i = 0; i < s->n; i++) {
+		t = s->sink[i]->retry_at;
+		if (t && (s->sink[i]->fd < 0 || !shk_sink_idle(s->sink[i])))
+			until = SHK_MIN(until, t);
+		t = s->sink[i]->kill_at;
+		if (t)
+			until = SHK_MIN(until, t);
+	}
+	return until <= now ? 0 : (int)((until - now + 999999) / 1000000);
+}
+
+static void wait_for_work(struct shk_sinks *s)
+{
+	struct pollfd pfd[SINKS_MAX + 1] = { { .fd = s->kick, .events = POLLIN } };
+	uint64_t count;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct shk_sink *k = s->sink[i];
+
+		/* poll leaves negative descriptors out */
+		pfd[i + 1].fd = k->waiting || k->ops->watch ? k->fd : -1;
+		pfd[i + 1].events = k->waiting ? POLLOUT : 0;
+	}
+	if (poll(pfd, (nfds_t)s->n + 1, timeout_ms(s, shk_now_mono())) <= 0)
+		return;
+	if (pfd[0].revents && read(s->kick, &count, sizeof(count)) < 0)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		if (pfd[i + 1].revents)
+			s->sink[i]->waiting = false;
+		if (s->sink[i]->ops->watch && (pfd[i + 1].revents & (POLLERR | POLLHUP | POLLNVAL)))
+			shk_sink_close(s->sink[i], false, 0);
+	}
+}
+
+static void reopen(struct shk_sinks *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->sink[i]->ops->reopens)
+			continue;
+		if (s->sink[i]->fd >= 0)
+			shk_sink_close(s->sink[i], false, 0);
+		s->sink[i]->retry_at = 0;
+	}
+}
+
+/* One round. Returns whether there is more to do at once. */
+static bool round_of(struct shk_sinks *s, bool *ret_idle)
+{
+	bool more, idle = true;
+
+	atomic_store(&s->kicked, false);
+	if (atomic_exchange(&s->reopen, false))
+		reopen(s);
+	more = read_ring(s);
+	for (size_t i = 0; i < s->n; i++) {
+		more |= shk_sink_step(s->sink[i], SEND_BATCH);
+		idle &= shk_sink_idle(s->sink[i]);
+	}
+	release(s);
+	report(s);
+	*ret_idle = idle && !more;
+	return more;
+}
+
+static void *writer(void *arg)
+{
+	struct shk_sinks *s = arg;
+	uint64_t until;
+
+	for (;;) {
+		/* Read before the round: what was committed before the stop is then in it. */
+		bool stop = atomic_load(&s->stop), idle;
+		bool more = round_of(s, &idle);
+
+		if (stop && (idle || shk_now_mono() >= atomic_load(&s->stop_at)))
+			break;
+		if (!more)
+			wait_for_work(s);
+	}
+	until = atomic_load(&s->stop_at);
+	for (size_t i = 0; i < s->n; i++)
+		shk_sink_close(s->sink[i], true, until);
+	return NULL;
+}
+
+/* ---- for the engine ---- */
+
+static void sinks_free(struct shk_sinks *s)
+{
+	struct shk_line *l;
+
+	if (!s)
+		return;
+	while ((l = TAILQ_FIRST(&s->held))) {
+		TAILQ_REMOVE(&s->held, l, link);
+		shk_line_unref(l);
+	}
+	for (size_t i = 0; i < s->n; i++)
+		shk_sink_free(s->sink[i]);
+	shk_buf_done(&s->in);
+	shk_close(&s->kick);
+	free(s);
+}
+SHK_DEFINE_CLEANUP(struct shk_sinks, sinks_free)
+
+static int start_thread(struct shk_sinks *s, struct shk_err *err)
+{
+	sigset_t all, saved;
+	int rc;
+
+	/* Signals are for the main thread; SIGPIPE and SIGXFSZ of our writes are for nobody. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	rc = pthread_create(&s->thread, NULL, writer, s);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	return rc ? shk_err_sys(err, rc, "thread of the alert writer") : 0;
+}
+
+/* Returns how many stayed closed. */
+static int open_all(struct shk_sinks *s, struct shk_err *err)
+{
+	uint64_t now = shk_now_mono();
+	struct shk_err later;
+	int closed = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (shk_sink_open(s->sink[i], now, closed ? &later : err) == 0)
+			continue;
+		if (!closed)
+			shk_err_prefix(err, "output %s", s->sink[i]->ops->name);
+		closed++;
+	}
+	return closed;
+}
+
+int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_journal *j,
+		    void (*on_line)(struct shk_str record, void *arg), void *arg,
+		    struct shk_sinks **ret, struct shk_err *err)
+{
+	SHK_CLEANUP(sinks_freep) struct shk_sinks *s = calloc(1, sizeof(*s));
+	int closed, rc;
+
+	if (!s)
+		return shk_err_sys(err, ENOMEM, "alert writer");
+	s->kick = -1;
+	s->journal = j;
+	s->on_line = on_line;
+	s->arg = arg;
+	TAILQ_INIT(&s->held);
+	shk_buf_init(&s->in, SHK_JOURNAL_ALERT_MAX);
+	if (n > SINKS_MAX)
+		return shk_err_set(err, E2BIG, "%zu outputs, at most %d are possible", n, SINKS_MAX);
+	gethostname(s->hostname, sizeof(s->hostname) - 1);
+	snprintf(s->origin, sizeof(s->origin), "writer-%" PRIu64, shk_journal_epoch(j));
+	s->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->kick < 0)
+		return shk_err_sys(err, errno, "alert writer");
+	for (; s->n < n; s->n++) {
+		rc = shk_sink_new(&cfg[s->n], &s->sink[s->n], err);
+		if (rc < 0)
+			return rc;
+	}
+	closed = open_all(s, err);
+	rc = start_thread(s, err);
+	if (rc < 0) {
+		for (size_t i = 0; i < s->n; i++)
+			shk_sink_close(s->sink[i], true, 0);
+		return rc;
+	}
+	*ret = TAKE_PTR(s);
+	return closed;
+}
+
+void shk_sinks_kick(struct shk_sinks *s)
+{
+	uint64_t one = 1;
+
+	if (!atomic_exchange(&s->kicked, true) && write(s->kick, &one, sizeof(one)) < 0)
+		return; /* full: it is awake then */
+}
+
+void shk_sinks_reopen(struct shk_sinks *s)
+{
+	atomic_store(&s->reopen, true);
+	shk_sinks_kick(s);
+}
+
+void shk_sinks_stop(struct shk_sinks *s, int timeout)
+{
+	struct timespec ts;
+	uint64_t until;
+
+	if (!s)
+		return;
+	atomic_store(&s->stop_at, shk_now_mono() + (uint64_t)SHK_MAX(timeout, 0) * 1000000);
+	atomic_store(&s->stop, true);
+	shk_sinks_kick(s);
+	until = shk_now_real() + (uint64_t)SHK_MAX(timeout, 0) * 1000000 + STOP_GRACE_NS;
+	ts.tv_sec = (time_t)(until / SHK_NS_PER_S);
+	ts.tv_nsec = (long)(until % SHK_NS_PER_S);
+	if (pthread_timedjoin_np(s->thread, NULL, &ts) == 0) {
+		sinks_free(s);
+		return;
+	}
+	/* It hangs in the kernel (a dead network filesystem): its memory must outlive it. What it has not
+	 * written is still in the ring. */
+	pthread_detach(s->thread);
+}
+
+size_t shk_sinks_stats(struct shk_sinks *s, struct shk_sink_stats *out, size_t room)
+{
+	size_t n = SHK_MIN(s->n, room);
+
+	for (size_t i = 0; i < n; i++) {
+		struct shk_sink *k = s->sink[i];
+
+		out[i] = (struct shk_sink_stats){
+			.name = k->name,
+			.sent = atomic_load(&k->sent),
+			.failed = atomic_load(&k->failed),
+			.dropped = atomic_load(&k->dropped),
+			.error = atomic_load(&k->error),
+			.exit_status = atomic_load(&k->exit_status),
+			.restarts = atomic_load(&k->restarts),
+		};
+	}
+	return n;
+}
