@@ -32,7 +32,9 @@ const char *shk_transform_name(enum shk_transform t);
 enum shk_operand_kind { SHK_OPERAND_NONE, SHK_OPERAND_FIELD, SHK_OPERAND_TEXT, SHK_OPERAND_LIST,
 			SHK_OPERAND_CALL };
 
-/* A side of a comparison, or an argument of a transformer. */
+/* A side of a comparison, or an argument of a transformer. The left side is a FIELD or a CALL; the
+ * right side is NONE (exists), TEXT, LIST or a CALL. A field on the right is written val(f) and is a
+ * CALL of SHK_TR_VAL with that one FIELD; elements of a right-side LIST are TEXTs. */
 struct shk_operand {
 	enum shk_operand_kind kind;
 	unsigned pos, end;	   /* byte range in the condition text */
@@ -61,13 +63,15 @@ struct shk_ast {
 	/* CHECK */
 	struct shk_operand left, right;
 	enum shk_op op;
+	bool twice;		  /* EQ was written "==": for printing only */
 	enum shk_mod mod;
 	const struct shk_consts *consts; /* set by shk_ast_type; NULL: right side is no constant */
 };
 
 /* ---- parse.c ---- */
-/* Parses a condition (FALCO_RULE_LANGUAGE sections 8, 9). Everything is allocated in a. On failure
- * *ret_pos is the byte offset of the problem. -EINVAL, -ENOMEM. */
+/* Parses a condition (FALCO_RULE_LANGUAGE sections 8, 9). Everything is allocated in a; fields, bare
+ * words and macro names are views into text. On failure *ret_pos is the byte offset of the problem
+ * and err holds "what is wrong; what to do". -EINVAL, -ENOMEM. */
 int shk_ast_parse(struct shk_arena *a, struct shk_str text, struct shk_ast **ret,
 		  unsigned *ret_pos, struct shk_err *err);
 /* ---- print.c ---- */
