@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/* shrike ps - the supervised containers. */
+#include <inttypes.h>
+#include <json-c/json.h>
+
+#include "base/io.h"
+#include "control/control.h"
+#include "shrike/commands.h"
+
+struct listing {
+	struct shk_cli *c;
+	bool json;
+	struct shk_cli_table t;
+	struct shk_buf notes; /* printed under the table */
+};
+
+static void number(struct shk_cli_table *t, struct json_object *o, const char *key)
+{
+	shk_cli_cellf(t, "%" PRId64, shk_json_int(o, key, 0));
+}
+
+static void note(struct listing *l, struct json_object *o)
+{
+	struct shk_str text = shk_json_str(o, "note");
+
+	if (!text.n)
+		return;
+	shk_cli_clean(&l->notes, shk_json_str(o, "id"));
+	shk_buf_adds(&l->notes, ": ");
+	shk_cli_clean(&l->notes, text);
+	shk_buf_addc(&l->notes, '\n');
+}
+
+static void row(struct listing *l, struct json_object *o)
+{
+	struct json_object *armed = NULL;
+	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
+	_cleanup_buf_ struct shk_buf age;
+
+	shk_buf_init(&age, 32);
+	if (since && since <= now)
+		shk_cli_duration(&age, now - since);
+	json_object_object_get_ex(o, "armed", &armed);
+	shk_cli_cell(&l->t, shk_json_str(o, "id"));
+	shk_cli_cell(&l->t, shk_json_str(o, "name"));
+	shk_cli_cell(&l->t, shk_json_str(o, "image"));
+	shk_cli_cell(&l->t, shk_json_str(o, "policy"));
+	shk_cli_cell(&l->t, shk_json_str(o, "mode"));
+	shk_cli_cell(&l->t, shk_json_str(o, "way"));
+	shk_cli_cell(&l->t, json_object_get_boolean(armed) ? SHK_STR("armed") : SHK_STR("waiting"));
+	shk_cli_cell(&l->t, shk_buf_view(&age));
+	number(&l->t, o, "events");
+	number(&l->t, o, "alerts");
+	number(&l->t, o, "denied");
+	number(&l->t, o, "killed");
+	note(l, o);
+}
+
+static int on_more(struct json_object *more, void *arg)
+{
+	struct listing *l = arg;
+	struct json_object *o = shk_json_object(more, "container");
+
+	if (!o)
+		return 0;
+	if (l->json)
+		shk_cli_json(o);
+	else
+		row(l, o);
+	return 0;
+}
+
+static int run(struct shk_cli *c)
+{
+	struct listing l = {
+		.c = c,
+		.json = shk_cli_flag(c, "json"),
+		.t = { .head = { "ID", "NAME", "IMAGE", "POLICY", "MODE", "WAY", "STATE", "AGE",
+				 "CALLS", "ALERTS", "DENIED", "KILLED" },
+		       .right = { [7] = true, [8] = true, [9] = true, [10] = true, [11] = true } },
+	};
+	struct json_object *answer = NULL;
+	int r;
+
+	shk_buf_init(&l.notes, 1u << 20);
+	r = shk_cli_ask(c, shk_cli_request("ps"), SHK_EXIT_FAILED, on_more, &l, SHK_CLI_ASK_MS,
+			&answer);
+	json_object_put(answer);
+	if (!l.json && r == SHK_EXIT_OK)
+		r = shk_cli_table_print(c, &l.t);
+	if (l.notes.n)
+		printf("\n%s", l.notes.p);
+	shk_buf_done(&l.notes);
+	return r;
+}
+
+const struct shk_cli_cmd shk_cmd_ps = {
+	.name = "ps",
+	.args = "",
+	.summary = "List the supervised containers",
+	.detail = "\nSTATE is \"armed\" once the container's own program has started: from then on its\n"
+		  "calls are judged. CALLS counts the calls seen, DENIED and KILLED the verdicts.\n"
+		  "WAY is how it came under supervision: hook, wrapper, profile or run.",
+	.opt = { SHK_OPT_JSON },
+	.exits = "  0 listed (also when there are none)   2 wrong usage\n"
+		 "  3 shriked cannot be reached           4 other failure",
+	.example = "  shrike ps\n  shrike ps --json | jq -r 'select(.denied > 0).name'",
+	.run = run,
+};

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* shrike status - how the daemon is doing. */
+#include <inttypes.h>
+#include <json-c/json.h>
+
+#include "base/io.h"
+#include "control/control.h"
+#include "shrike/commands.h"
+
+static void print_head(const struct shk_cli *c, struct json_object *o)
+{
+	_cleanup_buf_ struct shk_buf b;
+	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
+	struct shk_str broken = shk_json_str(o, "reload_error");
+	int64_t lost = shk_json_int(o, "lost_alerts", 0);
+
+	shk_buf_init(&b, 65536);
+	shk_buf_adds(&b, "version          ");
+	shk_cli_clean(&b, shk_json_str(o, "version"));
+	shk_buf_printf(&b, "\nengine           pid %" PRId64 ", up ", shk_json_int(o, "pid", 0));
+	shk_cli_duration(&b, since && since <= now ? now - since : 0);
+	shk_buf_printf(&b, ", restarted %" PRId64 " times\n", shk_json_int(o, "restarts", 0));
+	shk_buf_printf(&b, "containers       %" PRId64 "\n", shk_json_int(o, "containers", 0));
+	shk_buf_printf(&b, "calls in flight  %" PRId64 "\n", shk_json_int(o, "calls_in_flight", 0));
+	shk_buf_printf(&b, "lost alerts      %s%" PRId64 "%s\n",
+		       shk_cli_on(c, lost ? SHK_C_RED : SHK_C_PLAIN), lost, shk_cli_off(c));
+	if (broken.n) {
+		shk_buf_printf(&b, "%slast reload failed, the rules from before are in force:%s\n  ",
+			       shk_cli_on(c, SHK_C_RED), shk_cli_off(c));
+		shk_cli_clean(&b, broken);
+		shk_buf_addc(&b, '\n');
+	}
+	fputs(b.p ? b.p : "", stdout);
+}
+
+static int print_policies(const struct shk_cli *c, struct json_object *list)
+{
+	struct shk_cli_table t = { .head = { "POLICY", "MODE", "RULES" }, .right = { [2] = true } };
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		shk_cli_cell(&t, shk_json_str(o, "name"));
+		shk_cli_cell(&t, shk_json_str(o, "mode"));
+		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "rules", 0));
+	}
+	putchar('\n');
+	return shk_cli_table_print(c, &t);
+}
+
+static int print_sinks(const struct shk_cli *c, struct json_object *list)
+{
+	struct shk_cli_table t = { .head = { "OUTPUT", "SENT", "FAILED", "DROPPED" },
+				   .right = { [1] = true, [2] = true, [3] = true } };
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		shk_cli_cell(&t, shk_json_str(o, "name"));
+		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "sent", 0));
+		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "failed", 0));
+		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "dropped", 0));
+	}
+	putchar('\n');
+	return shk_cli_table_print(c, &t);
+}
+
+static int run(struct shk_cli *c)
+{
+	struct json_object *answer = NULL, *list;
+	int r = shk_cli_ask(c, shk_cli_request("status"), SHK_EXIT_FAILED, NULL, NULL,
+			    SHK_CLI_ASK_MS, &answer);
+	bool well;
+
+	if (r)
+		return r;
+	well = !shk_json_str(answer, "reload_error").n && !shk_json_int(answer, "lost_alerts", 0);
+	if (shk_cli_flag(c, "json")) {
+		shk_cli_json(answer);
+	} else {
+		print_head(c, answer);
+		list = shk_json_array(answer, "policies");
+		if (list)
+			r = print_policies(c, list);
+		list = shk_json_array(answer, "sinks");
+		if (list && !r)
+			r = print_sinks(c, list);
+	}
+	json_object_put(answer);
+	return r ? r : well ? SHK_EXIT_OK : SHK_EXIT_FINDING;
+}
+
+const struct shk_cli_cmd shk_cmd_status = {
+	.name = "status",
+	.args = "",
+	.summary = "Show how the daemon is doing: policies, outputs, losses",
+	.opt = { SHK_OPT_JSON },
+	.exits = "  0 all is well                 1 alerts were lost, or the last reload failed\n"
+		 "  2 wrong usage                 3 shriked cannot be reached\n"
+		 "  4 other failure",
+	.example = "  shrike status\n  shrike status --json | jq .sinks",
+	.run = run,
+};
