@@ -215,7 +215,7 @@ static void arg_read(struct shk_event *ev, const struct shk_arg_desc *d, struct 
 	}
 }
 
-static bool kind_follows_pointer(enum shk_arg_kind k)
+bool shk_arg_kind_follows(enum shk_arg_kind k)
 {
 	switch (k) {
 	case SHK_ARG_PATH:
@@ -244,7 +244,7 @@ const struct shk_arg *shk_event_arg(struct shk_event *ev, unsigned i)
 		return a;
 	*a = (struct shk_arg){ .state = SHK_ARG_NULL };
 	d = &ev->call->arg[i];
-	if (kind_follows_pointer(d->kind)) {
+	if (shk_arg_kind_follows(d->kind)) {
 		if (!ev->raw[i])
 			return a;
 		arg_read(ev, d, a, ev->raw[i]);

@@ -98,6 +98,8 @@ static inline unsigned shk_event_ptr_size(const struct shk_event *ev)
 /* Reads n bytes at addr, page by page. n, or -EFAULT (memory_failed is set) when one is missing. */
 ssize_t shk_event_read(struct shk_event *ev, uint64_t addr, void *buf, size_t n);
 
+/* Is an argument of this kind read from memory when asked for? */
+bool shk_arg_kind_follows(enum shk_arg_kind k);
 /* The argument, read if need be. i out of range gives a static argument in state SHK_ARG_NULL. */
 const struct shk_arg *shk_event_arg(struct shk_event *ev, unsigned i);
 /* The argument by Falco's parameter name; ret_index may be NULL. NULL: this call has none. */
