@@ -75,6 +75,8 @@ struct shk_eval_ctx {
 	struct shk_container *ctr; /* NULL: host */
 	struct shk_proc *proc;	   /* NULL until first asked for; state/process.h shk_proc_of(ctx) */
 	bool proc_tried;
+	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
+	uint8_t abs_path_state[6];
 };
 
 struct shk_field;

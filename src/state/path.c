@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * path.c - path arguments as absolute names inside the container.
+ *
+ * What /proc shows of another mount namespace is counted from that namespace's root, which after
+ * pivot_root is the container's: such a link is already what is wanted. Only a runtime that does without
+ * pivot_root leaves the rootfs's host path in front.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "state/process_impl.h"
+
+#define DELETED " (deleted)"
+
+ssize_t shk_proc_readlink(pid_t tid, const char *what, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
+	n = readlink(path, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+/* Is s the directory `dir` or below it? */
+static bool below(struct shk_str s, struct shk_str dir)
+{
+	return shk_str_starts(s, dir) && (s.n == dir.n || s.p[dir.n] == '/');
+}
+
+struct shk_str shk_inside(const struct shk_container *c, struct shk_str link)
+{
+	struct shk_str rootfs = c ? c->rootfs : (struct shk_str){ NULL, 0 };
+
+	while (rootfs.n && rootfs.p[rootfs.n - 1] == '/')
+		rootfs.n--;
+	if (!rootfs.n || !below(link, rootfs))
+		return link;
+	if (link.n == rootfs.n)
+		return SHK_STR("/");
+	return (struct shk_str){ link.p + rootfs.n, link.n - rootfs.n };
+}
+
+struct shk_str shk_undeleted(struct shk_str link, bool deleted)
+{
+	if (deleted && shk_str_ends(link, SHK_STR(DELETED)))
+		link.n -= sizeof(DELETED) - 1;
+	return link;
+}
+
+/* Appends the components of path to buf[0..n), never going up over buf[0..floor). */
+static size_t append(char *buf, size_t floor, size_t n, struct shk_str path)
+{
+	while (path.n) {
+		const char *slash = memchr(path.p, '/', path.n);
+		size_t len = slash ? (size_t)(slash - path.p) : path.n;
+
+		if (len == 2 && path.p[0] == '.' && path.p[1] == '.') {
+			while (n > floor && buf[--n] != '/')
+				;
+		} else if (len && !(len == 1 && path.p[0] == '.')) {
+			buf[n++] = '/';
+			memcpy(buf + n, path.p, len);
+			n += len;
+		}
+		len += slash ? 1 : 0;
+		path.p += len;
+		path.n -= len;
+	}
+	return n;
+}
+
+struct shk_str shk_path_join(struct shk_str root, struct shk_str base, struct shk_str path, char *buf)
+{
+	size_t floor, n;
+
+	/* Each component costs at most one byte more than it had. */
+	if (root.n + base.n + path.n + 3 > SHK_JOIN_MAX)
+		return (struct shk_str){ NULL, 0 };
+	/* A working directory outside the root (left by chroot) knows no floor. */
+	if (!below(base, root) && base.n && root.n > 1)
+		root.n = 0;
+	floor = append(buf, 0, 0, root);
+	n = append(buf, floor, floor,
+		   base.n && root.n > 1 ? (struct shk_str){ base.p + root.n, base.n - root.n } : base);
+	n = append(buf, floor, n, path);
+	if (!n)
+		buf[n++] = '/';
+	return (struct shk_str){ buf, n };
+}
+
+/* Path of a directory descriptor of the task, or of its working directory. */
+static bool base_of(struct shk_proc *task, int dirfd, char *buf, size_t size, struct shk_str *ret)
+{
+	char what[32], link[64];
+	struct statx sx;
+	ssize_t n;
+
+	if (dirfd == AT_FDCWD) {
+		if (!shk_proc_need(task, SHK_FACT_CWD))
+			return false;
+		*ret = task->cwd;
+		return true;
+	}
+	if (dirfd < 0)
+		return false;
+	snprintf(what, sizeof(what), "fd/%d", dirfd);
+	n = shk_proc_readlink(task->tid, what, buf, size);
+	/* "socket:[1]" and the like are no directories. */
+	if (n <= 0 || (size_t)n >= size || buf[0] != '/')
+		return false;
+	*ret = (struct shk_str){ buf, (size_t)n };
+	if (shk_str_ends(*ret, SHK_STR(DELETED))) {
+		snprintf(link, sizeof(link), "/proc/%d/%s", (int)task->tid, what);
+		*ret = shk_undeleted(*ret, !statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_NLINK,
+						  &sx) && sx.stx_nlink == 0);
+	}
+	*ret = shk_inside(task->c, *ret);
+	return true;
+}
+
+bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
+			 struct shk_str *ret)
+{
+	struct shk_proc *task = shk_proc_task_of(ctx);
+	struct shk_str base = { "", 0 }, joined;
+	char link[SHK_PATH_LIMIT], buf[SHK_JOIN_MAX];
+
+	if (!task || !shk_proc_need(task, SHK_FACT_ROOT))
+		return false;
+	if ((!path.n || path.p[0] != '/') && !base_of(task, dirfd, link, sizeof(link), &base))
+		return false;
+	joined = shk_path_join(task->root, base, path, buf);
+	if (!joined.p)
+		return false;
+	*ret = shk_arena_str(ctx->ev->arena, joined);
+	return ret->p != NULL;
+}
+
+static bool abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
+{
+	const struct shk_arg *a = shk_event_arg(ctx->ev, i);
+	const struct shk_arg_desc *d = &ctx->ev->call->arg[i];
+	int dirfd = d->dirfd_arg >= 0 ? (int)ctx->ev->raw[d->dirfd_arg] : AT_FDCWD;
+
+	if (a->state != SHK_ARG_OK)
+		return false;
+	/* An empty path names nothing, unless the call says it means the descriptor. */
+	if (!a->bytes.n &&
+	    (d->flags_arg < 0 || !(ctx->ev->raw[d->flags_arg] & AT_EMPTY_PATH)))
+		return false;
+	return shk_event_join_path(ctx, dirfd, a->bytes, ret);
+}
+
+bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
+{
+	enum { UNTRIED, KNOWN, UNKNOWN };
+
+	if (!ctx->ev->call || i >= ctx->ev->call->nargs ||
+	    ctx->ev->call->arg[i].kind != SHK_ARG_PATH)
+		return false;
+	if (ctx->abs_path_state[i] == UNTRIED)
+		ctx->abs_path_state[i] = abs_path(ctx, i, &ctx->abs_path[i]) ? KNOWN : UNKNOWN;
+	*ret = ctx->abs_path[i];
+	return ctx->abs_path_state[i] == KNOWN;
+}

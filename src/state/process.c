@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * process.c - the accessors of process.h.
+ */
+#include "state/process.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "state/process_impl.h"
+
+static struct shk_proc *find_task(struct shk_eval_ctx *ctx)
+{
+	struct shk_container *c = ctx->ctr;
+	struct shk_procs *s;
+	struct shk_proc *p;
+	bool first;
+
+	if (!c)
+		return shk_proc_in_arena(ctx->ev->arena, ctx->ev->tid);
+	s = shk_procs_of(c);
+	if (!s)
+		return NULL;
+	s->decision++;
+	first = !shk_procs_peek(c, ctx->ev->tid);
+	p = shk_procs_get(c, ctx->ev->tid);
+	if (!p)
+		return NULL;
+	p->inside = true;
+	shk_proc_settle(p);
+	/* Ancestors may be gone by the time a rule asks (THREATS A11: membership is sticky). */
+	if (first && s->n_marks)
+		shk_proc_is_exec_session(p);
+	return p;
+}
+
+struct shk_proc *shk_proc_of(struct shk_eval_ctx *ctx)
+{
+	const struct shk_event *ev = ctx->ev;
+	bool overlay;
+
+	if (!ctx->proc_tried) {
+		ctx->proc_tried = true;
+		ctx->proc = find_task(ctx);
+	}
+	if (!ctx->proc)
+		return NULL;
+	overlay = shk_event_is_exec(ev) && !(ev->has_ret && ev->ret < 0);
+	if (overlay && !ctx->proc->base) {
+		struct shk_proc *o = shk_exec_overlay(ctx, ctx->proc);
+
+		if (o)
+			ctx->proc = o;
+	}
+	return overlay || !ctx->proc->base ? ctx->proc : ctx->proc->base;
+}
+
+struct shk_proc *shk_proc_task_of(struct shk_eval_ctx *ctx)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+
+	return p && p->base ? p->base : p;
+}
+
+/* Facts of the task itself, which a program to come inherits. */
+static struct shk_proc *task(struct shk_proc *p)
+{
+	return p->base ? p->base : p;
+}
+
+pid_t shk_proc_tid(const struct shk_proc *p)
+{
+	return p->tid;
+}
+
+/* Constant as long as the record: read once. */
+static bool need_ids(struct shk_proc *p)
+{
+	return task(p)->tgid || shk_proc_need(task(p), SHK_FACT_STATUS);
+}
+
+pid_t shk_proc_pid(struct shk_proc *p)
+{
+	return need_ids(p) ? task(p)->tgid : 0;
+}
+
+pid_t shk_proc_vtid(struct shk_proc *p)
+{
+	return need_ids(p) ? task(p)->vtid : 0;
+}
+
+pid_t shk_proc_vpid(struct shk_proc *p)
+{
+	return need_ids(p) ? task(p)->vpid : 0;
+}
+
+pid_t shk_proc_pgid(struct shk_proc *p)
+{
+	return shk_proc_need(task(p), SHK_FACT_STAT) ? task(p)->pgid : 0;
+}
+
+pid_t shk_proc_sid(struct shk_proc *p)
+{
+	return shk_proc_need(task(p), SHK_FACT_STAT) ? task(p)->sid : 0;
+}
+
+/* setpgid and setsid are not among the calls that keep status: read anew in each decision. */
+static bool need_fresh_status(struct shk_proc *p)
+{
+	struct shk_proc *t = task(p);
+	uint64_t now = t->arena ? 1 : t->c->proc_state->decision;
+
+	if (t->read_at[SHK_FACT_STATUS] != now)
+		shk_proc_drop(t, SHK_FACT_STATUS);
+	return shk_proc_need(t, SHK_FACT_STATUS);
+}
+
+pid_t shk_proc_vpgid(struct shk_proc *p)
+{
+	return need_fresh_status(p) ? task(p)->vpgid : 0;
+}
+
+pid_t shk_proc_vsid(struct shk_proc *p)
+{
+	return need_fresh_status(p) ? task(p)->vsid : 0;
+}
+
+uint32_t shk_proc_nthreads(struct shk_proc *p)
+{
+	return need_fresh_status(p) ? task(p)->nthreads : 0;
+}
+
+const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p)
+{
+	return shk_proc_need(task(p), SHK_FACT_STATUS) ? &task(p)->creds : NULL;
+}
+
+bool shk_proc_tty(struct shk_proc *p, uint32_t *ret)
+{
+	if (!shk_proc_need(task(p), SHK_FACT_STAT))
+		return false;
+	*ret = task(p)->tty;
+	return true;
+}
+
+bool shk_proc_loginuid(struct shk_proc *p, uint32_t *ret)
+{
+	if (!shk_proc_need(task(p), SHK_FACT_LOGINUID))
+		return false;
+	*ret = task(p)->loginuid;
+	return true;
+}
+
+struct shk_str shk_proc_comm(struct shk_proc *p)
+{
+	if (!shk_proc_need(p, SHK_FACT_COMM))
+		return (struct shk_str){ NULL, 0 };
+	return (struct shk_str){ p->comm, p->comm_n };
+}
+
+const struct shk_strvec *shk_proc_argv(struct shk_proc *p)
+{
+	return shk_proc_need(p, SHK_FACT_ARGV) ? &p->argv.vec : NULL;
+}
+
+const struct shk_strvec *shk_proc_env(struct shk_proc *p)
+{
+	return shk_proc_need(p, SHK_FACT_ENV) ? &p->env.vec : NULL;
+}
+
+struct shk_str shk_proc_getenv(struct shk_proc *p, struct shk_str name)
+{
+	const struct shk_strvec *env = shk_proc_env(p);
+
+	for (size_t i = 0; env && i < env->n; i++) {
+		struct shk_str v = env->v[i];
+
+		if (v.n > name.n && v.p[name.n] == '=' && shk_str_starts(v, name))
+			return (struct shk_str){ v.p + name.n + 1, v.n - name.n - 1 };
+	}
+	return (struct shk_str){ NULL, 0 };
+}
+
+struct shk_str shk_proc_exepath(struct shk_proc *p)
+{
+	return shk_proc_need(p, SHK_FACT_EXEPATH) ? p->exepath : (struct shk_str){ NULL, 0 };
+}
+
+/* Mode bits alone; capabilities that override them make everything writable and would say nothing. */
+static bool may_write(const struct shk_proc_exe *e, const struct shk_proc_creds *c)
+{
+	if (!c)
+		return e->mode & 0022;
+	if (e->uid == c->fsuid)
+		return e->mode & 0200;
+	return e->mode & (e->gid == c->fsgid ? 0020 : 0002);
+}
+
+const struct shk_proc_exe *shk_proc_exe(struct shk_proc *p)
+{
+	if (!shk_proc_need(p, SHK_FACT_EXE))
+		return NULL;
+	p->exe.writable = may_write(&p->exe, shk_proc_creds(p));
+	return &p->exe;
+}
+
+struct shk_str shk_proc_cwd(struct shk_proc *p)
+{
+	return shk_proc_need(task(p), SHK_FACT_CWD) ? task(p)->cwd : (struct shk_str){ NULL, 0 };
+}
+
+bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns)
+{
+	struct timespec real, boot;
+	uint64_t since_boot;
+
+	p = task(p);
+	if (!p->start && !shk_proc_need(p, SHK_FACT_STAT))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	since_boot = p->start * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+	*ret_ns = (uint64_t)(real.tv_sec - boot.tv_sec) * 1000000000u + (uint64_t)real.tv_nsec -
+		  (uint64_t)boot.tv_nsec + since_boot;
+	return true;
+}
+
+bool shk_proc_root_id(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino)
+{
+	p = task(p);
+	if (!shk_proc_need(p, SHK_FACT_ROOT_ID))
+		return false;
+	*ret_dev = p->root_dev;
+	*ret_ino = p->root_ino;
+	return true;
+}
+
+ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which)
+{
+	p = task(p);
+	return (unsigned)which < SHK_NS_N && shk_proc_need(p, SHK_FACT_NS) ? p->ns[which] : 0;
+}
