@@ -5,7 +5,15 @@
  * SOCK_SEQPACKET pair, one message per packet, fixed header, the blob is opaque to the keeper (it
  * parses nothing a container can influence). The engine is started with the pair's other end as
  * descriptor 3, the journal as 4, the control socket as 5, the listenerPath socket as 6
- * (SHK_KEEPER_FD_*), then gets one HAVE message per stored descriptor and a HAVE_END.
+ * (SHK_KEEPER_FD_*), then gets one HAVE message per stored descriptor and a HAVE_END. Nothing the
+ * engine sends is read before that, and nothing while an ACK waits to be read: an engine reads.
+ * What an engine had sent when it died counts.
+ *
+ *   shrike-engine --keeper --control PATH --notify PATH --restarts N [--config FILE]
+ *
+ * N: engines before this one. Signals: SIGHUP reload, SIGTERM end. Exit status SHK_KEEPER_EXIT_CONFIG
+ * before the first READY, with nothing stored, ends the keeper with the same status; after any other
+ * death a new engine is started.
  */
 #ifndef SHK_SHRIKED_KEEPER_PROTO_H
 #define SHK_SHRIKED_KEEPER_PROTO_H
@@ -14,8 +22,14 @@
 
 enum { SHK_KEEPER_FD_SOCK = 3, SHK_KEEPER_FD_JOURNAL, SHK_KEEPER_FD_CONTROL, SHK_KEEPER_FD_NOTIFY };
 
+#define SHK_KEEPER_EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h */
+
 #define SHK_KEEPER_BLOB_MAX 65536
 #define SHK_KEEPER_STORE_MAX 4096 /* entries; more are refused */
+
+/* In flags of STORE and HAVE: a descriptor is attached. A STORE that says so and brings none (the
+ * kernel may drop it) is refused with EBADF. */
+enum { SHK_KEEPER_WITH_FD = 1 };
 
 enum shk_keeper_op {
 	SHK_KEEPER_STORE = 1, /* engine -> keeper: hold the attached descriptor (0 or 1) and blob under key; replaces */
