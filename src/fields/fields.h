@@ -77,6 +77,8 @@ struct shk_eval_ctx {
 	bool proc_tried;
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];
+	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
+				       * that all fd.* of an event speak of the same object */
 };
 
 struct shk_field;

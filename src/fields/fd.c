@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fd.c - name, kind and number of the descriptor an event is about. Network ends: fd_net.c.
+ */
+#include <sys/sysmacros.h>
+
+#include "fields/fd_view.h"
+
+static bool num_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return v->present && shk_set_i(out, v->num);
+}
+
+static bool name_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		     struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return v->present && shk_set_opt(out, v->name);
+}
+
+static bool nameraw_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return v->present && shk_set_opt(out, v->nameraw);
+}
+
+static bool typechar_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			 struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return v->present && v->type &&
+	       shk_set_opt(out, shk_arena_str(ctx->ev->arena, (struct shk_str){ &v->type, 1 }));
+}
+
+static bool type_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		     struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return v->entry && shk_set_opt(out, shk_str(shk_fd_type_word(v->type)));
+}
+
+static bool types_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+	const char *word = shk_fd_type_word(v->type);
+	struct shk_str *s;
+
+	if (!v->entry || !word || (ref->has_arg && ref->index != v->num))
+		return false;
+	s = SHK_ARENA_NEW(ctx->ev->arena, struct shk_str);
+	if (!s)
+		return false;
+	*s = shk_str(word);
+	out->list = (struct shk_strvec){ .v = s, .n = 1 };
+	return true;
+}
+
+/* Length of the name up to its last slash: the slash itself counts for "/" only. */
+static size_t parent_len(struct shk_str s)
+{
+	size_t n = s.n;
+
+	while (n && s.p[n - 1] != '/')
+		n--;
+	return n > 1 ? n - 1 : n;
+}
+
+static bool is_file(const struct shk_fd_view *v)
+{
+	return v->type == 'f' || v->type == 'd' || v->type == 'o';
+}
+
+static bool directory_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			  struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	if (!v->present || !v->name.p || !is_file(v))
+		return false;
+	if (v->type == 'd')
+		return shk_set_str(out, v->name);
+	return shk_set_str(out, (struct shk_str){ v->name.p, parent_len(v->name) });
+}
+
+static bool filename_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			 struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+	size_t n;
+
+	(void)ref;
+	if (!v->entry || !v->name.p || v->type != 'f')
+		return false;
+	for (n = v->name.n; n && v->name.p[n - 1] != '/'; n--)
+		;
+	return shk_set_str(out, (struct shk_str){ v->name.p + n, v->name.n - n });
+}
+
+static bool has_dev(const struct shk_fd_view *v)
+{
+	return v->entry && (v->facts.dev || v->facts.ino) && !v->facts.family;
+}
+
+static bool ino_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return has_dev(v) && shk_set_i(out, (int64_t)v->facts.ino);
+}
+
+static bool dev_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return has_dev(v) && shk_set_i(out, (int64_t)v->facts.dev);
+}
+
+static bool major_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return has_dev(v) && shk_set_i(out, major(v->facts.dev));
+}
+
+static bool minor_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return has_dev(v) && shk_set_i(out, minor(v->facts.dev));
+}
+
+#define ROW(n, t, ft, fl, g, d)                                                                    \
+	{ .name = (n), .class_name = "fd", .type = (t), .falco_type = (ft),                        \
+	  .flags = SHK_F_COSTLY | (fl), .get = (g), .doc = (d) }
+
+static const struct shk_field table[] = {
+	ROW("fd.num", SHK_T_INT64, "INT64", 0, num_get,
+	    "Number of the descriptor; -1 when it was to be opened and that failed."),
+	ROW("fd.type", SHK_T_STRING, "CHARBUF", 0, type_get,
+	    "Kind of the object: file, directory, ipv4, ipv6, unix, pipe, ..."),
+	ROW("fd.types", SHK_T_LIST, "CHARBUF", SHK_F_ARG_INDEX | SHK_F_NO_RHS, types_get,
+	    "Kinds of the descriptors the event is about, as a list; [n] asks for number n."),
+	ROW("fd.typechar", SHK_T_STRING, "CHARBUF", 0, typechar_get,
+	    "Kind of the object as one letter: f d 4 6 u p e s l i t n m b r P o."),
+	ROW("fd.name", SHK_T_STRING, "CHARBUF", 0, name_get,
+	    "Absolute path of a file, both ends of a socket."),
+	ROW("fd.nameraw", SHK_T_STRING, "CHARBUF", 0, nameraw_get,
+	    "The path as the call has it; as fd.name for what is not opened by path."),
+	ROW("fd.directory", SHK_T_STRING, "CHARBUF", 0, directory_get,
+	    "Directory of a file; a directory itself."),
+	ROW("fd.filename", SHK_T_STRING, "CHARBUF", 0, filename_get,
+	    "Last component of a file's path."),
+	ROW("fd.ino", SHK_T_INT64, "INT64", 0, ino_get, "Inode number of an open file."),
+	ROW("fd.dev", SHK_T_INT64, "INT32", SHK_F_HEX, dev_get, "Device an open file is on."),
+	ROW("fd.dev.major", SHK_T_INT64, "INT32", 0, major_get, "Major number of that device."),
+	ROW("fd.dev.minor", SHK_T_INT64, "INT32", 0, minor_get, "Minor number of that device."),
+};
+
+SHK_FIELD_TABLE(shk_table_fd, table);

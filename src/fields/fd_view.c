@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fd_view.c - finds the descriptor an event is about.
+ */
+#include "fields/fd_view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "state/process.h"
+
+const char *shk_fd_type_word(char type)
+{
+	switch (type) {
+	case 'f': return "file";
+	case 'd': return "directory";
+	case '4': return "ipv4";
+	case '6': return "ipv6";
+	case 'u': return "unix";
+	case 'p': return "pipe";
+	case 'e': return "event";
+	case 's': return "signalfd";
+	case 'l': return "eventpoll";
+	case 'i': return "inotify";
+	case 't': return "timerfd";
+	case 'n': return "netlink";
+	case 'm': return "memfd";
+	case 'b': return "bpf";
+	case 'r': return "io_uring";
+	case 'P': return "pidfd";
+	case 'o': return "other";
+	default: return NULL;
+	}
+}
+
+void shk_fd_text(char type, struct shk_str name, struct shk_buf *b)
+{
+	shk_buf_addc(b, '<');
+	shk_buf_addc(b, type ? type : 'o');
+	shk_buf_addc(b, '>');
+	if (name.p)
+		shk_buf_addstr(b, name);
+}
+
+/* What the facts of an existing descriptor say. The role of a socket is not recorded anywhere: the end
+ * with the lower port is taken for the server, unless one is known to listen. */
+static void from_facts(struct shk_fd_view *v)
+{
+	const struct shk_fd_facts *f = &v->facts;
+
+	v->entry = true;
+	v->type = f->type;
+	v->name = f->name.p ? f->name : (struct shk_str){ "", 0 };
+	v->nameraw = v->name;
+	v->connected = f->connected;
+	v->is_unix = f->family == AF_UNIX;
+	v->is_ip = f->family == AF_INET || f->family == AF_INET6;
+	v->local = f->local;
+	v->remote = f->remote;
+	v->lport = f->lport;
+	v->rport = f->rport;
+	v->local_is_server = f->listening || !f->connected || f->lport < f->rport;
+}
+
+static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
+{
+	v->present = true;
+	v->num = fd;
+	v->name = v->nameraw = (struct shk_str){ "", 0 };
+	if (fd >= 0 && shk_fd_facts(ctx, fd, &v->facts))
+		from_facts(v);
+}
+
+/* "local->remote", or the one end there is. */
+static void ip_name(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	static const struct shk_ip any4 = { .len = 4 }, any6 = { .len = 16 };
+	struct shk_buf b _cleanup_buf_;
+	struct shk_value out;
+
+	shk_buf_init(&b, 256);
+	if (v->local.len || v->remote.len) {
+		const struct shk_ip *local = v->local.len ? &v->local :
+					     v->remote.len == 4 ? &any4 : &any6;
+
+		shk_ip_port_print(local, v->lport, &b);
+	}
+	if (v->remote.len) {
+		shk_buf_adds(&b, "->");
+		shk_ip_port_print(&v->remote, v->rport, &b);
+	}
+	if (b.n && shk_set_buf(ctx, &out, &b))
+		v->name = v->nameraw = out.s;
+}
+
+static void set_remote(struct shk_eval_ctx *ctx, struct shk_fd_view *v, struct shk_str sa)
+{
+	struct shk_str path;
+
+	if (shk_sockaddr_ip(sa, &v->remote, &v->rport)) {
+		/* An unbound end of the other family says nothing about this connection. */
+		if (v->local.len && v->local.len != v->remote.len)
+			v->local = (struct shk_ip){ 0 };
+		v->entry = v->is_ip = true;
+		v->type = v->remote.len == 4 ? '4' : '6';
+		v->local_is_server = false;
+		ip_name(ctx, v);
+	} else if (shk_sockaddr_unix(sa, ctx->ev->arena, &path)) {
+		v->entry = v->is_unix = true;
+		v->type = 'u';
+		v->name = v->nameraw = path;
+	}
+}
+
+static void set_local(struct shk_eval_ctx *ctx, struct shk_fd_view *v, struct shk_str sa)
+{
+	struct shk_str path;
+
+	if (shk_sockaddr_ip(sa, &v->local, &v->lport)) {
+		v->entry = v->is_ip = true;
+		v->type = v->local.len == 4 ? '4' : '6';
+		v->local_is_server = true;
+		ip_name(ctx, v);
+	} else if (shk_sockaddr_unix(sa, ctx->ev->arena, &path)) {
+		v->entry = v->is_unix = true;
+		v->type = 'u';
+		v->name = v->nameraw = path;
+	}
+}
+
+static bool call_failed(const struct shk_event *ev, int64_t *ret)
+{
+	*ret = 0;
+	return shk_event_result(ev, ret) && *ret < 0;
+}
+
+/* The file is not there yet, or its descriptor may be somebody else's by now: the path argument names
+ * it, as it does for an open that failed. */
+static void open_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	int i = shk_event_path_arg(ctx->ev);
+	const struct shk_arg *raw = i < 0 ? NULL : shk_event_arg(ctx->ev, (unsigned)i);
+	uint64_t flags = 0, mode;
+	int64_t ret;
+	bool failed = call_failed(ctx->ev, &ret);
+
+	v->present = true;
+	v->entry = !failed;
+	v->num = failed ? -1 : ret;
+	v->type = failed && ctx->ev->call->id == SHK_CALL_open ? 'o' : 'f';
+	if (!failed && shk_event_open_flags(ctx->ev, &flags, &mode) &&
+	    (flags & O_TMPFILE) != O_TMPFILE && (flags & O_DIRECTORY))
+		v->type = 'd';
+	if (!raw)
+		return;
+	if (!shk_event_abs_path(ctx, (unsigned)i, &v->name))
+		v->name = (struct shk_str){ NULL, 0 };
+	if (raw->state == SHK_ARG_OK)
+		v->nameraw = raw->bytes;
+	if (!v->name.p && raw->state == SHK_ARG_OK)
+		v->name = raw->bytes;
+	/* The object itself is known once the call has been made. */
+	if (!failed && !ctx->ev->attempt && shk_fd_facts(ctx, (int)ret, &v->facts) &&
+	    v->facts.type && !v->facts.family)
+		v->type = v->facts.type;
+}
+
+static void socket_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	int domain = (int)ctx->ev->raw[0];
+	int64_t ret;
+	bool failed = call_failed(ctx->ev, &ret);
+
+	v->present = true;
+	v->num = failed ? -1 : ret;
+	v->entry = !failed;
+	v->name = v->nameraw = (struct shk_str){ "", 0 };
+	v->facts.family = domain;
+	v->facts.sock_type = (int)ctx->ev->raw[1] & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	v->facts.proto = (int)ctx->ev->raw[2];
+	v->is_ip = domain == AF_INET || domain == AF_INET6;
+	v->is_unix = domain == AF_UNIX;
+	v->type = domain == AF_INET6 ? '6' : domain == AF_UNIX ? 'u' : domain == AF_NETLINK ? 'n' : '4';
+}
+
+/* The new end comes from the listening socket while the caller waits, and from itself afterwards. */
+static void accept_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	int64_t ret;
+	bool failed = call_failed(ctx->ev, &ret);
+
+	set_fd(ctx, v, !ctx->ev->attempt && !failed ? (int)ret : (int)ctx->ev->raw[0]);
+	v->num = failed ? -1 : ret;
+	v->local_is_server = true;
+}
+
+static void connect_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	struct shk_str sa;
+	int64_t ret;
+	bool failed = call_failed(ctx->ev, &ret);
+
+	set_fd(ctx, v, (int)ctx->ev->raw[0]);
+	if (!shk_event_sockaddr(ctx->ev, &sa))
+		return;
+	set_remote(ctx, v, sa);
+	if (!failed || ret == -EINPROGRESS) {
+		v->connected = true;
+		v->name_changed = true;
+	}
+}
+
+/* The address of a datagram counts only on a socket without a peer. */
+static void send_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	struct shk_str sa;
+
+	set_fd(ctx, v, (int)ctx->ev->raw[0]);
+	if (v->connected || !shk_event_sockaddr(ctx->ev, &sa))
+		return;
+	set_remote(ctx, v, sa);
+	v->name_changed = true;
+}
+
+static void bind_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	struct shk_str sa;
+
+	set_fd(ctx, v, (int)ctx->ev->raw[0]);
+	if (shk_event_sockaddr(ctx->ev, &sa))
+		set_local(ctx, v, sa);
+}
+
+static void new_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v, char type)
+{
+	int64_t ret;
+	bool failed = call_failed(ctx->ev, &ret);
+
+	v->present = true;
+	v->entry = !failed;
+	v->num = failed ? -1 : ret;
+	v->type = type;
+	v->name = v->nameraw = (struct shk_str){ "", 0 };
+}
+
+/* Any other call: its first descriptor argument, or the directory its path is relative to. */
+static void arg_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	const struct shk_syscall *c = ctx->ev->call;
+
+	for (unsigned i = 0; i < c->nargs; i++) {
+		enum shk_arg_kind k = c->arg[i].kind;
+		int fd = (int)ctx->ev->raw[i];
+
+		if (k == SHK_ARG_FD || (k == SHK_ARG_DIRFD && fd != AT_FDCWD)) {
+			set_fd(ctx, v, fd);
+			return;
+		}
+	}
+}
+
+static void build(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	switch (ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N) {
+	case SHK_CALL_N:
+		break;
+	case SHK_CALL_open:
+	case SHK_CALL_openat:
+	case SHK_CALL_openat2:
+	case SHK_CALL_creat:
+	case SHK_CALL_open_by_handle_at:
+		open_view(ctx, v);
+		break;
+	case SHK_CALL_socket:
+		socket_view(ctx, v);
+		break;
+	case SHK_CALL_accept:
+	case SHK_CALL_accept4:
+		accept_view(ctx, v);
+		break;
+	case SHK_CALL_connect:
+		connect_view(ctx, v);
+		break;
+	case SHK_CALL_sendto:
+	case SHK_CALL_sendmsg:
+		send_view(ctx, v);
+		break;
+	case SHK_CALL_bind:
+		bind_view(ctx, v);
+		break;
+	case SHK_CALL_eventfd:
+	case SHK_CALL_eventfd2:
+		new_view(ctx, v, 'e');
+		break;
+	case SHK_CALL_epoll_create:
+	case SHK_CALL_epoll_create1:
+		new_view(ctx, v, 'l');
+		break;
+	case SHK_CALL_inotify_init:
+	case SHK_CALL_inotify_init1:
+		new_view(ctx, v, 'i');
+		break;
+	case SHK_CALL_timerfd_create:
+		new_view(ctx, v, 't');
+		break;
+	case SHK_CALL_memfd_create:
+		new_view(ctx, v, 'm');
+		break;
+	case SHK_CALL_bpf:
+		new_view(ctx, v, 'b');
+		break;
+	case SHK_CALL_io_uring_setup:
+		new_view(ctx, v, 'r');
+		break;
+	case SHK_CALL_pidfd_open:
+		new_view(ctx, v, 'P');
+		break;
+	default:
+		arg_view(ctx, v);
+		break;
+	}
+}
+
+const struct shk_fd_view *shk_fd_view(struct shk_eval_ctx *ctx)
+{
+	static const struct shk_fd_view nothing;
+	struct shk_fd_view *v;
+
+	if (ctx->fd)
+		return ctx->fd;
+	v = SHK_ARENA_NEW(ctx->ev->arena, struct shk_fd_view);
+	if (!v)
+		return &nothing;
+	build(ctx, v);
+	ctx->fd = v;
+	return v;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fields/proc_value.h"
+
+bool shk_pv_name(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	(void)ctx;
+	return shk_set_opt(out, shk_proc_comm(p));
+}
+
+bool shk_pv_exe(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	const struct shk_strvec *v = shk_proc_argv(p);
+
+	(void)ctx;
+	if (!v)
+		return false;
+	/* A program started with no argument at all has an empty name. */
+	return v->n ? shk_set_opt(out, v->v[0]) : shk_set_z(out, "");
+}
+
+bool shk_pv_exepath(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	(void)ctx;
+	return shk_set_opt(out, shk_proc_exepath(p));
+}
+
+/* head (p NULL: none) and v->v[from..], separated by blanks. */
+static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk_strvec *v,
+		 size_t from, struct shk_value *out)
+{
+	size_t n = head.p ? head.n : 0;
+	char *p, *end;
+
+	for (size_t i = from; i < v->n; i++)
+		n += v->v[i].n + 1;
+	p = end = shk_arena_alloc_raw(ctx->ev->arena, n + 1);
+	if (!p)
+		return false;
+	if (head.p && head.n)
+		end = mempcpy(end, head.p, head.n);
+	for (size_t i = from; i < v->n; i++) {
+		if (head.p || i > from)
+			*end++ = ' ';
+		if (v->v[i].n)
+			end = mempcpy(end, v->v[i].p, v->v[i].n);
+	}
+	*end = 0;
+	return shk_set_str(out, (struct shk_str){ p, (size_t)(end - p) });
+}
+
+bool shk_pv_args(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	const struct shk_strvec *v = shk_proc_argv(p);
+
+	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 1, out);
+}
+
+bool shk_pv_cmdline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	struct shk_str comm = shk_proc_comm(p);
+	const struct shk_strvec *v = comm.p ? shk_proc_argv(p) : NULL;
+
+	return v && join(ctx, comm, v, 1, out);
+}
+
+bool shk_pv_exeline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	const struct shk_strvec *v = shk_proc_argv(p);
+
+	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 0, out);
+}
+
+bool shk_pv_env(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	const struct shk_strvec *v = shk_proc_env(p);
+
+	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 0, out);
+}
+
+static bool set_id(struct shk_value *out, pid_t id)
+{
+	out->i = id;
+	return id > 0;
+}
+
+bool shk_pv_pid(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	(void)ctx;
+	return set_id(out, shk_proc_pid(p));
+}
+
+bool shk_pv_vpid(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	(void)ctx;
+	return set_id(out, shk_proc_vpid(p));
+}
+
+bool shk_pv_start(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	(void)ctx;
+	return shk_proc_start(p, &out->u);
+}
+
+/* The start is known to 10 ms only: it may seem to lie behind an event that came right after it. */
+bool shk_pv_duration(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
+{
+	uint64_t start;
+
+	return shk_proc_start(p, &start) &&
+	       shk_set_u(out, ctx->ev->time_ns > start ? ctx->ev->time_ns - start : 0);
+}
