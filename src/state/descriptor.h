@@ -5,8 +5,9 @@
  * Looked up per thread (a task may have a table of its own: THREATS A9) at the time of asking, never
  * cached between events: descriptors change hands without a call that is watched. Sockets are
  * duplicated (pidfd_getfd), asked, and closed at once; the duplicate is believed only if it is the
- * socket that /proc/TID/fd shows. Results live in the event's arena. Nothing here waits for
- * another task.
+ * socket that /proc/TID/fd shows. Results live in the event's arena. Asking a socket for its addresses
+ * takes its lock, which another task may hold while it waits for a page of its own: workers only
+ * (THREATS B1).
  */
 #ifndef SHK_STATE_DESCRIPTOR_H
 #define SHK_STATE_DESCRIPTOR_H
@@ -14,8 +15,12 @@
 #include "fields/fields.h"
 
 struct shk_fd_facts {
-	char type;	      /* as fd.typechar: f d 4 6 u p e s l i b r m t o ...; 0: unknown */
-	struct shk_str name;  /* as fd.name: path inside the container, tuple, ... */
+	/* As fd.typechar: f file, d directory, 4 6 u n sockets, p pipe, e eventfd, s signalfd,
+	 * l epoll, i inotify, t timerfd, b bpf, r io_uring, m memfd, P pidfd, o another kind. */
+	char type;
+	/* As fd.name: path inside the container; "client->server" of a connected socket, one end of
+	 * another; path of a Unix socket; link text of what has no path. */
+	struct shk_str name;
 	struct shk_str path;  /* files, directories, pipes by name; else p NULL */
 	bool deleted;	      /* the file has no name any more */
 	dev_t dev;	      /* of the open file; 0/0 when unknown */
@@ -27,6 +32,8 @@ struct shk_fd_facts {
 	int proto;	      /* IPPROTO_TCP, ... */
 	bool connected;	      /* has a peer */
 	bool listening;
+	bool server;	      /* local end is the server's: it listens, or (a guess) only the peer's
+			       * port is from the range given to clients */
 	struct shk_ip local, remote;
 	uint16_t lport, rport;
 	struct shk_str unix_path;  /* own path, or the peer's when unnamed; '@' first when abstract */
