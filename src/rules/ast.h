@@ -66,6 +66,7 @@ struct shk_ast {
 	bool twice;		  /* EQ was written "==": for printing only */
 	enum shk_mod mod;
 	const struct shk_consts *consts; /* set by shk_ast_type; NULL: right side is no constant */
+	bool typed;		  /* any kind: shk_ast_type has been here, with success */
 };
 
 /* ---- parse.c ---- */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * match.h - matching of text: globs, sets of strings, sets of paths (private to src/rules).
+ *
+ * Sets are built once in an arena and immutable; looking up allocates nothing. All steps are bounded by
+ * the lengths of value and pattern (globs: by their product).
+ */
+#ifndef SHK_RULES_MATCH_H
+#define SHK_RULES_MATCH_H
+
+#include "base/arena.h"
+
+/* fnmatch(3) with flags 0 over the whole value; fold: ASCII case does not count. */
+bool shk_glob_match(struct shk_str pattern, struct shk_str value, bool fold);
+bool shk_contains(struct shk_str value, struct shk_str what);
+bool shk_icontains(struct shk_str value, struct shk_str what);
+
+struct shk_strset {
+	uint64_t lengths;	    /* bit min(length, 63) of each element */
+	uint32_t mask;		    /* slots - 1 */
+	const struct shk_str *slot; /* p NULL: empty */
+};
+
+int shk_strset_build(struct shk_arena *a, const struct shk_str *v, size_t n, struct shk_strset *ret);
+bool shk_strset_has(const struct shk_strset *s, struct shk_str key);
+
+/* pmatch: is some pattern a prefix of the path, component by component? */
+struct shk_path_pattern {
+	const struct shk_str *comp;
+	uint32_t glob_from; /* components from here on need globs; n: none does */
+	uint32_t n;
+};
+struct shk_pathset {
+	const struct shk_path_pattern *v;
+	size_t n;
+};
+
+int shk_pathset_build(struct shk_arena *a, const struct shk_str *v, size_t n,
+		      struct shk_pathset *ret);
+bool shk_pathset_match(const struct shk_pathset *s, struct shk_str path);
+
+#endif
