@@ -97,6 +97,8 @@ struct shk_matches {
  * rule_matching: first); otherwise all. Conditions see ctx. */
 void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
 		      bool first, struct shk_matches *out);
+/* How often a `regex` gave up on a value because it took too many steps (it counts as no match). */
+uint64_t shk_ruleset_regex_limits(const struct shk_ruleset *rs);
 /* Can any rule match a call of this type? (index lookup, for the plan and fast exits) */
 bool shk_ruleset_wants(const struct shk_ruleset *rs, enum shk_call_id id);
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A compiled set: building it, its index by call, its life. */
+#include "rules/program.h"
+
+#include <errno.h>
+
+#include "rules/output.h"
+
+#define SET_MAX	      ((size_t)256 << 20) /* bytes of a set */
+#define RULES_MAX     UINT16_MAX
+#define CONDITION_TEXT_MAX ((size_t)SHK_CONDITION_MAX * 8)
+
+struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs)
+{
+	if (rs)
+		atomic_fetch_add_explicit(&rs->refs, 1, memory_order_relaxed);
+	return rs;
+}
+
+void shk_ruleset_unref(struct shk_ruleset *rs)
+{
+	if (!rs || atomic_fetch_sub_explicit(&rs->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < rs->n_test; i++)
+		shk_test_done(&rs->test[i]);
+	shk_slots_done(&rs->slots);
+	free(rs->test);
+	free(rs->node);
+	free(rs->edge);
+	shk_arena_done(&rs->arena);
+	free(rs);
+}
+
+static int copy_str(struct shk_arena *a, struct shk_str s, struct shk_str *ret)
+{
+	*ret = shk_arena_str(a, s);
+	return ret->p ? 0 : -ENOMEM;
+}
+
+static int copy_info(struct shk_ruleset *rs, const struct shk_rule_def *d, unsigned i,
+		     struct shk_err *err)
+{
+	struct shk_arena *a = &rs->arena;
+	struct shk_rule_info *info = &rs->rule[i];
+	struct shk_str *tags = SHK_ARENA_ARRAY(a, struct shk_str, d->n_tags);
+	_cleanup_buf_ struct shk_buf text;
+	bool ok = tags;
+
+	shk_buf_init(&text, CONDITION_TEXT_MAX);
+	shk_ast_print(d->cond, &text);
+	*info = (struct shk_rule_info){ .index = i, .priority = d->priority, .tags = tags,
+					.n_tags = d->n_tags };
+	ok = ok && !text.failed && copy_str(a, d->name, &info->name) == 0 &&
+	     copy_str(a, d->desc, &info->desc) == 0 &&
+	     copy_str(a, d->source, &info->source) == 0 &&
+	     copy_str(a, d->output_text, &info->output_text) == 0 &&
+	     copy_str(a, shk_buf_view(&text), &rs->condition[i]) == 0;
+	for (size_t k = 0; ok && k < d->n_tags; k++)
+		ok = copy_str(a, d->tags[k], &tags[k]) == 0;
+	if (!ok)
+		return shk_err_sys(err, ENOMEM, "cannot keep a rule");
+	return shk_output_compile(a, info->output_text, &info->output, err);
+}
+
+static bool in_set(const struct shk_call_set *s, unsigned id)
+{
+	return s->bit[id / 64] >> (id % 64) & 1;
+}
+
+/* id SHK_CALL_N: the list for events that are no call of the table. */
+static int index_list(struct shk_ruleset *rs, unsigned id, struct shk_entries *ret)
+{
+	struct shk_entry *v;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rs->n_rule; i++)
+		n += id < SHK_CALL_N ? in_set(&rs->calls[i], id) : rs->calls[i].other;
+	v = SHK_ARENA_ARRAY(&rs->arena, struct shk_entry, n);
+	if (!v)
+		return -ENOMEM;
+	*ret = (struct shk_entries){ .v = v };
+	for (size_t i = 0; i < rs->n_rule; i++)
+		if (id < SHK_CALL_N ? in_set(&rs->calls[i], id) : rs->calls[i].other)
+			v[ret->n++] = (struct shk_entry){ .rule = (uint16_t)i,
+							  .root = rs->root[i] };
+	return 0;
+}
+
+static int build_index(struct shk_ruleset *rs, struct shk_err *err)
+{
+	for (unsigned id = 0; id <= SHK_CALL_N; id++)
+		if (index_list(rs, id, id < SHK_CALL_N ? &rs->by_call[id] : &rs->other) < 0)
+			return shk_err_sys(err, ENOMEM, "cannot index the rules");
+	return 0;
+}
+
+static int build_rules(struct shk_ruleset *rs, const struct shk_rule_def *const *defs,
+		       struct shk_err *err)
+{
+	struct shk_graph g;
+	int r = 0;
+
+	shk_graph_init(&g, rs);
+	for (size_t i = 0; i < rs->n_rule && r == 0; i++) {
+		const struct shk_rule_def *d = defs[i];
+
+		r = copy_info(rs, d, (unsigned)i, err);
+		if (r == 0)
+			r = shk_graph_add(&g, d->cond, &rs->root[i], err);
+		if (r < 0)
+			shk_err_prefix(err, "rule \"" SHK_STR_FMT "\"", SHK_STR_ARG(d->name));
+		else
+			shk_ast_calls(d->cond, &rs->calls[i]);
+	}
+	shk_graph_done(&g);
+	return r;
+}
+
+int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct shk_ruleset **ret,
+		      struct shk_err *err)
+{
+	SHK_CLEANUP(shk_ruleset_unrefp) struct shk_ruleset *rs = NULL;
+	int r;
+
+	if (n > RULES_MAX)
+		return shk_err_set(err, E2BIG, "more than %d rules", RULES_MAX);
+	rs = calloc(1, sizeof(*rs));
+	if (!rs)
+		return shk_err_sys(err, ENOMEM, "cannot compile the rules");
+	atomic_init(&rs->refs, 1);
+	shk_arena_init(&rs->arena, SET_MAX);
+	shk_slots_init(&rs->slots, &rs->arena);
+	rs->n_rule = n;
+	rs->rule = SHK_ARENA_ARRAY(&rs->arena, struct shk_rule_info, n);
+	rs->condition = SHK_ARENA_ARRAY(&rs->arena, struct shk_str, n);
+	rs->root = SHK_ARENA_ARRAY(&rs->arena, shk_ref, n);
+	rs->calls = SHK_ARENA_ARRAY(&rs->arena, struct shk_call_set, n);
+	if (!rs->rule || !rs->condition || !rs->root || !rs->calls)
+		return shk_err_sys(err, ENOMEM, "cannot compile the rules");
+	r = build_rules(rs, rules, err);
+	if (r == 0)
+		r = build_index(rs, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(rs);
+	return 0;
+}
+
+size_t shk_ruleset_count(const struct shk_ruleset *rs)
+{
+	return rs->n_rule;
+}
+
+const struct shk_rule_info *shk_ruleset_rule(const struct shk_ruleset *rs, unsigned index)
+{
+	return index < rs->n_rule ? &rs->rule[index] : NULL;
+}
+
+uint64_t shk_ruleset_regex_limits(const struct shk_ruleset *rs)
+{
+	return atomic_load_explicit(&((struct shk_ruleset *)(uintptr_t)rs)->regex_limits,
+				    memory_order_relaxed);
+}
+
+void shk_ruleset_print_condition(const struct shk_ruleset *rs, unsigned index, struct shk_buf *out)
+{
+	if (index < rs->n_rule)
+		shk_buf_addstr(out, rs->condition[index]);
+}
