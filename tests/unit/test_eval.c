@@ -287,7 +287,7 @@ static void test_type_errors(void **state)
 	refuse(w, "evt.type = opne", "unknown event type");
 	refuse(w, "evt.type = val(evt.arg.name)", "words only");
 	refuse(w, "tolower(evt.type) = open", "words only");
-	refuse(w, "evt.arg.name regex a\\\\d", "regular expression");
+	refuse(w, "evt.arg.name regex a\\d", "regular expression");
 	refuse(w, "len(evt.num) = 1", "takes one string");
 	refuse(w, "evt.arg.name = val(evt.num)", "different types");
 	refuse(w, "no.such = 1", "no.such");
