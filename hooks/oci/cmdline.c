@@ -227,15 +227,18 @@ static int own_options(int *argc, char **argv, struct shk_cmdline *c, struct shk
 	while (i < *argc && is_option(argv[i])) {
 		const char *arg = argv[i], *eq = strchr(arg, '=');
 		struct shk_str name = { arg, eq ? (size_t)(eq - arg) : strlen(arg) };
-		const char **slot = NULL;
+		const char **slot = NULL, *timeout = NULL;
+		uint64_t v = 0;
 
 		if (shk_str_eqz(name, "--shrike-runtime"))
 			slot = &c->runtime;
 		else if (shk_str_eqz(name, "--shrike-socket"))
 			slot = &c->socket;
+		else if (shk_str_eqz(name, "--shrike-timeout"))
+			slot = &timeout;
 		else if (shk_str_starts(name, SHK_STR("--shrike-")))
-			return shk_err_set(err, EINVAL, "unknown option %s; there are --shrike-runtime=PATH "
-					   "and --shrike-socket=PATH", arg);
+			return shk_err_set(err, EINVAL, "unknown option %s; there are --shrike-runtime=PATH, "
+					   "--shrike-socket=PATH and --shrike-timeout=SECONDS", arg);
 		if (!slot) {
 			struct shk_cmdline junk = { 0 };
 			struct walk w = { global_opts, argv, *argc, i, &junk };
@@ -251,8 +254,12 @@ static int own_options(int *argc, char **argv, struct shk_cmdline *c, struct shk
 		else if (i < *argc)
 			*slot = argv[i++];
 		if (!*slot || !**slot)
-			return shk_err_set(err, EINVAL, SHK_STR_FMT " needs a path; write "
-					   SHK_STR_FMT "=PATH", SHK_STR_ARG(name), SHK_STR_ARG(name));
+			return shk_err_set(err, EINVAL, SHK_STR_FMT " needs a value; write "
+					   SHK_STR_FMT "=VALUE", SHK_STR_ARG(name), SHK_STR_ARG(name));
+		if (slot == &timeout && (!shk_str_to_u64(shk_str(timeout), &v) || v < 1 || v > 3600))
+			return shk_err_set(err, EINVAL, "--shrike-timeout takes 1 to 3600 seconds");
+		if (slot == &timeout)
+			c->timeout_s = (unsigned)v;
 	}
 	while (i < *argc)
 		argv[to++] = argv[i++];

@@ -28,6 +28,7 @@ struct shk_cmdline {
 	const char *config;	  /* crun's --config, NULL: config.json of the bundle */
 	const char *log, *log_format; /* where the caller looks for an error; NULL: nowhere */
 	const char *runtime, *socket; /* --shrike-runtime, --shrike-socket */
+	unsigned timeout_s;	      /* --shrike-timeout, 1 to 3600; 0: not given */
 };
 
 /* Fills *ret and takes our own options out of argv (argc shrinks). A command line that may start a process

@@ -22,7 +22,6 @@
 
 #define PROGRAM	   "shrike-runtime"
 #define TIMEOUT_S  10
-#define TIMEOUT_MS (TIMEOUT_S * 1000)
 
 /* Engines show the user what is in the runtime's log, not what was on stderr. */
 static void log_error(const struct shk_cmdline *c, const char *text)
@@ -207,7 +206,7 @@ static int session(struct shk_cmdline *c, uint64_t due, struct shk_err *err)
 	warn(answer);
 	how = shk_json_str(answer, "deliver");
 	if (shk_str_eqz(how, "self")) {
-		r = shk_deliver_self(conn, answer, c->id, TIMEOUT_MS, say, c);
+		r = shk_deliver_self(conn, answer, c->id, (int)c->timeout_s * 1000, say, c);
 		/* The filter may be on and unanswered: no further call but the last. */
 		if (r)
 			_exit(r);
@@ -223,7 +222,7 @@ static int session(struct shk_cmdline *c, uint64_t due, struct shk_err *err)
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *runtime = NULL;
-	uint64_t due = shk_now_mono() + TIMEOUT_S * 1000000000ull;
+	uint64_t due;
 	struct shk_cmdline c = { 0 };
 	struct shk_err err = { 0 };
 	int r = 0;
@@ -232,6 +231,9 @@ int main(int argc, char **argv)
 		return SHK_EXIT_USAGE;
 	if (shk_cmdline_parse(&argc, argv, &c, &err) < 0)
 		return fail(&c, SHK_EXIT_USAGE, err.text);
+	if (!c.timeout_s)
+		c.timeout_s = TIMEOUT_S;
+	due = shk_now_mono() + c.timeout_s * 1000000000ull;
 	/* First: nothing is to be prepared for a runtime that is not there. */
 	if (shk_find_runtime(c.runtime, SHK_SYSCONFDIR "/runtime", &runtime, &err) < 0)
 		return fail(&c, SHK_EXIT_RUNTIME, err.text);
