@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alerts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+
+/* A journal, a directory, and one alert to send again and again. */
+struct box {
+	struct fixture f;
+	int fd;
+	struct shk_journal *j;
+	char dir[64], path[128], path2[128];
+	char *text; /* what slurp() read last */
+};
+
+static int setup(void **state)
+{
+	struct box *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -1;
+	fixture_init(&b->f, "A shell was started");
+	b->fd = shk_journal_create(NULL);
+	snprintf(b->dir, sizeof(b->dir), "/tmp/shrike-sinks-XXXXXX");
+	if (b->fd < 0 || shk_journal_open(b->fd, &b->j, NULL) < 0 || !mkdtemp(b->dir))
+		return -1;
+	snprintf(b->path, sizeof(b->path), "%s/out", b->dir);
+	snprintf(b->path2, sizeof(b->path2), "%s/out.1", b->dir);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct box *b = *state;
+
+	unlink(b->path);
+	unlink(b->path2);
+	rmdir(b->dir);
+	free(b->text);
+	shk_journal_close(b->j);
+	close(b->fd);
+	fixture_done(&b->f);
+	free(b);
+	return 0;
+}
+
+static void put(struct box *b, uint64_t seq)
+{
+	struct shk_str text;
+
+	b->f.alert.seq = seq;
+	text = fixture_render(&b->f);
+	assert_int_equal(shk_journal_put_alert(b->j, 0, text.p, text.n), 0);
+	free((char *)(uintptr_t)text.p);
+}
+
+static struct shk_sinks *start(struct box *b, const struct shk_sink_config *cfg, size_t n, int closed)
+{
+	struct shk_sinks *s = NULL;
+	struct shk_err err = { 0 };
+
+	assert_int_equal(shk_sinks_start(cfg, n, b->j, NULL, NULL, &s, &err), closed);
+	assert_non_null(s);
+	return s;
+}
+
+/* Waits at most ten seconds for stats of sink i. */
+static struct shk_sink_stats wait_for(struct shk_sinks *s, size_t i,
+				      bool (*done)(const struct shk_sink_stats *st, uint64_t n),
+				      uint64_t n)
+{
+	const struct timespec ms10 = { .tv_nsec = 10000000 };
+	struct shk_sink_stats st[4];
+
+	for (unsigned k = 0; k < 1000; k++) {
+		assert_true(shk_sinks_stats(s, st, 4) > i);
+		if (done(&st[i], n))
+			return st[i];
+		nanosleep(&ms10, NULL);
+	}
+	fail_msg("sink %s: sent %llu, failed %llu, error %d", st[i].name,
+		 (unsigned long long)st[i].sent, (unsigned long long)st[i].failed, st[i].error);
+	return st[i];
+}
+
+static bool has_sent(const struct shk_sink_stats *st, uint64_t n)
+{
+	return st->sent >= n;
+}
+
+static bool has_failed(const struct shk_sink_stats *st, uint64_t n)
+{
+	return st->failed >= n;
+}
+
+static bool has_restarted(const struct shk_sink_stats *st, uint64_t n)
+{
+	return st->restarts >= n;
+}
+
+static const char *slurp(struct box *b, const char *path)
+{
+	struct shk_buf t;
+
+	shk_buf_init(&t, 64u << 20);
+	assert_int_equal(shk_read_file(path, &t, NULL), 0);
+	shk_buf_addc(&t, '\0');
+	free(b->text);
+	b->text = t.p;
+	return b->text;
+}
+
+static unsigned lines(const char *text)
+{
+	unsigned n = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
+static bool ring_is_empty(struct box *b)
+{
+	struct shk_buf t;
+	bool empty;
+
+	shk_buf_init(&t, SHK_JOURNAL_ALERT_MAX);
+	empty = !shk_journal_peek_alert(b->j, 0, &t, NULL);
+	shk_buf_done(&t);
+	return empty;
+}
+
+/* ---- file ---- */
+
+static void file_gets_every_record_and_the_ring_empties(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .path = b->path2, .min_priority = SHK_PRIO_ERROR },
+	};
+	struct shk_sinks *s;
+	struct json_object *o;
+	struct stat st;
+	char *end;
+
+	put(b, 1); /* left by an earlier engine */
+	s = start(b, cfg, 2, 0);
+	put(b, 2);
+	b->f.rule.priority = SHK_PRIO_CRITICAL;
+	put(b, 3);
+	shk_sinks_kick(s);
+	shk_sinks_stop(s, 5000);
+	assert_int_equal(lines(slurp(b, b->path)), 3);
+	assert_int_equal(stat(b->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777 & ~0640u, 0);
+	end = strchr(b->text, '\n');
+	*end = '\0';
+	o = json_tokener_parse(b->text);
+	assert_string_equal(text_at(o, "shrike/id"), "b00t:7:1:1");
+	json_object_put(o);
+	assert_string_equal(slurp(b, b->path2), "22:13:20.000000001: Critical A shell was started\n");
+	assert_true(ring_is_empty(b));
+}
+
+static void file_is_reopened(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_FILE, .path = b->path,
+				       .min_priority = SHK_PRIO_DEBUG };
+	struct shk_sinks *s = start(b, &cfg, 1, 0);
+
+	put(b, 1);
+	shk_sinks_kick(s);
+	wait_for(s, 0, has_sent, 1);
+	assert_int_equal(rename(b->path, b->path2), 0);
+	put(b, 2);
+	shk_sinks_kick(s);
+	wait_for(s, 0, has_sent, 2);
+	shk_sinks_reopen(s);
+	put(b, 3);
+	shk_sinks_kick(s);
+	shk_sinks_stop(s, 5000);
+	assert_int_equal(lines(slurp(b, b->path2)), 2);
+	assert_int_equal(lines(slurp(b, b->path)), 1);
+}
+
+static void half_a_line_is_finished(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_FILE, .path = b->path,
+				       .min_priority = SHK_PRIO_DEBUG };
+	FILE *f = fopen(b->path, "we");
+
+	assert_non_null(f);
+	fputs("{\"hostname\":", f);
+	fclose(f);
+	put(b, 1);
+	shk_sinks_stop(start(b, &cfg, 1, 0), 5000);
+	assert_string_equal(slurp(b, b->path), "{\"hostname\":\n22:13:20.000000001: Notice A shell "
+					       "was started\n");
+}
+
+static void symbolic_link_is_refused_until_it_is_gone(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_FILE, .path = b->path,
+				       .min_priority = SHK_PRIO_DEBUG };
+	struct shk_sinks *s;
+	struct shk_sink_stats st;
+
+	assert_int_equal(symlink(b->path2, b->path), 0);
+	s = start(b, &cfg, 1, 1);
+	put(b, 1);
+	shk_sinks_kick(s);
+	st = wait_for(s, 0, has_failed, 1);
+	assert_int_equal(st.error, ELOOP);
+	assert_int_equal(access(b->path2, F_OK), -1);
+	assert_int_equal(unlink(b->path), 0);
+	wait_for(s, 0, has_sent, 1);
+	shk_sinks_stop(s, 1000);
+	assert_int_equal(lines(slurp(b, b->path)), 1);
+}
+
+/* /dev/full says ENOSPC to every write. */
+static void full_disk_keeps_the_alert_in_the_ring(void **state)
+{
+	struct box *b = *state;
+	char full[] = "/dev/full";
+	struct shk_sink_config cfg = { .kind = SHK_SINK_FILE, .path = full,
+				       .min_priority = SHK_PRIO_DEBUG };
+	struct shk_sinks *s;
+	struct shk_sink_stats st;
+
+	put(b, 1);
+	s = start(b, &cfg, 1, 0);
+	st = wait_for(s, 0, has_failed, 1);
+	assert_int_equal(st.error, ENOSPC);
+	shk_sinks_stop(s, 100);
+	assert_false(ring_is_empty(b));
+	/* The next engine brings it to paper. */
+	cfg.path = b->path;
+	shk_sinks_stop(start(b, &cfg, 1, 0), 5000);
+	assert_int_equal(lines(slurp(b, b->path)), 1);
+}
+
+/* ---- losses ---- */
+
+static void lost_alerts_are_an_alert(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_FILE, .json = true, .path = b->path,
+				       .min_priority = SHK_PRIO_DEBUG };
+	struct shk_str text = fixture_render(&b->f);
+	struct json_object *o;
+	struct shk_sinks *s;
+	unsigned n = 0;
+	char *own;
+
+	while (shk_journal_put_alert(b->j, 0, text.p, text.n) == 0)
+		n++;
+	shk_journal_put_alert(b->j, 0, text.p, text.n);
+	free((char *)(uintptr_t)text.p);
+	s = start(b, &cfg, 1, 0);
+	wait_for(s, 0, has_sent, n + 1);
+	shk_sinks_stop(s, 5000);
+	assert_int_equal(lines(slurp(b, b->path)), n + 1);
+	own = strstr(b->text, "Shrike internal: alerts lost");
+	assert_non_null(own);
+	while (own > b->text && own[-1] != '\n')
+		own--;
+	*strchr(own, '\n') = '\0';
+	o = json_tokener_parse(own);
+	assert_string_equal(text_at(o, "source"), "internal");
+	assert_string_equal(text_at(o, "priority"), "Critical");
+	assert_string_equal(text_at(o, "output_fields/output"), "queue");
+	assert_int_equal(json_object_get_int(at(o, "output_fields/lost")), 2);
+	json_object_put(o);
+}
+
+/* The program reads nothing until the go-ahead appears: its queue overflows. The file beside it gets
+ * everything meanwhile, and both are told of the loss when the program reads again. */
+static void standing_sink_harms_nobody_and_is_reported(void **state)
+{
+	enum { BATCHES = 8, BATCH = 1000 };
+	struct box *b = *state;
+	char command[256];
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_PROGRAM, .json = true, .command = command,
+		  .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_sink_stats st;
+	struct shk_sinks *s;
+
+	snprintf(command, sizeof(command), "while ! [ -e %s ]; do sleep 0.1; done; exec cat >/dev/null",
+		 b->path2);
+	s = start(b, cfg, 2, 0);
+	for (unsigned i = 0; i < BATCHES; i++) {
+		for (unsigned k = 0; k < BATCH; k++)
+			put(b, i * BATCH + k + 1);
+		shk_sinks_kick(s);
+		wait_for(s, 1, has_sent, (i + 1) * BATCH);
+	}
+	assert_int_equal(close(open(b->path2, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	/* Nothing but the loss report comes after these. */
+	wait_for(s, 1, has_sent, BATCHES * BATCH + 1);
+	shk_sinks_stats(s, &st, 1);
+	assert_in_range(st.dropped, 1, BATCHES * BATCH - 4096);
+	shk_sinks_stop(s, 5000);
+	slurp(b, b->path);
+	assert_int_equal(lines(b->text), BATCHES * BATCH + 1);
+	assert_non_null(strstr(b->text, "\"rule\":\"Shrike internal: alerts lost\""));
+	assert_non_null(strstr(b->text, "\"output\":\"program:while "));
+	assert_true(ring_is_empty(b));
+}
+
+/* ---- program ---- */
+
+static void program_is_started_again(void **state)
+{
+	struct box *b = *state;
+	char command[256];
+	struct shk_sink_config cfg = { .kind = SHK_SINK_PROGRAM, .command = command,
+				       .min_priority = SHK_PRIO_DEBUG };
+	struct shk_sinks *s;
+	struct shk_sink_stats st;
+
+	snprintf(command, sizeof(command), "read -r l; echo \"$l\" >>%s; exit 3", b->path);
+	s = start(b, &cfg, 1, 0);
+	put(b, 1);
+	shk_sinks_kick(s);
+	st = wait_for(s, 0, has_restarted, 1);
+	assert_true(WIFEXITED(st.exit_status));
+	assert_int_equal(WEXITSTATUS(st.exit_status), 3);
+	put(b, 2); /* waits for the second run */
+	shk_sinks_kick(s);
+	wait_for(s, 0, has_restarted, 2);
+	shk_sinks_stop(s, 3000);
+	assert_int_equal(lines(slurp(b, b->path)), 2);
+}
+
+/* What it started goes with it, and stopping is bounded although it ignores the end of its input. */
+static void program_that_stays_is_ended(void **state)
+{
+	struct box *b = *state;
+	char command[256], *end;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_PROGRAM, .command = command,
+				       .min_priority = SHK_PRIO_DEBUG };
+	struct shk_sinks *s;
+	uint64_t before;
+	long pid;
+
+	snprintf(command, sizeof(command), "trap '' TERM; sleep 60 & echo $! >%s; read l; sleep 60",
+		 b->path);
+	s = start(b, &cfg, 1, 0);
+	put(b, 1);
+	shk_sinks_kick(s);
+	wait_for(s, 0, has_sent, 1);
+	while (access(b->path, F_OK) < 0 || !*slurp(b, b->path))
+		sched_yield();
+	before = shk_now_mono();
+	shk_sinks_stop(s, 200);
+	assert_true(shk_now_mono() - before < 4000000000ull);
+	pid = strtol(b->text, &end, 10);
+	assert_true(pid > 1);
+	/* Killed; whoever inherited it may not have reaped it yet. */
+	snprintf(command, sizeof(command), "/proc/%ld/stat", pid);
+	if (access(command, F_OK) == 0)
+		assert_non_null(strstr(slurp(b, command), ") Z "));
+}
+
+/* ---- syslog ---- */
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	const struct timeval limit = { .tv_sec = 10 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	unlink(path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+static const char *next_datagram(struct box *b, int fd)
+{
+	ssize_t n;
+
+	free(b->text);
+	b->text = calloc(1, 65536);
+	assert_non_null(b->text);
+	n = recv(fd, b->text, 65535, 0);
+	assert_true(n > 0);
+	return b->text;
+}
+
+static void syslog_survives_a_new_daemon(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_SYSLOG, .path = b->path, .facility = 10 << 3,
+				       .min_priority = SHK_PRIO_DEBUG };
+	int fd = listen_at(b->path);
+	struct shk_sinks *s = start(b, &cfg, 1, 0);
+	char want[64];
+
+	put(b, 1);
+	shk_sinks_kick(s);
+	/* authpriv.notice */
+	assert_memory_equal(next_datagram(b, fd), "<85>", 4);
+	snprintf(want, sizeof(want), " shrike[%d]: 22:13:20.000000001: Notice A shell", (int)getpid());
+	assert_non_null(strstr(b->text, want));
+	assert_int_equal(b->text[7], ' ');
+	assert_int_equal(b->text[19], ' ');
+	close(fd);
+	fd = listen_at(b->path);
+	put(b, 2);
+	shk_sinks_kick(s);
+	assert_non_null(strstr(next_datagram(b, fd), want));
+	shk_sinks_stop(s, 1000);
+	close(fd);
+}
+
+static void syslog_5424_escapes_its_parameters(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_SYSLOG, .path = b->path, .facility = 16 << 3,
+				       .rfc5424 = true, .min_priority = SHK_PRIO_DEBUG };
+	int fd = listen_at(b->path);
+	struct shk_sinks *s = start(b, &cfg, 1, 0);
+	char want[512];
+
+	put(b, 1);
+	shk_sinks_kick(s);
+	snprintf(want, sizeof(want),
+		 "<133>1 2023-11-14T22:13:20.000000Z node1 shrike %d alert [shrike@32473 "
+		 "rule=\"Shell in \\\"container\\\"\" priority=\"Notice\" container=\"0123456789ab\" "
+		 "container_name=\"front\xef\xbf\xbd\\]\" verdict=\"deny\"] "
+		 "22:13:20.000000001: Notice A shell was started",
+		 (int)getpid());
+	assert_string_equal(next_datagram(b, fd), want);
+	shk_sinks_stop(s, 1000);
+	close(fd);
+}
+
+static void syslog_marks_what_it_cut(void **state)
+{
+	static char message[12000];
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_SYSLOG, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_SYSLOG, .path = b->path2, .json = true, .min_priority = SHK_PRIO_DEBUG },
+	};
+	int fd = listen_at(b->path), fd2 = listen_at(b->path2);
+	struct shk_sinks *s = start(b, cfg, 2, 0);
+	struct json_object *o;
+	size_t n;
+
+	memset(message, 'a', sizeof(message) - 1);
+	b->f.rule.output_text = shk_str(message);
+	put(b, 1);
+	shk_sinks_kick(s);
+	n = strlen(next_datagram(b, fd));
+	assert_in_range(n, 7000, 8000);
+	assert_true(shk_str_ends(shk_str(b->text), SHK_STR("a [cut by shrike]")));
+	assert_in_range(strlen(next_datagram(b, fd2)), 1000, 8000);
+	o = json_tokener_parse(strchr(b->text, '{'));
+	assert_string_equal(text_at(o, "shrike/truncated"), "true");
+	json_object_put(o);
+	shk_sinks_stop(s, 1000);
+	close(fd);
+	close(fd2);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(file_gets_every_record_and_the_ring_empties),
+		TEST(file_is_reopened),
+		TEST(half_a_line_is_finished),
+		TEST(symbolic_link_is_refused_until_it_is_gone),
+		TEST(full_disk_keeps_the_alert_in_the_ring),
+		TEST(lost_alerts_are_an_alert),
+		TEST(standing_sink_harms_nobody_and_is_reported),
+		TEST(program_is_started_again),
+		TEST(program_that_stays_is_ended),
+		TEST(syslog_survives_a_new_daemon),
+		TEST(syslog_5424_escapes_its_parameters),
+		TEST(syslog_marks_what_it_cut),
+	};
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
