@@ -67,8 +67,7 @@ struct shk_journal;
 /* Opens all sinks and starts the writer thread, which drains the journal's ring. on_line, if not NULL, is
  * called on the writer thread with each record (JSON text): the engine's `events` streams. A sink that
  * cannot be opened is no failure: it is tried again for as long as we run, so that a full disk does
- * not keep an engine from answering calls. Returns how many could not be opened (err then holds the
- * reason of the first), or -errno. */
+ * not keep an engine from answering calls; its statistics hold the error from the start. 0 or -errno. */
 int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_journal *j,
 		    void (*on_line)(struct shk_str record, void *arg), void *arg,
 		    struct shk_sinks **ret, struct shk_err *err);
@@ -76,7 +75,8 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 void shk_sinks_kick(struct shk_sinks *s);
 /* SIGHUP: files are reopened. Any thread. */
 void shk_sinks_reopen(struct shk_sinks *s);
-/* Writes what is left (bounded by timeout_ms), stops, frees. */
+/* Writes what is left (bounded by timeout_ms), stops, frees. Takes a few seconds more when a write
+ * hangs; the journal and `arg` are not used any more afterwards in any case. */
 void shk_sinks_stop(struct shk_sinks *s, int timeout_ms);
 size_t shk_sinks_stats(struct shk_sinks *s, struct shk_sink_stats *out, size_t room);
 

@@ -36,6 +36,9 @@ struct shk_sinks {
 	int kick; /* eventfd */
 	atomic_bool kicked, reopen, stop;
 	_Atomic uint64_t stop_at; /* set before `stop` */
+	pthread_mutex_t life;	  /* held by the thread while it uses what the engine lent us: not
+				   * while it writes, where it may hang */
+	bool abandoned;		  /* under life: the engine has gone on without the thread */
 	struct shk_sink *sink[SINKS_MAX];
 	size_t n;
 
@@ -265,22 +268,30 @@ static void reopen(struct shk_sinks *s)
 	}
 }
 
-/* One round. Returns whether there is more to do at once. */
-static bool round_of(struct shk_sinks *s, bool *ret_idle)
+/* One round. Returns whether there is more to do at once; *ret_end: there is nothing left at all, or
+ * nobody to do it for. */
+static bool round_of(struct shk_sinks *s, bool *ret_end)
 {
-	bool more, idle = true;
+	bool more = false, idle = true;
 
 	atomic_store(&s->kicked, false);
 	if (atomic_exchange(&s->reopen, false))
 		reopen(s);
-	more = read_ring(s);
+	pthread_mutex_lock(&s->life);
+	if (!s->abandoned)
+		more = read_ring(s);
+	pthread_mutex_unlock(&s->life);
 	for (size_t i = 0; i < s->n; i++) {
 		more |= shk_sink_step(s->sink[i], SEND_BATCH);
 		idle &= shk_sink_idle(s->sink[i]);
 	}
-	release(s);
-	report(s);
-	*ret_idle = idle && !more;
+	pthread_mutex_lock(&s->life);
+	if (!s->abandoned) {
+		release(s);
+		report(s);
+	}
+	*ret_end = s->abandoned || (idle && !more);
+	pthread_mutex_unlock(&s->life);
 	return more;
 }
 
@@ -291,10 +302,10 @@ static void *writer(void *arg)
 
 	for (;;) {
 		/* Read before the round: what was committed before the stop is then in it. */
-		bool stop = atomic_load(&s->stop), idle;
-		bool more = round_of(s, &idle);
+		bool stop = atomic_load(&s->stop), end;
+		bool more = round_of(s, &end);
 
-		if (stop && (idle || shk_now_mono() >= atomic_load(&s->stop_at)))
+		if (stop && (end || shk_now_mono() >= atomic_load(&s->stop_at)))
 			break;
 		if (!more)
 			wait_for_work(s);
@@ -320,6 +331,7 @@ static void sinks_free(struct shk_sinks *s)
 	for (size_t i = 0; i < s->n; i++)
 		shk_sink_free(s->sink[i]);
 	shk_buf_done(&s->in);
+	pthread_mutex_destroy(&s->life);
 	shk_close(&s->kick);
 	free(s);
 }
@@ -338,29 +350,13 @@ static int start_thread(struct shk_sinks *s, struct shk_err *err)
 	return rc ? shk_err_sys(err, rc, "thread of the alert writer") : 0;
 }
 
-/* Returns how many stayed closed. */
-static int open_all(struct shk_sinks *s, struct shk_err *err)
-{
-	uint64_t now = shk_now_mono();
-	struct shk_err later;
-	int closed = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		if (shk_sink_open(s->sink[i], now, closed ? &later : err) == 0)
-			continue;
-		if (!closed)
-			shk_err_prefix(err, "output %s", s->sink[i]->ops->name);
-		closed++;
-	}
-	return closed;
-}
-
 int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_journal *j,
 		    void (*on_line)(struct shk_str record, void *arg), void *arg,
 		    struct shk_sinks **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(sinks_freep) struct shk_sinks *s = calloc(1, sizeof(*s));
-	int closed, rc;
+	uint64_t now = shk_now_mono();
+	int rc;
 
 	if (!s)
 		return shk_err_sys(err, ENOMEM, "alert writer");
@@ -369,6 +365,7 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 	s->on_line = on_line;
 	s->arg = arg;
 	TAILQ_INIT(&s->held);
+	pthread_mutex_init(&s->life, NULL);
 	shk_buf_init(&s->in, SHK_JOURNAL_ALERT_MAX);
 	if (n > SINKS_MAX)
 		return shk_err_set(err, E2BIG, "%zu outputs, at most %d are possible", n, SINKS_MAX);
@@ -382,7 +379,9 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 		if (rc < 0)
 			return rc;
 	}
-	closed = open_all(s, err);
+	/* Now, so that the statistics tell from the first moment; a failure is tried again. */
+	for (size_t i = 0; i < s->n; i++)
+		shk_sink_open(s->sink[i], now, NULL);
 	rc = start_thread(s, err);
 	if (rc < 0) {
 		for (size_t i = 0; i < s->n; i++)
@@ -390,7 +389,7 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 		return rc;
 	}
 	*ret = TAKE_PTR(s);
-	return closed;
+	return 0;
 }
 
 void shk_sinks_kick(struct shk_sinks *s)
@@ -424,8 +423,11 @@ void shk_sinks_stop(struct shk_sinks *s, int timeout)
 		sinks_free(s);
 		return;
 	}
-	/* It hangs in the kernel (a dead network filesystem): its memory must outlive it. What it has not
-	 * written is still in the ring. */
+	/* It hangs in the kernel (a dead network filesystem): its memory must outlive it, and it must not
+	 * touch the engine's again. What it has not written is still in the ring. */
+	pthread_mutex_lock(&s->life);
+	s->abandoned = true;
+	pthread_mutex_unlock(&s->life);
 	pthread_detach(s->thread);
 }
 

@@ -67,12 +67,12 @@ static void put(struct box *b, uint64_t seq)
 	free((char *)(uintptr_t)text.p);
 }
 
-static struct shk_sinks *start(struct box *b, const struct shk_sink_config *cfg, size_t n, int closed)
+static struct shk_sinks *start(struct box *b, const struct shk_sink_config *cfg, size_t n)
 {
 	struct shk_sinks *s = NULL;
 	struct shk_err err = { 0 };
 
-	assert_int_equal(shk_sinks_start(cfg, n, b->j, NULL, NULL, &s, &err), closed);
+	assert_int_equal(shk_sinks_start(cfg, n, b->j, NULL, NULL, &s, &err), 0);
 	assert_non_null(s);
 	return s;
 }
@@ -158,7 +158,7 @@ static void file_gets_every_record_and_the_ring_empties(void **state)
 	char *end;
 
 	put(b, 1); /* left by an earlier engine */
-	s = start(b, cfg, 2, 0);
+	s = start(b, cfg, 2);
 	put(b, 2);
 	b->f.rule.priority = SHK_PRIO_CRITICAL;
 	put(b, 3);
@@ -181,7 +181,7 @@ static void file_is_reopened(void **state)
 	struct box *b = *state;
 	struct shk_sink_config cfg = { .kind = SHK_SINK_FILE, .path = b->path,
 				       .min_priority = SHK_PRIO_DEBUG };
-	struct shk_sinks *s = start(b, &cfg, 1, 0);
+	struct shk_sinks *s = start(b, &cfg, 1);
 
 	put(b, 1);
 	shk_sinks_kick(s);
@@ -209,7 +209,7 @@ static void half_a_line_is_finished(void **state)
 	fputs("{\"hostname\":", f);
 	fclose(f);
 	put(b, 1);
-	shk_sinks_stop(start(b, &cfg, 1, 0), 5000);
+	shk_sinks_stop(start(b, &cfg, 1), 5000);
 	assert_string_equal(slurp(b, b->path), "{\"hostname\":\n22:13:20.000000001: Notice A shell "
 					       "was started\n");
 }
@@ -223,7 +223,7 @@ static void symbolic_link_is_refused_until_it_is_gone(void **state)
 	struct shk_sink_stats st;
 
 	assert_int_equal(symlink(b->path2, b->path), 0);
-	s = start(b, &cfg, 1, 1);
+	s = start(b, &cfg, 1);
 	put(b, 1);
 	shk_sinks_kick(s);
 	st = wait_for(s, 0, has_failed, 1);
@@ -246,14 +246,14 @@ static void full_disk_keeps_the_alert_in_the_ring(void **state)
 	struct shk_sink_stats st;
 
 	put(b, 1);
-	s = start(b, &cfg, 1, 0);
+	s = start(b, &cfg, 1);
 	st = wait_for(s, 0, has_failed, 1);
 	assert_int_equal(st.error, ENOSPC);
 	shk_sinks_stop(s, 100);
 	assert_false(ring_is_empty(b));
 	/* The next engine brings it to paper. */
 	cfg.path = b->path;
-	shk_sinks_stop(start(b, &cfg, 1, 0), 5000);
+	shk_sinks_stop(start(b, &cfg, 1), 5000);
 	assert_int_equal(lines(slurp(b, b->path)), 1);
 }
 
@@ -274,7 +274,7 @@ static void lost_alerts_are_an_alert(void **state)
 		n++;
 	shk_journal_put_alert(b->j, 0, text.p, text.n);
 	free((char *)(uintptr_t)text.p);
-	s = start(b, &cfg, 1, 0);
+	s = start(b, &cfg, 1);
 	wait_for(s, 0, has_sent, n + 1);
 	shk_sinks_stop(s, 5000);
 	assert_int_equal(lines(slurp(b, b->path)), n + 1);
@@ -308,7 +308,7 @@ static void standing_sink_harms_nobody_and_is_reported(void **state)
 
 	snprintf(command, sizeof(command), "while ! [ -e %s ]; do sleep 0.1; done; exec cat >/dev/null",
 		 b->path2);
-	s = start(b, cfg, 2, 0);
+	s = start(b, cfg, 2);
 	for (unsigned i = 0; i < BATCHES; i++) {
 		for (unsigned k = 0; k < BATCH; k++)
 			put(b, i * BATCH + k + 1);
@@ -340,7 +340,7 @@ static void program_is_started_again(void **state)
 	struct shk_sink_stats st;
 
 	snprintf(command, sizeof(command), "read -r l; echo \"$l\" >>%s; exit 3", b->path);
-	s = start(b, &cfg, 1, 0);
+	s = start(b, &cfg, 1);
 	put(b, 1);
 	shk_sinks_kick(s);
 	st = wait_for(s, 0, has_restarted, 1);
@@ -366,7 +366,7 @@ static void program_that_stays_is_ended(void **state)
 
 	snprintf(command, sizeof(command), "trap '' TERM; sleep 60 & echo $! >%s; read l; sleep 60",
 		 b->path);
-	s = start(b, &cfg, 1, 0);
+	s = start(b, &cfg, 1);
 	put(b, 1);
 	shk_sinks_kick(s);
 	wait_for(s, 0, has_sent, 1);
@@ -416,7 +416,7 @@ static void syslog_survives_a_new_daemon(void **state)
 	struct shk_sink_config cfg = { .kind = SHK_SINK_SYSLOG, .path = b->path, .facility = 10 << 3,
 				       .min_priority = SHK_PRIO_DEBUG };
 	int fd = listen_at(b->path);
-	struct shk_sinks *s = start(b, &cfg, 1, 0);
+	struct shk_sinks *s = start(b, &cfg, 1);
 	char want[64];
 
 	put(b, 1);
@@ -442,7 +442,7 @@ static void syslog_5424_escapes_its_parameters(void **state)
 	struct shk_sink_config cfg = { .kind = SHK_SINK_SYSLOG, .path = b->path, .facility = 16 << 3,
 				       .rfc5424 = true, .min_priority = SHK_PRIO_DEBUG };
 	int fd = listen_at(b->path);
-	struct shk_sinks *s = start(b, &cfg, 1, 0);
+	struct shk_sinks *s = start(b, &cfg, 1);
 	char want[512];
 
 	put(b, 1);
@@ -467,7 +467,7 @@ static void syslog_marks_what_it_cut(void **state)
 		{ .kind = SHK_SINK_SYSLOG, .path = b->path2, .json = true, .min_priority = SHK_PRIO_DEBUG },
 	};
 	int fd = listen_at(b->path), fd2 = listen_at(b->path2);
-	struct shk_sinks *s = start(b, cfg, 2, 0);
+	struct shk_sinks *s = start(b, cfg, 2);
 	struct json_object *o;
 	size_t n;
 
