@@ -155,7 +155,7 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 			return false;
 		snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	}
-	if (statx(AT_FDCWD, file, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, sx) < 0)
+	if (statx(AT_FDCWD, file, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
 		return false;
 	n = readlink(file, link, SHK_PATH_LIMIT);
 	if (n <= 0 || n >= SHK_PATH_LIMIT || link[0] != '/')

@@ -77,7 +77,7 @@ static bool read_exe(struct shk_proc *p)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)p->tid);
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx) < 0)
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) < 0)
 		return false;
 	n = shk_proc_readlink(p->tid, "exe", link, sizeof(link));
 	shk_exe_fill(&p->exe, &sx, (struct shk_str){ link, n > 0 ? (size_t)n : 0 });
@@ -89,6 +89,7 @@ void shk_exe_fill(struct shk_proc_exe *e, const struct statx *sx, struct shk_str
 	*e = (struct shk_proc_exe){
 		.dev = makedev(sx->stx_dev_major, sx->stx_dev_minor),
 		.ino = sx->stx_ino,
+		.mnt_id = sx->stx_mask & STATX_MNT_ID ? sx->stx_mnt_id : 0,
 		.mtime_ns = (uint64_t)sx->stx_mtime.tv_sec * 1000000000u + sx->stx_mtime.tv_nsec,
 		.ctime_ns = (uint64_t)sx->stx_ctime.tv_sec * 1000000000u + sx->stx_ctime.tv_nsec,
 		.uid = sx->stx_uid,

@@ -63,6 +63,7 @@ struct shk_str shk_proc_exepath(struct shk_proc *p);
 struct shk_proc_exe {
 	dev_t dev;
 	ino_t ino;
+	uint64_t mnt_id; /* as in mountinfo; 0: the kernel does not say */
 	uint64_t mtime_ns, ctime_ns;
 	uid_t uid;
 	gid_t gid;

@@ -108,6 +108,8 @@ struct shk_procs {
 	unsigned keep;
 	struct shk_proc *newest, *oldest;
 	size_t bytes;
+	struct shk_str upper;	/* upper directory of the root's overlay; p NULL: not read, n = 0: none */
+	uint64_t upper_mnt;
 	struct shk_proc *held[SHK_HELD_MAX];
 	unsigned n_held, hand;
 	struct shk_wait wait[SHK_WAITS_MAX];
@@ -164,6 +166,10 @@ struct shk_str shk_undeleted(struct shk_str link, bool deleted);
 /* Normalises base + "/" + path below root; buf holds SHK_JOIN_MAX bytes. n = 0: too long. */
 #define SHK_JOIN_MAX (3 * SHK_PATH_LIMIT)
 struct shk_str shk_path_join(struct shk_str root, struct shk_str base, struct shk_str path, char *buf);
+
+/* ---- upper.c ---- */
+/* Upper directory and mount id of the overlay at "/", NUL-terminated; length, 0: none. */
+size_t shk_parse_upper(struct shk_str mountinfo, char *path, size_t size, uint64_t *ret_mnt_id);
 
 /* ---- exec.c ---- */
 bool shk_event_is_exec(const struct shk_event *ev);

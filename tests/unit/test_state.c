@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -31,9 +32,10 @@ struct env {
 /* Arguments of test events lie in this process. */
 static ssize_t read_self(struct shk_event *ev, uint64_t addr, void *buf, size_t n)
 {
+	struct iovec to = { buf, n }, from = { (void *)(uintptr_t)addr, n };
+
 	(void)ev;
-	memcpy(buf, (const void *)(uintptr_t)addr, n);
-	return (ssize_t)n;
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0);
 }
 
 static const struct shk_mem_ops self_mem = { .read = read_self };
@@ -514,6 +516,26 @@ static void test_walk(void **state)
 	assert_true(shk_walk_open(getpid(), SHK_STR("/proc/self/exe")) < 0);
 }
 
+static void test_upper(void **state)
+{
+	static const char text[] =
+		"20 1 8:1 / / rw - ext4 /dev/root rw\n"
+		"31 20 0:50 / / rw,relatime shared:1 master:2 - overlay overlay "
+		"rw,lowerdir=/l1:/l2,upperdir=/var/lib/a\\040b/diff,workdir=/w\n"
+		"32 31 0:51 / /proc rw - proc proc rw,upperdir=/no\n";
+	char path[64];
+	uint64_t id = 0;
+
+	(void)state;
+	assert_int_equal(shk_parse_upper(shk_str(text), path, sizeof(path), &id), 17);
+	assert_string_equal(path, "/var/lib/a b/diff");
+	assert_int_equal(id, 31);
+	assert_int_equal(shk_parse_upper(SHK_STR("31 20 0:50 / / rw - overlay o rw,upperdir=a/b\n"),
+					 path, sizeof(path), &id), 0);
+	assert_int_equal(shk_parse_upper(SHK_STR("31 20 0:50 / / rw - overlay"), path, sizeof(path),
+					 &id), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -522,6 +544,7 @@ int main(void)
 		T(test_hostile_comm), T(test_cwd_kept), T(test_cwd_race), T(test_nothing_kept),
 		T(test_exec_session), T(test_execve), T(test_execveat_memfd), T(test_abs_path),
 		T(test_join), T(test_inside), T(test_cache_bound), T(test_users), T(test_walk),
+		T(test_upper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
