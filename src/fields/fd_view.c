@@ -95,13 +95,21 @@ static void ip_name(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 		v->name = v->nameraw = out.s;
 }
 
+static bool is_unspecified(const struct shk_ip *ip)
+{
+	static const struct shk_ip zero;
+
+	return memcmp(ip->b, zero.b, ip->len) == 0;
+}
+
 static void set_remote(struct shk_eval_ctx *ctx, struct shk_fd_view *v, struct shk_str sa)
 {
 	struct shk_str path;
 
 	if (shk_sockaddr_ip(sa, &v->remote, &v->rport)) {
-		/* An unbound end of the other family says nothing about this connection. */
-		if (v->local.len && v->local.len != v->remote.len)
+		/* The address of an unbound end is chosen while connecting. Until then it is unknown,
+		 * not 0.0.0.0: rules take that for no connection at all. */
+		if (v->local.len != v->remote.len || is_unspecified(&v->local))
 			v->local = (struct shk_ip){ 0 };
 		v->entry = v->is_ip = true;
 		v->type = v->remote.len == 4 ? '4' : '6';
@@ -180,6 +188,10 @@ static void socket_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 	v->facts.family = domain;
 	v->facts.sock_type = (int)ctx->ev->raw[1] & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
 	v->facts.proto = (int)ctx->ev->raw[2];
+	if (!v->facts.proto && v->facts.sock_type == SOCK_STREAM)
+		v->facts.proto = IPPROTO_TCP;
+	else if (!v->facts.proto && v->facts.sock_type == SOCK_DGRAM)
+		v->facts.proto = IPPROTO_UDP;
 	v->is_ip = domain == AF_INET || domain == AF_INET6;
 	v->is_unix = domain == AF_UNIX;
 	v->type = domain == AF_INET6 ? '6' : domain == AF_UNIX ? 'u' : domain == AF_NETLINK ? 'n' : '4';

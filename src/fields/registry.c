@@ -16,6 +16,8 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_proc_exe,
 	&shk_table_thread,
 	&shk_table_user,
+	&shk_table_fd,
+	&shk_table_fd_net,
 	&shk_table_fs,
 	&shk_table_container,
 	&shk_table_container_mount,

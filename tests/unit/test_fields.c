@@ -2,13 +2,17 @@
 /*
  * test_fields.c - lookup of fields by text, and their values on made-up events.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cmocka.h>
 
@@ -21,7 +25,7 @@ static char memory[8192];
 static size_t memory_used;
 static struct shk_arena arena;
 static struct shk_event ev;
-static struct shk_container ctr;
+static struct shk_container *ctr;
 static struct shk_eval_ctx ctx;
 
 static ssize_t mem_read(struct shk_event *e, uint64_t addr, void *buf, size_t n)
@@ -71,8 +75,8 @@ static void event(const char *call, uint64_t a, uint64_t b, uint64_t c, uint64_t
 	ev.raw[3] = d;
 	ev.raw[4] = e;
 	ev.mem = &mem_ops;
-	ev.ctr = &ctr;
-	ctx = (struct shk_eval_ctx){ .ev = &ev, .ctr = &ctr };
+	ev.ctr = ctr;
+	ctx = (struct shk_eval_ctx){ .ev = &ev, .ctr = ctr };
 }
 
 /* The text of a field, "<NA>" when it is missing. Valid until the next call. */
@@ -100,16 +104,22 @@ static int setup(void **state)
 	(void)state;
 	shk_arena_init(&arena, 1 << 20);
 	memory_used = 0;
-	memset(&ctr, 0, sizeof(ctr));
-	ctr.id = SHK_STR("0123456789ab");
-	ctr.full_id = SHK_STR("0123456789abcdef");
-	ctr.name = SHK_STR("web");
+	ctr = shk_container_new(1);
+	if (!ctr)
+		return -1;
+	ctr->id = SHK_STR("0123456789ab");
+	ctr->full_id = SHK_STR("0123456789abcdef");
+	ctr->name = SHK_STR("web");
+	ctr->init_pid = getpid();
+	pthread_mutex_lock(&ctr->lock);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	pthread_mutex_unlock(&ctr->lock);
+	shk_container_unref(ctr);
 	shk_arena_done(&arena);
 	return 0;
 }
@@ -324,10 +334,10 @@ static void test_container(void **state)
 	IS("container.id", "0123456789ab");
 	IS("container.image", "<NA>");
 	IS("container.privileged", "false");
-	ctr.mounts = mounts;
-	ctr.n_mounts = SHK_ARRAY_SIZE(mounts);
-	ctr.annotations = notes;
-	ctr.n_annotations = 1;
+	ctr->mounts = mounts;
+	ctr->n_mounts = SHK_ARRAY_SIZE(mounts);
+	ctr->annotations = notes;
+	ctr->n_annotations = 1;
 	IS("container.mount.dest[0]", "/host/etc");
 	IS("container.mount.dest[/var/*]", "/run");
 	IS("container.mount.dest[/proc*]", "<NA>");
@@ -339,6 +349,311 @@ static void test_container(void **state)
 	ctx.ctr = NULL;
 	IS("container.id", "host");
 	IS("container.mounts", "<NA>");
+}
+
+/* ---- this very process ---- */
+
+static char *argv0;
+
+static void read_comm(pid_t pid, char comm[32])
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(comm, 32, f));
+	comm[strcspn(comm, "\n")] = 0;
+	fclose(f);
+}
+
+static const char *number(long n)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "%ld", n);
+	return text;
+}
+
+static void test_process(void **state)
+{
+	char comm[32], text[PATH_MAX + 64];
+
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	read_comm(getpid(), comm);
+	IS("proc.name", comm);
+	IS("proc.aname[0]", comm);
+	IS("proc.cmdline", comm);
+	IS("proc.exe", argv0);
+	IS("proc.args", "");
+	IS("proc.args[0]", "");
+	IS("proc.cmdnargs", "0");
+	IS("proc.env[SHRIKE_TEST_WORD]", "");
+	IS("proc.pid", number(getpid()));
+	IS("proc.ppid", number(getppid()));
+	IS("proc.apid[1]", number(getppid()));
+	IS("thread.tid", number(getpid()));
+	IS("thread.ismain", "true");
+	IS("user.uid", number(geteuid()));
+	IS("group.gid", number(getegid()));
+	IS("proc.is_exe_from_memfd", "false");
+	IS("proc.is_exec_session", "false");
+	read_comm(getppid(), comm);
+	IS("proc.pname", comm);
+	IS("proc.aname[1]", comm);
+	IS("proc.aname[60]", "<NA>");
+	assert_true(shk_str_starts(shk_str(text_of("proc.aname")), shk_str(comm)));
+	assert_non_null(getcwd(text, PATH_MAX));
+	strcat(text, "/");
+	IS("proc.cwd", text);
+}
+
+/* The candidates of an index-less field are the ancestors, nearest first. */
+static void test_ancestors(void **state)
+{
+	struct shk_field_ref ref;
+	struct shk_value v;
+	char comm[32];
+
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	read_comm(getppid(), comm);
+	assert_int_equal(shk_field_parse(SHK_STR("proc.aname"), &ref, NULL), 0);
+	assert_true(ref.field->flags & SHK_F_MULTI);
+	assert_true(ref.field->any_ne);
+	v.type = ref.type;
+	assert_true(ref.field->multi(&ctx, &ref, 0, &v));
+	assert_true(shk_str_eqz(v.s, comm));
+	assert_false(ref.field->multi(&ctx, &ref, 1000, &v));
+	ev.tid = ev.pid = -1; /* gone */
+	ctx = (struct shk_eval_ctx){ .ev = &ev, .ctr = ctr };
+	IS("proc.name", "<NA>");
+	IS("proc.aname", "<NA>");
+	IS("proc.pname", "<NA>");
+	assert_false(ref.field->multi(&ctx, &ref, 0, &v));
+}
+
+/* An execve that may succeed is judged as the program to come. */
+static void test_exec(void **state)
+{
+	uint64_t argv[4] = { put_str("sh"), put_str("-c"), put_str("id; ls"), 0 };
+	uint64_t envp[2] = { put_str("A=b c"), 0 };
+	char comm[32];
+
+	(void)state;
+	event("execve", put_str("/bin/sh"), put(argv, sizeof(argv)), put(envp, sizeof(envp)), 0, 0);
+	IS("proc.name", "sh");
+	IS("proc.exe", "sh");
+	IS("proc.args", "-c id; ls");
+	IS("proc.args[1]", "id; ls");
+	IS("proc.args[2]", "");
+	IS("proc.cmdline", "sh -c id; ls");
+	IS("proc.exeline", "sh -c id; ls");
+	IS("proc.cmdnargs", "2");
+	IS("proc.cmdlenargs", "8");
+	IS("proc.env", "A=b c");
+	IS("proc.env[A]", "b c");
+	IS("proc.env[B]", "");
+	IS("evt.arg.args", "-c id; ls");
+	IS("evt.arg.comm", "sh");
+	IS("fs.path.name", "<NA>");
+	IS("evt.is_open_write", "false");
+	event("execve", put_str("/bin/sh"), put(argv, sizeof(argv)), 0, 0, 0);
+	ev.has_ret = true;
+	ev.ret = -EACCES;
+	read_comm(getpid(), comm);
+	IS("proc.name", comm);
+	IS("evt.arg.res", "EACCES");
+}
+
+static void test_paths(void **state)
+{
+	(void)state;
+	event("rename", put_str("/tmp//a/../b"), put_str("/usr/bin/./x"), 0, 0, 0);
+	IS("fs.path.source", "/tmp/b");
+	IS("fs.path.sourceraw", "/tmp//a/../b");
+	IS("fs.path.target", "/usr/bin/x");
+	IS("fs.path.name", "<NA>");
+	IS("evt.arg.oldpath", "/tmp/b");
+	event("symlink", put_str("../etc/shadow"), put_str("/tmp/l"), 0, 0, 0);
+	IS("fs.path.source", "../etc/shadow");
+	IS("fs.path.target", "/tmp/l");
+	IS("evt.arg.target", "../etc/shadow");
+	event("unlinkat", (uint64_t)AT_FDCWD, put_str("/etc/x"), 0, 0, 0);
+	IS("fs.path.name", "/etc/x");
+	event("unlink", 1, 0, 0, 0, 0);
+	IS("fs.path.name", "<NA>");
+	assert_true(ev.memory_failed);
+}
+
+/* ---- descriptors ---- */
+
+static void test_fd_open(void **state)
+{
+	(void)state;
+	event("openat", (uint64_t)AT_FDCWD, put_str("/tmp//the_file.sh"), O_RDWR, 0, 0);
+	ev.has_ret = true;
+	ev.ret = 4;
+	IS("fd.name", "/tmp/the_file.sh");
+	IS("fd.nameraw", "/tmp//the_file.sh");
+	IS("fd.directory", "/tmp");
+	IS("fd.filename", "the_file.sh");
+	IS("fd.num", "4");
+	IS("fd.type", "file");
+	IS("fd.types", "(file)");
+	IS("fd.typechar", "f");
+	IS("fd.l4proto", "<NA>");
+	IS("fd.sip", "<NA>");
+	IS("fd.sport", "<NA>");
+	IS("fd.connected", "false");
+	IS("evt.arg.fd", "<f>/tmp/the_file.sh");
+	IS("evt.rawarg.fd", "4");
+	IS("evt.arg[0]", "<f>/tmp/the_file.sh");
+	event("openat", (uint64_t)AT_FDCWD, put_str("/etc"), O_RDONLY | O_DIRECTORY, 0, 0);
+	IS("fd.typechar", "d");
+	IS("fd.directory", "/etc");
+	IS("fd.filename", "<NA>");
+	event("open", put_str("/root/x"), 0, 0, 0, 0);
+	ev.has_ret = true;
+	ev.ret = -ENOENT;
+	IS("fd.name", "/root/x");
+	IS("fd.num", "-1");
+	IS("fd.typechar", "o");
+	IS("fd.type", "<NA>");
+	IS("fd.directory", "/root");
+	IS("fd.filename", "<NA>");
+	IS("evt.arg.fd", "ENOENT");
+	IS("fs.path.name", "/root/x");
+	event("open", put_str("/x"), 0, 0, 0, 0);
+	IS("fd.directory", "/");
+	event("unlink", put_str("/x"), 0, 0, 0, 0);
+	IS("fd.name", "<NA>");
+	IS("fd.num", "<NA>");
+}
+
+static bool candidate(const char *field, unsigned k, struct shk_value *v)
+{
+	struct shk_field_ref ref;
+
+	assert_int_equal(shk_field_parse(shk_str(field), &ref, NULL), 0);
+	v->type = ref.type;
+	return ref.field->multi(&ctx, &ref, k, v);
+}
+
+static void test_fd_connect(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(443) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(53) };
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/run/docker.sock" };
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int udp = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct shk_value v;
+
+	(void)state;
+	assert_true(tcp >= 0 && local >= 0);
+	inet_pton(AF_INET, "10.1.2.3", &in.sin_addr);
+	inet_pton(AF_INET6, "::ffff:10.1.2.4", &in6.sin6_addr);
+	event("connect", (uint64_t)tcp, put(&in, sizeof(in)), sizeof(in), 0, 0);
+	IS("fd.num", number(tcp));
+	IS("fd.typechar", "4");
+	IS("fd.type", "ipv4");
+	IS("fd.sockfamily", "ip");
+	IS("fd.l4proto", "tcp");
+	IS("fd.sip", "10.1.2.3");
+	IS("fd.snet", "10.1.2.3");
+	IS("fd.sport", "443");
+	IS("fd.rip", "10.1.2.3");
+	IS("fd.rport", "443");
+	IS("fd.sip.name", "10.1.2.3");
+	IS("fd.connected", "true");
+	IS("fd.name_changed", "true");
+	IS("fd.is_server", "false");
+	IS("evt.arg.addr", "10.1.2.3:443");
+	assert_true(shk_str_ends(shk_str(text_of("fd.name")), SHK_STR("->10.1.2.3:443")));
+	/* The local end is not chosen yet: the remote one is the only candidate. */
+	IS("fd.lip", "<NA>");
+	assert_true(candidate("fd.ip", 0, &v));
+	assert_int_equal(v.ip.len, 4);
+	assert_int_equal(v.ip.b[3], 3);
+	assert_false(candidate("fd.ip", 1, &v));
+	assert_true(candidate("fd.port", 0, &v));
+	assert_int_equal(v.u, 443);
+	event("connect", (uint64_t)tcp, put(&in, sizeof(in)), sizeof(in), 0, 0);
+	ev.has_ret = true;
+	ev.ret = -ECONNREFUSED;
+	IS("fd.connected", "false");
+	IS("fd.sport", "443");
+	if (udp >= 0) {
+		event("sendto", (uint64_t)udp, put_str("x"), 1, 0, put(&in6, sizeof(in6)));
+		ev.raw[5] = sizeof(in6);
+		IS("fd.typechar", "4");
+		IS("fd.sip", "10.1.2.4");
+		IS("fd.sport", "53");
+		IS("fd.l4proto", "udp");
+		IS("fd.connected", "false");
+		IS("fd.name_changed", "true");
+		close(udp);
+	}
+	event("connect", (uint64_t)local, put(&un, sizeof(un)), sizeof(un), 0, 0);
+	IS("fd.typechar", "u");
+	IS("fd.name", "/run/docker.sock");
+	IS("fd.sockfamily", "unix");
+	IS("fd.l4proto", "<NA>");
+	IS("fd.sip", "<NA>");
+	assert_false(candidate("fd.ip", 0, &v));
+	close(tcp);
+	close(local);
+}
+
+static void test_fd_listen(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char name[64];
+
+	(void)state;
+	inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
+	assert_int_equal(bind(s, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(getsockname(s, (struct sockaddr *)&in, &len), 0);
+	snprintf(name, sizeof(name), "127.0.0.1:%u", ntohs(in.sin_port));
+	event("bind", (uint64_t)s, put(&in, sizeof(in)), sizeof(in), 0, 0);
+	IS("fd.name", name);
+	IS("fd.lport", number(ntohs(in.sin_port)));
+	IS("fd.sport", number(ntohs(in.sin_port)));
+	event("listen", (uint64_t)s, 5, 0, 0, 0);
+	IS("fd.typechar", "4");
+	IS("fd.l4proto", "tcp");
+	IS("fd.lip", "127.0.0.1");
+	IS("fd.lport", number(ntohs(in.sin_port)));
+	IS("fd.sport", number(ntohs(in.sin_port)));
+	IS("fd.rip", "<NA>");
+	IS("fd.rport", "<NA>");
+	event("accept4", (uint64_t)s, 0, 0, 0, 0);
+	IS("fd.lport", number(ntohs(in.sin_port)));
+	IS("fd.is_server", "true");
+	close(s);
+	event("listen", (uint64_t)s, 5, 0, 0, 0);
+	IS("fd.num", number(s));
+	IS("fd.lport", "<NA>");
+	IS("fd.name", "");
+	event("socket", AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0);
+	IS("fd.typechar", "4");
+	IS("fd.l4proto", "udp");
+	IS("fd.num", "0");
+}
+
+static void test_capabilities(void **state)
+{
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	if (geteuid() == 0)
+		assert_non_null(strstr(text_of("thread.cap_permitted"), "CAP_CHOWN"));
+	else
+		IS("thread.cap_effective", "");
 }
 
 static void test_print(void **state)
@@ -363,7 +678,7 @@ static void test_print(void **state)
 	assert_string_equal(shk_type_name(SHK_T_IPNET), "ipnet");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
@@ -374,8 +689,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_args, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_buffer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_container, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ancestors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_exec, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fd_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fd_connect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fd_listen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_capabilities, setup, teardown),
 		cmocka_unit_test(test_print),
 	};
 
+	(void)argc;
+	argv0 = argv[0];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
