@@ -47,13 +47,23 @@ struct shk_diag {
 int shk_loader_new(struct shk_loader **ret, struct shk_err *err);
 void shk_loader_free(struct shk_loader *l);
 SHK_DEFINE_CLEANUP(struct shk_loader, shk_loader_free)
+/* Text put behind the output of every rule, with a blank; checked with each file. Set it before the
+ * first file. SHK_SUGGESTED_OUTPUT is what Falco's shipped configuration adds. 0 or -ENOMEM. */
+int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text);
+#define SHK_SUGGESTED_OUTPUT                                                                       \
+	"container_id=%container.id container_name=%container.name "                               \
+	"container_image_repository=%container.image.repository "                                  \
+	"container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name "                     \
+	"k8s_ns_name=%k8s.ns.name"
 /* Adds a file, or the *.yaml / *.yml of a directory (sorted). 0, or -EINVAL when it has errors: see
  * diagnostics; *err gets the first as "file:line:column: text (remedy)". */
 int shk_loader_add_path(struct shk_loader *l, const char *path, struct shk_err *err);
 /* The same from memory; name stands for the file name in messages. */
 int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str text,
 			struct shk_err *err);
-/* Diagnostics so far, in order of appearance. Valid until the loader is freed. */
+/* Diagnostics so far: of reading each file, then of the compilation after the last one (a macro that
+ * only a later file uses is no longer reported then). A file with an error leaves nothing behind but its
+ * diagnostics. Valid until the loader is freed. */
 const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n);
 /* Compiler-style print of one diagnostic: file:line:col: error|warning: message [CODE], line, caret. */
 void shk_diag_print(const struct shk_diag *d, struct shk_buf *out);

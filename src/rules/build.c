@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Everything collected is compiled, rule by rule (FALCO_RULE_LANGUAGE section 4, steps 2 to 6). */
+#include <errno.h>
+
+#include "rules/load.h"
+#include "rules/output.h"
+
+#define CONDITION "LOAD_ERR_COMPILE_CONDITION"
+#define MANY_CALLS 100 /* more are hardly meant */
+
+/* One rule on its way. */
+struct job {
+	struct shk_build *b;
+	const struct shk_rule *r;
+	struct shk_text cond;	/* with exceptions */
+	struct shk_where where; /* the rule's condition */
+	struct shk_ast *e;
+	int result;
+};
+
+static bool source_known(struct shk_str s)
+{
+	struct shk_field_ref ref;
+	struct shk_err err;
+
+	if (shk_str_eqz(s, "syscall"))
+		return true;
+	return shk_str_eqz(s, "k8s_audit") && shk_field_parse(SHK_STR("ka.verb"), &ref, &err) >= 0;
+}
+
+static int output_of(struct job *j, struct shk_str *ret)
+{
+	struct shk_loader *l = j->b->l;
+	const struct shk_rnode *n = j->r->output.piece[0].node;
+	struct shk_where w = shk_where_node("rule", j->r->h.name, j->r->h.node, n, "rule output");
+	const struct shk_output *o;
+	struct shk_err err;
+	int r;
+
+	*ret = j->r->output.s;
+	if (l->extra_output.n) {
+		const char *t = shk_arena_printf(&j->b->a, "%.*s %.*s", SHK_STR_ARG(*ret),
+						 SHK_STR_ARG(l->extra_output));
+
+		if (!t)
+			return -ENOMEM;
+		*ret = shk_str(t);
+	}
+	r = shk_output_compile(&j->b->a, *ret, &o, &err);
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	w.file = n->file;
+	if (j->r->skip_unknown)
+		return shk_load_warn(l, "LOAD_UNKNOWN_FILTER", &w, "the rule is left out: %s", err.text);
+	return shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w, "%s", err.text);
+}
+
+/* ---- warnings about a good condition ---- */
+
+static void warn_field(struct job *j, const struct shk_operand *o)
+{
+	static const char *const dead[] = { "evt.dir", "evt.latency", "evt.latency.s",
+					    "evt.latency.ns", "evt.latency.human",
+					    "evt.wait_latency" };
+
+	for (size_t i = 0; o->kind == SHK_OPERAND_FIELD && i < SHK_ARRAY_SIZE(dead); i++)
+		if (j->result >= 0 && shk_str_eqz(o->text, dead[i]))
+			j->result = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", &j->where,
+						  "%s says nothing any more, as calls are seen when they "
+						  "end; remove it from the condition", dead[i]);
+	for (size_t i = 0; i < o->n; i++)
+		warn_field(j, &o->item[i]);
+}
+
+static void warn_na(struct job *j, const struct shk_ast *e)
+{
+	const struct shk_operand *o = &e->right;
+	bool op = e->op == SHK_OP_EQ || e->op == SHK_OP_NE || e->op >= SHK_OP_IN;
+	bool na = o->kind == SHK_OPERAND_TEXT && shk_str_eqz(o->text, "<NA>");
+
+	if (!op || e->left.kind != SHK_OPERAND_FIELD ||
+	    (!shk_str_starts(e->left.text, SHK_STR("ka.")) &&
+	     !shk_str_starts(e->left.text, SHK_STR("jevt."))))
+		return;
+	for (size_t i = 0; o->kind == SHK_OPERAND_LIST && i < o->n; i++)
+		na |= shk_str_eqz(o->item[i].text, "<NA>");
+	if (na && j->result >= 0)
+		j->result = shk_load_warn(j->b->l, "LOAD_UNSAFE_NA_CHECK", &j->where,
+					  "%.*s is never the text <NA>; write 'exists'",
+					  SHK_STR_ARG(e->left.text));
+}
+
+static void warn_tree(struct job *j, const struct shk_ast *e)
+{
+	if (e->kind == SHK_AST_CHECK) {
+		warn_field(j, &e->left);
+		warn_field(j, &e->right);
+		warn_na(j, e);
+	}
+	for (size_t i = 0; i < e->n && j->result >= 0; i++)
+		warn_tree(j, e->child[i]);
+}
+
+static void on_constant(const char *text, unsigned pos, void *arg)
+{
+	struct job *j = arg;
+
+	(void)pos; /* of the rule's text or of a macro's: not said */
+	if (j->result >= 0)
+		j->result = shk_load_warn(j->b->l, "LOAD_COMPILE_CONDITION", &j->where, "%s", text);
+}
+
+static int warnings(struct job *j)
+{
+	struct shk_call_set calls = { 0 };
+	unsigned n = 0;
+
+	j->result = 0;
+	warn_tree(j, j->e);
+	shk_ast_warn(j->e, on_constant, j);
+	if (j->result < 0 || !j->r->warn_evttypes || !shk_str_eqz(j->r->source, "syscall"))
+		return j->result;
+	shk_ast_calls(j->e, &calls);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(calls.bit); i++)
+		n += (unsigned)__builtin_popcountll(calls.bit[i]);
+	if (!calls.any && n <= MANY_CALLS)
+		return 0;
+	return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
+			     "the condition is tried on nearly every call; add evt.type in (...)");
+}
+
+/* ---- types ---- */
+
+static int type_error(struct job *j, const struct shk_text *cond, unsigned pos, int r,
+		      const struct shk_err *err)
+{
+	struct shk_where at = j->where;
+	int r2 = shk_build_locate(j->b, cond, pos, &at);
+
+	if (r2 < 0)
+		return r2;
+	if (r == -ENOENT && j->r->skip_unknown)
+		return shk_load_warn(j->b->l, "LOAD_UNKNOWN_FILTER", &at,
+				     "the rule is left out: %s", err->text);
+	return shk_load_error(j->b->l, CONDITION, &at, "%s", err->text);
+}
+
+static bool contains(const struct shk_ast *e, const struct shk_ast *part)
+{
+	if (e == part)
+		return true;
+	for (size_t i = 0; i < e->n; i++)
+		if (contains(e->child[i], part))
+			return true;
+	return false;
+}
+
+/* The offset of a type error is one of the text its node was parsed from: the rule's or a macro's. The
+ * smallest tree that has the error is the innermost macro at fault. 1: the rule is left out. */
+static int check_types(struct job *j)
+{
+	const struct shk_text *cond = &j->cond;
+	unsigned pos, least = UINT32_MAX;
+	struct shk_err err;
+	int r = shk_ast_type(&j->b->a, j->e, &pos, &err);
+
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	for (size_t i = 0; i < j->b->n_macro; i++) {
+		struct shk_build_macro *m = &j->b->macro[i];
+		struct shk_err e2;
+		unsigned p2;
+		int r2;
+
+		if (m->height >= least || !contains(j->e, m->cond))
+			continue;
+		r2 = shk_ast_type(&j->b->a, m->cond, &p2, &e2);
+		if (r2 >= 0)
+			continue;
+		least = m->height;
+		cond = &m->m->cond;
+		pos = p2;
+		err = e2;
+		r = r2;
+	}
+	r = type_error(j, cond, pos, r, &err);
+	return r < 0 ? r : 1;
+}
+
+/* 1: compiled, 0: left out with a warning. */
+static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct shk_rule_def *def)
+{
+	struct job j = { .b = b, .r = rule };
+	struct shk_str text;
+	size_t before = b->l->diags.n;
+	int r;
+
+	j.where = shk_where_node("rule", rule->h.name, rule->h.node, rule->cond.piece[0].node,
+				 "rule condition");
+	j.where.file = rule->cond.piece[0].node->file;
+	if (!source_known(rule->source))
+		return shk_load_warn(b->l, "LOAD_UNKNOWN_SOURCE", &j.where,
+				     "the rule is left out: there are no events of source '%.*s'",
+				     SHK_STR_ARG(rule->source));
+	*def = (struct shk_rule_def){ .name = rule->h.name, .desc = rule->desc,
+				      .source = rule->source, .priority = rule->priority,
+				      .tags = rule->tags, .n_tags = rule->n_tags };
+	r = output_of(&j, &def->output_text);
+	if (r < 0 || b->l->diags.n != before)
+		return r;
+	r = shk_build_exceptions(b, rule, &j.cond);
+	if (r >= 0)
+		r = shk_build_parse(b, &j.cond, &j.where, &text, &j.e);
+	if (r >= 0)
+		r = shk_build_resolve(b, &j.e, &j.cond, &j.where);
+	if (r >= 0)
+		r = check_types(&j);
+	if (r)
+		return r < 0 ? r : 0;
+	def->cond = j.e;
+	r = warnings(&j);
+	return r < 0 ? r : 1;
+}
+
+static int build_rules(struct shk_build *b, const struct shk_rule_def **defs, size_t *n)
+{
+	const struct shk_vec *rules = &b->l->t.rules;
+
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct shk_rule *rule = rules->p[i];
+		struct shk_rule_def *def = SHK_ARENA_NEW(&b->a, struct shk_rule_def);
+		int r;
+
+		if (!def)
+			return -ENOMEM;
+		r = build_rule(b, rule, def);
+		if (r < 0)
+			return r;
+		if (r && rule->enabled)
+			defs[(*n)++] = def;
+	}
+	return 0;
+}
+
+static int unused(struct shk_build *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < b->n_macro && r >= 0; i++) {
+		const struct shk_item *h = &b->macro[i].m->h;
+		struct shk_where w = shk_where_node("macro", h->name, h->node, NULL, NULL);
+
+		if (!b->macro[i].used)
+			r = shk_load_warn(b->l, "LOAD_UNUSED_MACRO", &w,
+					  "no rule or macro uses the macro '%.*s'; remove it",
+					  SHK_STR_ARG(h->name));
+	}
+	for (size_t i = 0; i < b->n_list && r >= 0; i++) {
+		const struct shk_item *h = &b->list[i].l->h;
+		struct shk_where w = shk_where_node("list", h->name, h->node, NULL, NULL);
+
+		if (!b->list[i].used)
+			r = shk_load_warn(b->l, "LOAD_UNUSED_LIST", &w,
+					  "no condition or list uses the list '%.*s'; remove it",
+					  SHK_STR_ARG(h->name));
+	}
+	return r;
+}
+
+int shk_loader_build(struct shk_loader *l)
+{
+	struct shk_build b = { .l = l };
+	const struct shk_rule_def **defs;
+	size_t n = 0;
+	int r;
+
+	shk_arena_init(&b.a, SHK_BUILD_MAX);
+	shk_map_init(&b.list_of);
+	shk_map_init(&b.macro_of);
+	defs = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
+	r = defs ? shk_build_lists(&b) : -ENOMEM;
+	if (r >= 0)
+		r = shk_build_macros(&b);
+	if (r >= 0)
+		r = build_rules(&b, defs, &n);
+	if (r >= 0)
+		r = unused(&b);
+	shk_map_done(&b.list_of);
+	shk_map_done(&b.macro_of);
+	if (r < 0) {
+		shk_arena_done(&b.a);
+		return r;
+	}
+	shk_arena_done(&l->build);
+	l->build = b.a;
+	l->defs = defs;
+	l->n_defs = n;
+	return 0;
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Lists are pasted into conditions as text, before parsing (FALCO_RULE_LANGUAGE section 5). */
+#include <errno.h>
+
+#include "rules/load.h"
+
+static bool is_edge(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '(' || c == ')' ||
+	       c == ',' || c == '=';
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static int join(struct shk_build *b, struct shk_build_list *l)
+{
+	_cleanup_buf_ struct shk_buf out;
+
+	shk_buf_init(&out, SHK_CONDITION_MAX);
+	for (size_t i = 0; i < l->n; i++) {
+		struct shk_str s = l->item[i];
+		bool quote = s.n && s.p[0] != '"' && s.p[0] != '\'' && memchr(s.p, ' ', s.n);
+
+		if (i)
+			shk_buf_adds(&out, ", ");
+		if (quote)
+			shk_buf_addc(&out, '"');
+		shk_buf_addstr(&out, s);
+		if (quote)
+			shk_buf_addc(&out, '"');
+	}
+	if (out.failed)
+		return -ENOMEM;
+	l->joined = shk_arena_str(&b->a, out.n ? shk_buf_view(&out) : (struct shk_str){ "", 0 });
+	return l->joined.p ? 0 : -ENOMEM;
+}
+
+/* The list that an item of `in` names and that is visible to it, or NULL. */
+static struct shk_build_list *inner(struct shk_build *b, const struct shk_list *in,
+				    struct shk_str item)
+{
+	struct shk_build_list *o = shk_map_get(&b->list_of, item);
+
+	return o && o->l != in && o->l->h.order < in->h.visible ? o : NULL;
+}
+
+int shk_build_lists(struct shk_build *b)
+{
+	const struct shk_tables *t = &b->l->t;
+
+	b->n_list = t->lists.n;
+	b->list = SHK_ARENA_ARRAY(&b->a, struct shk_build_list, b->n_list);
+	if (!b->list)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->n_list; i++) {
+		b->list[i].l = t->lists.p[i];
+		if (shk_map_set(&b->list_of, b->list[i].l->h.name, &b->list[i]) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < b->n_list; i++) {
+		const struct shk_list *l = b->list[i].l;
+		struct shk_build_list *o;
+		struct shk_str *to;
+		size_t n = 0;
+
+		for (size_t k = 0; k < l->n; k++)
+			n += (o = inner(b, l, l->item[k])) ? o->l->n : 1;
+		b->list[i].item = to = SHK_ARENA_ARRAY(&b->a, struct shk_str, n);
+		if (!to)
+			return -ENOMEM;
+		b->list[i].n = n;
+		for (size_t k = 0; k < l->n; k++) {
+			o = inner(b, l, l->item[k]);
+			if (!o) {
+				*to++ = l->item[k];
+				continue;
+			}
+			o->used = true;
+			if (o->l->n)
+				memcpy(to, o->l->item, o->l->n * sizeof(*to));
+			to += o->l->n;
+		}
+		if (join(b, &b->list[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The text under work; `from` holds, when wanted, the original offset of each byte. */
+struct paste {
+	struct shk_buf text, from;
+	bool track;
+};
+
+static void add(struct paste *p, struct shk_str s, const unsigned *from, unsigned same)
+{
+	shk_buf_addstr(&p->text, s);
+	for (size_t i = 0; p->track && i < s.n; i++) {
+		unsigned o = from ? from[i] : same;
+
+		shk_buf_add(&p->from, &o, sizeof(o));
+	}
+}
+
+static void strip(struct paste *p, size_t n)
+{
+	p->text.n -= n;
+	if (p->track)
+		p->from.n -= n * sizeof(unsigned);
+}
+
+static bool last_is(const struct paste *p, bool (*is)(char))
+{
+	return p->text.n && is(p->text.p[p->text.n - 1]);
+}
+
+/* Start of the next standalone occurrence of name at or behind `at`, or in.n. */
+static size_t find(struct shk_str in, struct shk_str name, size_t at)
+{
+	while (name.n && at + name.n <= in.n) {
+		const char *hit = memmem(in.p + at, in.n - at, name.p, name.n);
+		size_t s = hit ? (size_t)(hit - in.p) : in.n;
+
+		if (!hit)
+			break;
+		if ((!s || is_edge(in.p[s - 1])) &&
+		    (s + name.n == in.n || is_edge(in.p[s + name.n])))
+			return s;
+		at = s + 1;
+	}
+	return in.n;
+}
+
+static void paste_list(struct paste *p, struct shk_str in, const unsigned *from,
+		       const struct shk_build_list *l)
+{
+	size_t at = 0, s;
+
+	while ((s = find(in, l->l->h.name, at)) < in.n) {
+		unsigned origin = from ? from[s] : 0;
+		bool comma = !l->n;
+
+		add(p, (struct shk_str){ in.p + at, s - at }, from ? from + at : NULL, 0);
+		while (last_is(p, is_blank))
+			strip(p, 1);
+		at = s + l->l->h.name.n;
+		while (at < in.n && is_blank(in.p[at]))
+			at++;
+		if (comma && p->text.n && p->text.p[p->text.n - 1] == ',')
+			strip(p, 1);
+		else if (comma && at < in.n && in.p[at] == ',')
+			at++;
+		if (p->text.n)
+			add(p, SHK_STR(" "), NULL, origin);
+		add(p, l->joined, NULL, origin);
+		add(p, SHK_STR(" "), NULL, origin);
+	}
+	add(p, (struct shk_str){ in.p + at, in.n - at }, from ? from + at : NULL, 0);
+}
+
+static int paste_all(struct shk_build *b, struct paste *p, struct shk_str in, struct shk_str *ret,
+		     const unsigned **origin)
+{
+	unsigned *from = NULL;
+
+	if (origin) {
+		from = SHK_ARENA_ARRAY(&b->a, unsigned, in.n + 1);
+		if (!from)
+			return -ENOMEM;
+		for (size_t i = 0; i <= in.n; i++)
+			from[i] = (unsigned)i;
+	}
+	for (size_t i = 0; i < b->n_list; i++) {
+		if (find(in, b->list[i].l->h.name, 0) == in.n)
+			continue;
+		b->list[i].used = true;
+		shk_buf_reset(&p->text);
+		shk_buf_reset(&p->from);
+		paste_list(p, in, from, &b->list[i]);
+		if (p->text.failed || p->from.failed)
+			return p->text.n + (1u << 12) > SHK_CONDITION_MAX ? -E2BIG : -ENOMEM;
+		if (origin) {
+			unsigned end = from[in.n];
+
+			from = SHK_ARENA_ARRAY(&b->a, unsigned, p->text.n + 1);
+			if (!from)
+				return -ENOMEM;
+			if (p->text.n)
+				memcpy(from, p->from.p, p->text.n * sizeof(*from));
+			from[p->text.n] = end;
+		}
+		in = shk_arena_str(&b->a, p->text.n ? shk_buf_view(&p->text) :
+						      (struct shk_str){ "", 0 });
+		if (!in.p)
+			return -ENOMEM;
+	}
+	*ret = in;
+	if (origin)
+		*origin = from;
+	return 0;
+}
+
+int shk_build_paste(struct shk_build *b, struct shk_str in, struct shk_str *ret,
+		    const unsigned **origin)
+{
+	struct paste p = { .track = origin != NULL };
+	int r;
+
+	shk_buf_init(&p.text, SHK_CONDITION_MAX);
+	shk_buf_init(&p.from, SHK_CONDITION_MAX * sizeof(unsigned));
+	r = paste_all(b, &p, in, ret, origin);
+	shk_buf_done(&p.text);
+	shk_buf_done(&p.from);
+	return r;
+}

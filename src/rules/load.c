@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The loader: files in, diagnostics and a compiled set out. */
+#include "rules/load.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+
+#define DIR_FILES_MAX 4096
+
+int shk_loader_new(struct shk_loader **ret, struct shk_err *err)
+{
+	struct shk_loader *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return shk_err_sys(err, ENOMEM, "loading rules");
+	shk_arena_init(&l->a, SHK_LOADER_MAX);
+	shk_arena_init(&l->build, SHK_BUILD_MAX);
+	shk_map_init(&l->lists);
+	shk_map_init(&l->macros);
+	shk_map_init(&l->rules);
+	*ret = l;
+	return 0;
+}
+
+void shk_loader_free(struct shk_loader *l)
+{
+	if (!l)
+		return;
+	shk_map_done(&l->lists);
+	shk_map_done(&l->macros);
+	shk_map_done(&l->rules);
+	shk_arena_done(&l->build);
+	shk_arena_done(&l->a);
+	free(l);
+}
+
+int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text)
+{
+	l->extra_output = shk_arena_str(&l->a, text);
+	return l->extra_output.p ? 0 : -ENOMEM;
+}
+
+/* ---- undoing a file with an error ---- */
+
+static int copy_vec(struct shk_arena *a, const struct shk_vec *v, struct shk_vec *ret)
+{
+	*ret = (struct shk_vec){ .n = v->n, .room = v->n };
+	if (!v->n)
+		return 0;
+	ret->p = SHK_ARENA_ARRAY(a, void *, v->n);
+	if (!ret->p)
+		return -ENOMEM;
+	memcpy(ret->p, v->p, v->n * sizeof(void *));
+	return 0;
+}
+
+static int restore_map(struct shk_map *m, const struct shk_vec *v)
+{
+	shk_map_done(m);
+	shk_map_init(m);
+	for (size_t i = 0; i < v->n; i++) {
+		struct shk_item *h = v->p[i]; /* first member of every record */
+
+		if (shk_map_set(m, h->name, h) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int snapshot(struct shk_loader *l, struct shk_tables *t)
+{
+	int r = copy_vec(&l->a, &l->t.lists, &t->lists);
+
+	if (r >= 0)
+		r = copy_vec(&l->a, &l->t.macros, &t->macros);
+	return r < 0 ? r : copy_vec(&l->a, &l->t.rules, &t->rules);
+}
+
+static int restore(struct shk_loader *l, const struct shk_tables *t)
+{
+	int r;
+
+	l->t = *t;
+	r = restore_map(&l->lists, &t->lists);
+	if (r >= 0)
+		r = restore_map(&l->macros, &t->macros);
+	return r < 0 ? r : restore_map(&l->rules, &t->rules);
+}
+
+/* ---- files ---- */
+
+static int publish(struct shk_loader *l)
+{
+	struct shk_diag *d = SHK_ARENA_ARRAY(&l->a, struct shk_diag, l->diags.n);
+
+	if (!d)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->diags.n; i++)
+		d[i] = *(const struct shk_diag *)l->diags.p[i];
+	l->out = d;
+	l->n_out = l->diags.n;
+	return 0;
+}
+
+static int read_and_collect(struct shk_loader *l, const char *name, struct shk_str text)
+{
+	struct shk_where w = { 0 };
+	struct shk_rnode *root;
+	struct shk_rfile *file;
+	struct shk_err err;
+	int r = shk_rnode_read(&l->a, name, text, &file, &root, &w.at, &err);
+
+	if (r == -EINVAL) {
+		w.file = file;
+		return shk_load_error(l, "LOAD_ERR_YAML_PARSE", &w, "%s", err.text);
+	}
+	return r < 0 ? r : shk_collect_file(l, file, root);
+}
+
+int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str text,
+			struct shk_err *err)
+{
+	struct shk_tables before;
+	struct shk_vec old = l->diags;
+	size_t from = l->n_collect, n_old = old.n;
+	int r = copy_vec(&l->a, &l->diags, &old), r2;
+
+	if (r >= 0)
+		r = snapshot(l, &before);
+	if (r < 0)
+		return shk_err_sys(err, -r, "%s", name);
+	l->diags.n = l->n_collect; /* the build's diagnostics are made anew */
+	r = read_and_collect(l, name, text);
+	l->n_collect = l->diags.n;
+	if (r >= 0)
+		r = shk_loader_build(l);
+	if (r < 0) {
+		r2 = restore(l, &before);
+		if (r2 < 0)
+			r = r2;
+		/* an error of the build is one of this file, and stays */
+		l->n_collect = l->diags.n;
+		for (size_t i = from; i < n_old && r2 >= 0; i++)
+			r2 = shk_vec_push(&l->a, &l->diags, old.p[i]);
+	}
+	r2 = publish(l);
+	if (r2 < 0)
+		r = r2;
+	return shk_load_result(l, from, r, err);
+}
+
+static int add_file(struct shk_loader *l, const char *path, struct shk_err *err)
+{
+	_cleanup_buf_ struct shk_buf b;
+	struct shk_str none = { "", 0 };
+	int r;
+
+	shk_buf_init(&b, SHK_RULE_FILE_MAX);
+	r = shk_read_file(path, &b, err);
+	if (r < 0)
+		return r;
+	return shk_loader_add_text(l, path, b.p ? shk_buf_view(&b) : none, err);
+}
+
+static bool is_yaml(const char *name)
+{
+	struct shk_str s = shk_str(name);
+
+	return s.p[0] != '.' &&
+	       (shk_str_ends(s, SHK_STR(".yaml")) || shk_str_ends(s, SHK_STR(".yml")));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_dir(struct shk_loader *l, const char *path, struct shk_err *err)
+{
+	_cleanup_closedir_ DIR *d = opendir(path);
+	struct shk_vec names = { 0 };
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return shk_err_sys(err, errno, "%s", path);
+	while ((e = readdir(d))) {
+		char *full;
+
+		if (!is_yaml(e->d_name))
+			continue;
+		if (names.n == DIR_FILES_MAX)
+			return shk_err_set(err, EINVAL, "%s: more than %d rule files; use fewer", path,
+					   DIR_FILES_MAX);
+		full = shk_arena_printf(&l->a, "%s/%s", path, e->d_name);
+		if (!full || shk_vec_push(&l->a, &names, full) < 0)
+			return shk_err_sys(err, ENOMEM, "%s", path);
+	}
+	if (names.n)
+		qsort(names.p, names.n, sizeof(void *), by_name);
+	for (size_t i = 0; i < names.n && r >= 0; i++) {
+		struct stat st;
+
+		if (stat(names.p[i], &st) == 0 && S_ISREG(st.st_mode))
+			r = add_file(l, names.p[i], err);
+	}
+	return r;
+}
+
+int shk_loader_add_path(struct shk_loader *l, const char *path, struct shk_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return shk_err_sys(err, errno, "%s", path);
+	return S_ISDIR(st.st_mode) ? add_dir(l, path, err) : add_file(l, path, err);
+}
+
+/* ---- the set ---- */
+
+/* '*' stands for any text. Linear in practice: only the last star is ever tried again. */
+static bool glob(struct shk_str p, struct shk_str s)
+{
+	size_t i = 0, k = 0, star = SIZE_MAX, mark = 0;
+
+	while (k < s.n) {
+		if (i < p.n && p.p[i] == '*') {
+			star = i++;
+			mark = k;
+		} else if (i < p.n && p.p[i] == s.p[k]) {
+			i++;
+			k++;
+		} else if (star != SIZE_MAX) {
+			i = star + 1;
+			k = ++mark;
+		} else {
+			return false;
+		}
+	}
+	while (i < p.n && p.p[i] == '*')
+		i++;
+	return i == p.n;
+}
+
+static bool selected(const struct shk_rule_def *d, const struct shk_rule_select *s)
+{
+	if (!s)
+		return true;
+	if (d->priority > s->min_priority)
+		return false;
+	for (size_t i = 0; i < s->n_disable_names; i++)
+		if (glob(s->disable_names[i], d->name))
+			return false;
+	for (size_t i = 0; i < s->n_disable_tags; i++)
+		for (size_t k = 0; k < d->n_tags; k++)
+			if (shk_str_eq(s->disable_tags[i], d->tags[k]))
+				return false;
+	return true;
+}
+
+int shk_loader_compile(struct shk_loader *l, const struct shk_rule_select *select,
+		       struct shk_ruleset **ret, struct shk_err *err)
+{
+	_cleanup_free_ const struct shk_rule_def **defs = calloc(l->n_defs + 1, sizeof(*defs));
+	size_t n = 0;
+
+	if (!defs)
+		return shk_err_sys(err, ENOMEM, "compiling rules");
+	for (size_t i = 0; i < l->n_defs; i++)
+		if (selected(l->defs[i], select))
+			defs[n++] = l->defs[i];
+	return shk_ruleset_build(defs, n, ret, err);
+}
