@@ -99,17 +99,21 @@ int shk_oci_config_parse(struct shk_str text, struct json_object **ret, struct s
 int shk_oci_config_read(const char *path, struct json_object **ret, struct shk_err *err)
 {
 	_cleanup_buf_ struct shk_buf b;
+	struct shk_err e = { 0 };
 	int r;
 
 	shk_buf_init(&b, SHK_OCI_CONFIG_MAX);
-	r = shk_read_file(path, &b, err);
+	r = shk_read_file(path, &b, &e);
 	if (r == -EFBIG)
-		return shk_err_set(err, EFBIG, "%s is larger than %u bytes", path,
-				   SHK_OCI_CONFIG_MAX);
+		return shk_err_set(err, EFBIG, "%s is larger than %u bytes; shorten its annotations or "
+				   "its seccomp section", path, SHK_OCI_CONFIG_MAX);
 	if (r < 0)
-		return r;
-	r = shk_oci_config_parse(shk_buf_view(&b), ret, err);
-	return r < 0 ? shk_err_prefix(err, "%s is no valid OCI configuration", path) : 0;
+		return shk_err_set(err, -r, "%s; name a bundle this user can read", e.text);
+	r = shk_oci_config_parse(shk_buf_view(&b), ret, &e);
+	if (r < 0)
+		return shk_err_set(err, -r, "%s is no valid OCI configuration: %s; make the bundle anew",
+				   path, e.text);
+	return 0;
 }
 
 int shk_oci_rootfs(struct shk_str bundle, struct json_object *config, char **ret,

@@ -229,21 +229,27 @@ int main(int argc, char **argv)
 			shk_err_set(&err, EINVAL, "nothing to do for a container that is \"" SHK_STR_FMT
 				    "\"; configure this hook as prestart, createRuntime or poststop",
 				    SHK_STR_ARG(s.status));
+			shk_oci_state_done(&s);
 			return fail(SHK_EXIT_INPUT, err.text);
 		}
 	}
 	poststop = strcmp(o.stage, "poststop") == 0;
+	r = 0;
 	if (poststop)
 		request = request_of("deregister", o.stage, &s);
-	else if ((r = gather(&s, o.stage, fds, &request, &err)) != 0)
-		return fail(r, err.text);
-	if (!request)
-		return fail(SHK_EXIT_SYSTEM, "out of memory");
-	timeout = o.timeout_s ? o.timeout_s : poststop ? TIMEOUT_POSTSTOP_S : TIMEOUT_S;
-	r = shk_oci_ask(o.socket, request, fds, poststop ? 0 : 2,
-			shk_now_mono() + (uint64_t)timeout * 1000000000u, NULL, &answer, &absent,
-			&err);
-	r = report(&o, o.stage, r, absent, answer, &err);
+	else
+		r = gather(&s, o.stage, fds, &request, &err);
+	if (r) {
+		fail(r, err.text);
+	} else if (!request) {
+		r = fail(SHK_EXIT_SYSTEM, "out of memory");
+	} else {
+		timeout = o.timeout_s ? o.timeout_s : poststop ? TIMEOUT_POSTSTOP_S : TIMEOUT_S;
+		r = shk_oci_ask(o.socket, request, fds, poststop ? 0 : 2,
+				shk_now_mono() + (uint64_t)timeout * 1000000000u, NULL, &answer,
+				&absent, &err);
+		r = report(&o, o.stage, r, absent, answer, &err);
+	}
 	json_object_put(answer);
 	json_object_put(request);
 	shk_oci_state_done(&s);

@@ -218,10 +218,11 @@ static void hook_bad_config(void **state)
 	(void)state;
 	unlink(in_dir("config.json"));
 	assert_int_equal(RUN("shrike-hook", "prestart"), 3);
-	said("shrike-hook", "config.json: No such file");
+	said("shrike-hook", "config.json: No such file or directory; name a bundle");
 	puts_to("config.json", "{\"root\":");
 	assert_int_equal(RUN("shrike-hook", "prestart"), 3);
 	said("shrike-hook", "no valid OCI configuration");
+	said("shrike-hook", "; make the bundle anew");
 	puts_to("config.json", "{}");
 	assert_int_equal(RUN("shrike-hook", "prestart"), 3);
 	said("shrike-hook", "has no \"root.path\"");
