@@ -108,6 +108,7 @@ enum shk_stage shk_arming(struct shk_listener *l, struct shk_event *ev, const ch
 		pthread_mutex_lock(&c->lock);
 		shk_proc_mark_exec_session(c, ev->tid);
 		pthread_mutex_unlock(&c->lock);
+		l->session_root = ev->tid;
 	}
 	return arm(l, ev, init ? SHK_ARMED_ALL : SHK_ARMED_OTHERS, why);
 }

@@ -105,6 +105,7 @@ struct shk_listener {
 	bool restored;			/* its slots of earlier engines are to be recovered */
 	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
 	uint64_t runtime_start;
+	pid_t session_root;		/* session: its first process, 0: not there yet */
 	atomic_uint armed;
 	pthread_mutex_t arm_lock;	/* one at a time decides about arming */
 	struct shk_source *hup;		/* main thread */

@@ -186,6 +186,12 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 		l->restored = true;
 		l->runtime_pid = (pid_t)shk_json_int(h->o, "runtime_pid", 0);
 		l->runtime_start = (uint64_t)shk_json_int(h->o, "runtime_start", 0);
+		l->session_root = (pid_t)shk_json_int(h->o, "session_root", 0);
+		if (l->session_root) {
+			pthread_mutex_lock(&e->ctr->lock);
+			shk_proc_mark_exec_session(e->ctr, l->session_root);
+			pthread_mutex_unlock(&e->ctr->lock);
+		}
 		atomic_store(&l->armed, (unsigned)shk_json_int(h->o, "armed", SHK_ARMED_ALL));
 		if (shk_listener_start(l, &err) < 0)
 			shk_error("a listener cannot be served: %s", err.text);

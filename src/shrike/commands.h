@@ -9,8 +9,10 @@
 
 #define SHK_CLI_COMMANDS(X)                                                                        \
 	X(ps)                                                                                      \
+	X(events)                                                                                  \
 	X(status)                                                                                  \
 	X(reload)                                                                                  \
+	X(config)                                                                                  \
 	X(list)                                                                                    \
 	X(doctor)                                                                                  \
 	X(version)                                                                                 \

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+
+#include "base/io.h"
+#include "shrike/load.h"
+
+#define POLICY_TEXT_MAX (1u << 20)
+
+int shk_cli_config(struct shk_config **ret)
+{
+	struct shk_err err = { 0 };
+
+	if (shk_config_load(NULL, ret, NULL) == 0)
+		return SHK_EXIT_OK;
+	if (shk_config_load_text("(defaults)", SHK_STR(""), ret, &err) == 0)
+		return SHK_EXIT_OK;
+	return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+}
+
+static void on_diag(const struct shk_diag *d, void *arg)
+{
+	_cleanup_buf_ struct shk_buf b;
+
+	(void)arg;
+	if (!d->error)
+		return;
+	shk_buf_init(&b, 65536);
+	shk_diag_print(d, &b);
+	if (b.n)
+		fputs(b.p, stderr);
+}
+
+static bool is_path(const char *which)
+{
+	struct shk_str s = shk_str(which);
+
+	return strchr(which, '/') || shk_str_ends(s, SHK_STR(".yaml")) ||
+	       shk_str_ends(s, SHK_STR(".yml"));
+}
+
+static int from_file(const char *path, const char *rules_path, struct shk_policyset **set,
+		     const struct shk_policy **policy, struct shk_err *err)
+{
+	_cleanup_buf_ struct shk_buf text;
+	int r;
+
+	shk_buf_init(&text, POLICY_TEXT_MAX);
+	r = shk_read_file(path, &text, err);
+	if (r >= 0)
+		r = shk_policyset_load_text(path, (struct shk_str){ text.n ? text.p : "", text.n },
+					    rules_path, set, err);
+	if (r < 0)
+		return r;
+	/* File order: its first policy, or the built-in default when the file is empty. */
+	*policy = shk_policyset_at(*set, 0);
+	return 0;
+}
+
+static int no_policy(const struct shk_policyset *set, const char *which)
+{
+	struct shk_str best = { 0 };
+	unsigned least = 4;
+
+	for (size_t i = 0; i < shk_policyset_count(set); i++) {
+		struct shk_str name = shk_policyset_at(set, i)->name;
+		unsigned d = shk_str_distance(shk_str(which), name, least);
+
+		if (d < least) {
+			least = d;
+			best = name;
+		}
+	}
+	if (best.n)
+		return shk_cli_fail(SHK_EXIT_FINDING, "no policy \"%.64s\"; did you mean \"" SHK_STR_FMT
+				    "\"?", which, SHK_STR_ARG(best));
+	return shk_cli_fail(SHK_EXIT_FINDING, "no policy \"%.64s\"; name another directory with "
+			    "--policy-dir, or give the path of a policy file", which);
+}
+
+int shk_cli_load_policy(const struct shk_cli *c, const char *which, struct shk_policyset **set,
+			const struct shk_policy **policy)
+{
+	SHK_CLEANUP(shk_config_freep) struct shk_config *config = NULL;
+	const char *dir = shk_cli_value(c, "policy-dir"), *rules = shk_cli_value(c, "rules-path");
+	struct shk_err err = { 0 };
+	int r = shk_cli_config(&config);
+
+	if (r)
+		return r;
+	if (dir && access(dir, R_OK | X_OK) < 0)
+		return shk_cli_fail(SHK_EXIT_FAILED, "policy directory %s: %s", dir, strerror(errno));
+	if (!rules)
+		rules = config->rules_path;
+	if (which && is_path(which))
+		r = from_file(which, rules, set, policy, &err);
+	else
+		r = shk_policyset_load(dir ? dir : config->policy_dir, rules, on_diag, NULL, set, &err);
+	if (r < 0)
+		return shk_cli_fail(r == -EINVAL ? SHK_EXIT_FINDING : SHK_EXIT_FAILED, "%s", err.text);
+	if (*policy)
+		return SHK_EXIT_OK;
+	*policy = shk_policyset_by_name(*set, shk_str(which ? which : "default"));
+	return *policy ? SHK_EXIT_OK : no_policy(*set, which);
+}

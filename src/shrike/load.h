@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load.h - policies and rules from files, without a daemon (private to src/shrike).
+ */
+#ifndef SHK_SHRIKE_LOAD_H
+#define SHK_SHRIKE_LOAD_H
+
+#include "engine/config.h"
+#include "policy/policy.h"
+#include "shrike/cli.h"
+
+/* Rows for commands that read policies; see shk_cli_load_policy. */
+#define SHK_OPT_POLICY_DIR { "policy-dir", 0, "DIR", "policy files (else policy_dir of shrike.yaml)" }
+#define SHK_OPT_RULES_PATH                                                                         \
+	{ "rules-path", 0, "DIRS", "directories of rule files, with : (else rules_path of shrike.yaml)" }
+
+/* The configuration file's values, and the defaults where it cannot be used: offline commands must
+ * work for people who may not read it. */
+int shk_cli_config(struct shk_config **ret);
+/* The policy the command line asks for: a name in the policy directory, the path of a policy
+ * file (it has a '/' or ends in .yaml, .yml), or `default`. 0, or an exit code after saying why.
+ * *set is the caller's; *policy lives in it. */
+int shk_cli_load_policy(const struct shk_cli *c, const char *which, struct shk_policyset **set,
+			const struct shk_policy **policy);
+
+#endif
