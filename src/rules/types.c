@@ -82,9 +82,6 @@ static int type_args(struct typing *t, struct shk_operand *o, unsigned depth)
 			return r;
 		if (arg->kind != SHK_OPERAND_FIELD)
 			continue;
-		if (shk_field_is_evt_type(arg->ref.field))
-			return BLAME(t, arg, SHK_STR_FMT " can be compared with words only",
-				     SHK_STR_ARG(arg->text));
 		if (o->call != SHK_TR_VAL && untransformable(arg))
 			return BLAME(t, arg, "field " SHK_STR_FMT " cannot be transformed",
 				     SHK_STR_ARG(arg->text));
@@ -188,6 +185,20 @@ static int type_operand(struct typing *t, struct shk_operand *o, unsigned depth)
 	}
 }
 
+/* The event type is compared with events, which a transformer does not give. */
+static int refuse_evt_type(struct typing *t, const struct shk_operand *o, unsigned depth)
+{
+	int r = 0;
+
+	if (o->kind == SHK_OPERAND_FIELD && shk_field_is_evt_type(o->ref.field))
+		return BLAME(t, o, SHK_STR_FMT " can be compared with words only",
+			     SHK_STR_ARG(o->text));
+	for (size_t i = 0; o->kind == SHK_OPERAND_CALL && i < o->n && r == 0; i++)
+		if (depth < SHK_AST_DEPTH)
+			r = refuse_evt_type(t, &o->item[i], depth + 1);
+	return r;
+}
+
 /* A field or transformer on the right. */
 static int type_right_value(struct typing *t, struct shk_ast *e)
 {
@@ -198,6 +209,8 @@ static int type_right_value(struct typing *t, struct shk_ast *e)
 	bool member = e->op == SHK_OP_IN || e->op == SHK_OP_INTERSECTS;
 	int rc = type_operand(t, r, 0);
 
+	if (rc == 0)
+		rc = refuse_evt_type(t, r, 0);
 	if (rc < 0)
 		return rc;
 	if (e->op == SHK_OP_PMATCH || e->op == SHK_OP_REGEX || l->type == SHK_T_IPNET ||
@@ -251,6 +264,8 @@ static int type_check(struct typing *t, struct shk_ast *e)
 {
 	int r = type_operand(t, &e->left, 0);
 
+	if (r == 0 && e->left.kind == SHK_OPERAND_CALL && e->op != SHK_OP_EXISTS)
+		r = refuse_evt_type(t, &e->left, 0);
 	if (r < 0)
 		return r;
 	if (!op_fits(e->op, e->left.type))
