@@ -159,12 +159,12 @@ static int add_group(struct shk_graph *g, enum shk_node_kind kind, shk_ref *e, s
 	uintptr_t known;
 	int r;
 
+	shk_buf_init(&key, KEY_MAX);
 	node.n = (uint32_t)sort_edges(rs, e, n);
 	if (node.n == 1) {
 		*ret = e[0];
 		return 0;
 	}
-	shk_buf_init(&key, KEY_MAX);
 	shk_buf_addc(&key, (char)kind);
 	shk_buf_add(&key, e, node.n * sizeof(*e));
 	if (key.failed)

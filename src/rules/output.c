@@ -338,6 +338,7 @@ static struct json_object *json_value(const struct shk_slot *s, const struct shk
 {
 	_cleanup_buf_ struct shk_buf b;
 
+	shk_buf_init(&b, VALUE_MAX);
 	switch (v->type) {
 	case SHK_T_BOOL:
 		return json_object_new_boolean(v->b);
@@ -357,7 +358,6 @@ static struct json_object *json_value(const struct shk_slot *s, const struct shk
 	default:
 		break;
 	}
-	shk_buf_init(&b, VALUE_MAX);
 	print_slot(s, v, &b);
 	return json_object_new_string_len(b.p ? b.p : "", (int)b.n);
 }

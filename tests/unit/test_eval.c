@@ -217,7 +217,7 @@ static void test_logic(void **state)
 {
 	struct world *w = *state;
 
-	TRUE(w, "evt.num = 1 and not evt.num = 2", "evt.num = 2 or evt.num = 1 and evt.rawres = 4",
+	TRUE(w, "evt.num = 1 and evt.num = 1", "evt.num = 1 and not evt.num = 2", "evt.num = 2 or evt.num = 1 and evt.rawres = 4",
 	     "not (evt.num = 2 or evt.num = 3)", "not not evt.num = 1",
 	     "(evt.num = 1 or evt.num = 2) and (evt.num = 3 or evt.num = 1)");
 	FALSE(w, "evt.num = 1 and evt.num = 2", "not (evt.num = 2 or evt.num = 1)",
