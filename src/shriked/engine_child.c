@@ -30,6 +30,7 @@ static void become_engine(const struct shk_engine_args *a, int sock, pid_t keepe
 	snprintf(restarts, sizeof(restarts), "%u", a->restarts);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != keeper)
 		_exit(1);
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(drop); i++)

@@ -104,7 +104,8 @@ static int parse_options(int argc, char **argv, struct shk_engine_args *a)
 	return optind < argc ? 1000 + usage("no arguments are taken") : 0;
 }
 
-/* Is somebody accepting at path? An engine whose keeper was killed may do so for a moment. */
+/* Is somebody accepting at path? An engine whose keeper was killed may do so for a moment; it must be
+ * gone before its journal is opened again. */
 static bool is_served(const char *path)
 {
 	for (int waited = 0; waited < CLAIM_WAIT; waited += 100) {
@@ -201,6 +202,7 @@ static int prepare(struct keeper *k, struct shk_err *err)
 	size_t n;
 
 	umask(022);
+	signal(SIGPIPE, SIG_IGN); /* whoever reads standard error may go away */
 	if (access(a->path, X_OK) < 0)
 		return shk_err_sys(err, errno, "engine %s", a->path);
 	raise_fd_limit(&k->store);
