@@ -14,13 +14,15 @@
 
 const enum shk_call_id shk_proc_calls[] = {
 	/* programs */
-	SHK_CALL_execve, SHK_CALL_execveat, SHK_CALL_prctl,
+	SHK_CALL_execve, SHK_CALL_execveat,
 	/* directories */
 	SHK_CALL_chdir, SHK_CALL_fchdir, SHK_CALL_chroot, SHK_CALL_pivot_root,
-	/* credentials */
+	/* credentials; the second half are calls of i386 */
 	SHK_CALL_setuid, SHK_CALL_setgid, SHK_CALL_setreuid, SHK_CALL_setregid,
 	SHK_CALL_setresuid, SHK_CALL_setresgid, SHK_CALL_setfsuid, SHK_CALL_setfsgid,
 	SHK_CALL_capset,
+	SHK_CALL_setuid32, SHK_CALL_setgid32, SHK_CALL_setreuid32, SHK_CALL_setregid32,
+	SHK_CALL_setresuid32, SHK_CALL_setresgid32, SHK_CALL_setfsuid32, SHK_CALL_setfsgid32,
 	/* namespaces */
 	SHK_CALL_unshare, SHK_CALL_setns,
 	/* exec sessions */
@@ -28,19 +30,25 @@ const enum shk_call_id shk_proc_calls[] = {
 };
 const size_t shk_n_proc_calls = SHK_ARRAY_SIZE(shk_proc_calls);
 
-/* Kinds of facts a call changes. prctl: the name, capabilities; exec: credentials by setuid files. */
+/* Kinds of facts a call changes. exec: credentials by setuid files. */
 static unsigned changes(enum shk_call_id id)
 {
 	switch (id) {
 	case SHK_CALL_execve:
 	case SHK_CALL_execveat:
-	case SHK_CALL_prctl:
 		return SHK_KEEP_PROGRAM | SHK_KEEP_CREDS;
 	case SHK_CALL_chdir:
 	case SHK_CALL_fchdir:
 	case SHK_CALL_chroot:
 	case SHK_CALL_pivot_root:
 		return SHK_KEEP_FS;
+	/* A directory somebody works in gets another name. */
+	case SHK_CALL_rename:
+	case SHK_CALL_renameat:
+	case SHK_CALL_renameat2:
+	case SHK_CALL_mount:
+	case SHK_CALL_move_mount:
+		return SHK_KEEP_NAMES;
 	case SHK_CALL_setuid:
 	case SHK_CALL_setgid:
 	case SHK_CALL_setreuid:
@@ -49,6 +57,14 @@ static unsigned changes(enum shk_call_id id)
 	case SHK_CALL_setresgid:
 	case SHK_CALL_setfsuid:
 	case SHK_CALL_setfsgid:
+	case SHK_CALL_setuid32:
+	case SHK_CALL_setgid32:
+	case SHK_CALL_setreuid32:
+	case SHK_CALL_setregid32:
+	case SHK_CALL_setresuid32:
+	case SHK_CALL_setresgid32:
+	case SHK_CALL_setfsuid32:
+	case SHK_CALL_setfsgid32:
 	case SHK_CALL_capset:
 		return SHK_KEEP_CREDS;
 	case SHK_CALL_unshare:
@@ -59,6 +75,13 @@ static unsigned changes(enum shk_call_id id)
 	}
 }
 
+/* prctl renames a process and changes ambient capabilities. As in Falco a name is that of the program
+ * started, so the first need not be seen; the second adds no right the task had not. */
+static unsigned changes_if_seen(enum shk_call_id id)
+{
+	return id == SHK_CALL_prctl ? SHK_KEEP_PROGRAM | SHK_KEEP_CREDS : changes(id);
+}
+
 void shk_proc_keep(struct shk_container *c, bool (*notified)(enum shk_call_id id, void *arg),
 		   void *arg)
 {
@@ -66,15 +89,10 @@ void shk_proc_keep(struct shk_container *c, bool (*notified)(enum shk_call_id id
 
 	if (!s)
 		return;
-	s->keep = SHK_KEEP_PROGRAM | SHK_KEEP_FS | SHK_KEEP_CREDS | SHK_KEEP_NS;
-	for (size_t i = 0; i < shk_n_proc_calls; i++) {
-		enum shk_call_id id = shk_proc_calls[i];
-
-		/* prctl renames a process and changes ambient capabilities. As in Falco a name is that
-		 * of the program started, so the first may be missed; the second adds no right. */
-		if (id != SHK_CALL_prctl && !notified(id, arg))
+	s->keep = SHK_KEEP_PROGRAM | SHK_KEEP_FS | SHK_KEEP_NAMES | SHK_KEEP_CREDS | SHK_KEEP_NS;
+	for (unsigned id = 0; id < SHK_CALL_N; id++)
+		if (changes(id) && !notified(id, arg))
 			s->keep &= ~changes(id);
-	}
 }
 
 static void drop_kinds(struct shk_proc *p, unsigned kinds)
@@ -82,7 +100,7 @@ static void drop_kinds(struct shk_proc *p, unsigned kinds)
 	if (kinds & SHK_KEEP_PROGRAM)
 		for (unsigned f = SHK_FACT_COMM; f <= SHK_FACT_EXE; f++)
 			shk_proc_drop(p, f);
-	if (kinds & SHK_KEEP_FS)
+	if (kinds & (SHK_KEEP_FS | SHK_KEEP_NAMES))
 		for (unsigned f = SHK_FACT_CWD; f <= SHK_FACT_ROOT_ID; f++)
 			shk_proc_drop(p, f);
 	if (kinds & SHK_KEEP_CREDS)
@@ -178,8 +196,8 @@ void shk_proc_apply(struct shk_container *c, struct shk_event *ev, bool allowed)
 
 	if (!allowed || !c || !c->proc_state || !ev->call)
 		return;
-	kinds = changes(ev->call->id);
-	if (kinds & SHK_KEEP_FS)
+	kinds = changes_if_seen(ev->call->id);
+	if (kinds & (SHK_KEEP_FS | SHK_KEEP_NAMES))
 		begin_wait(c->proc_state, ev);
 	p = kinds ? shk_procs_peek(c, ev->tid) : NULL;
 	if (!p)

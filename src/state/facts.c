@@ -18,7 +18,7 @@ static const unsigned kept_with[SHK_FACT_N] = {
 	[SHK_FACT_EXEPATH] = SHK_KEEP_PROGRAM,
 	[SHK_FACT_EXE] = SHK_KEEP_PROGRAM,
 	[SHK_FACT_STATUS] = SHK_KEEP_CREDS,
-	[SHK_FACT_CWD] = SHK_KEEP_FS,
+	[SHK_FACT_CWD] = SHK_KEEP_FS | SHK_KEEP_NAMES,
 	[SHK_FACT_ROOT] = SHK_KEEP_FS,
 	[SHK_FACT_ROOT_ID] = SHK_KEEP_FS,
 	[SHK_FACT_NS] = SHK_KEEP_NS,
@@ -39,12 +39,15 @@ static bool may_use(const struct shk_proc *p, enum shk_fact f)
 		return true;
 	if (!(p->have & 1u << f) || !needs)
 		return false;
+	/* "/" has no other name. */
+	if (f == SHK_FACT_ROOT && p->root.n > 1)
+		needs |= SHK_KEEP_NAMES;
 	if (!p->inside)
 		return true; /* no older than SHK_OUTSIDE_NS: refresh_outside */
 	if (p->pending & needs)
 		return false;
 	/* In this order: finding a call over starts a new epoch. */
-	if (needs == SHK_KEEP_FS && (shk_procs_fs_unsettled(p->c->proc_state) ||
+	if (needs & SHK_KEEP_FS && (shk_procs_fs_unsettled(p->c->proc_state) ||
 				     p->fs_epoch != p->c->proc_state->fs_epoch))
 		return false;
 	return (p->c->proc_state->keep & needs) == needs;
@@ -213,7 +216,7 @@ bool shk_proc_need(struct shk_proc *p, enum shk_fact f)
 	if (may_use(p, f))
 		return p->have & 1u << f;
 	shk_proc_drop(p, f);
-	if (kept_with[f] == SHK_KEEP_FS && !p->arena)
+	if (kept_with[f] & SHK_KEEP_FS && !p->arena)
 		begin_fs(p);
 	if (p->ev)
 		known = shk_exec_read(p, f);

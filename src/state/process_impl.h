@@ -32,6 +32,7 @@ enum shk_fact {
 #define SHK_KEEP_FS	 2u
 #define SHK_KEEP_CREDS	 4u
 #define SHK_KEEP_NS	 8u
+#define SHK_KEEP_NAMES	 16u	/* of directories: they are renamed by calls a plan rarely watches */
 
 /* Facts of a process outside the container are believed for this long: its calls are not seen. */
 #define SHK_OUTSIDE_NS 1000000000u

@@ -332,6 +332,31 @@ static void test_nothing_kept(void **state)
 	finish(&k);
 }
 
+static bool no_rename(enum shk_call_id id, void *arg)
+{
+	(void)arg;
+	return id != SHK_CALL_renameat2;
+}
+
+/* A working directory that may get another name unseen is looked up each time; the root is not. */
+static void test_rename_unseen(void **state)
+{
+	struct env *e = *state;
+	struct child k = spawn();
+	struct shk_proc *p;
+
+	shk_proc_keep(e->c, no_rename, NULL);
+	p = shk_proc_of(begin(e, k.pid, SHK_CALL_openat));
+	assert_non_null(shk_proc_cwd(p).p);
+	assert_true(shk_proc_need(p, SHK_FACT_ROOT));
+	tell(&k, 'd');
+	p = shk_proc_of(begin(e, k.pid, SHK_CALL_openat));
+	assert_str(shk_proc_cwd(p), "/");
+	assert_true(shk_proc_need(p, SHK_FACT_ROOT));
+	assert_int_not_equal(p->read_at[SHK_FACT_ROOT], e->c->proc_state->decision);
+	finish(&k);
+}
+
 static void test_exec_session(void **state)
 {
 	struct env *e = *state;
@@ -544,7 +569,7 @@ int main(void)
 		T(test_hostile_comm), T(test_cwd_kept), T(test_cwd_race), T(test_nothing_kept),
 		T(test_exec_session), T(test_execve), T(test_execveat_memfd), T(test_abs_path),
 		T(test_join), T(test_inside), T(test_cache_bound), T(test_users), T(test_walk),
-		T(test_upper),
+		T(test_upper), T(test_rename_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
