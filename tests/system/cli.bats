@@ -219,3 +219,28 @@ has_command() {
 	[ "$(jq -r '[.syscalls[] | select(.action == "SCMP_ACT_NOTIFY").names[]] | index("execve") != null' \
 		"$BATS_TEST_TMPDIR/p.json")" = true ]
 }
+
+@test "completion: commands and options are those of the program" {
+	# shellcheck source=/dev/null
+	source "$SHK_SRCDIR/contrib/completion/shrike.bash"
+	shrike() { "$S" "$@"; }
+	COMP_WORDS=(shrike st) COMP_CWORD=1
+	_shrike
+	[ "${COMPREPLY[*]}" = status ]
+	COMP_WORDS=(shrike events --) COMP_CWORD=2
+	_shrike
+	[ "${COMPREPLY[*]}" = "--follow --last --json --socket --help" ]
+	COMP_WORDS=(shrike list f) COMP_CWORD=2
+	_shrike
+	[ "${COMPREPLY[*]}" = "fields flags" ]
+}
+
+@test "manual: every command and option of the program is in shrike(1)" {
+	m=$SHK_SRCDIR/docs/man/shrike.1
+	for c in $("$S" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		grep -q "^\.It Cm $c\b" "$m" || { echo "$c is missing"; false; }
+		for o in $("$S" help "$c" | sed -n '/^Options/,/^$/s/^ .*--\([a-z-]*\).*/\1/p'); do
+			grep -q -- "Fl -$o\b" "$m" || { echo "$c --$o is missing"; false; }
+		done
+	done
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Completion of shrike(1). Commands and options come from the program's own help, so that they
+# are those of the version installed.
+
+_shrike_policies() {
+	shrike status --json 2>/dev/null | grep -o '"policies":\[[^]]*\]' |
+		grep -o '"name":"[^"\\]*"' | cut -d'"' -f4
+}
+
+_shrike() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} cmd=${COMP_WORDS[1]}
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ] || { [ "$cmd" = help ] && [ "$COMP_CWORD" = 2 ]; }; then
+		mapfile -t COMPREPLY < <(compgen -W "$(shrike help 2>/dev/null |
+			sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p')" -- "$cur")
+		return
+	fi
+	case $prev in
+	--policy-dir | --rules-path)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	--socket | --base | --listener)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--last | -n | --metadata)
+		return
+		;;
+	esac
+	case $cur in
+	-*)
+		mapfile -t COMPREPLY < <(compgen -W "$(shrike help "$cmd" 2>/dev/null |
+			sed -n '/^Options/,/^$/s/^ .*\(--[a-z-]*\).*/\1/p')" -- "$cur")
+		return
+		;;
+	esac
+	case $cmd in
+	list)
+		mapfile -t COMPREPLY < <(compgen -W "syscalls fields flags" -- "$cur")
+		;;
+	explain | profile)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -W "$(_shrike_policies)" -- "$cur"; compgen -f -- "$cur")
+		;;
+	check | config)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	esac
+}
+complete -F _shrike shrike
