@@ -72,11 +72,14 @@ bool shk_text_exe_flags(struct shk_eval_ctx *ctx, struct shk_buf *b)
 {
 	struct shk_proc *p = shk_proc_of(ctx);
 	const struct shk_proc_exe *e = p ? shk_proc_exe(p) : NULL;
+	bool upper = false;
 
 	if (!e)
 		return false;
 	if (e->writable)
 		shk_buf_adds(b, "EXE_WRITABLE");
+	if (shk_proc_exe_upper(p, &upper) && upper)
+		shk_buf_adds(b, b->n ? "|EXE_UPPER_LAYER" : "EXE_UPPER_LAYER");
 	if (e->memfd)
 		shk_buf_adds(b, b->n ? "|EXE_FROM_MEMFD" : "EXE_FROM_MEMFD");
 	if (!b->n)

@@ -29,6 +29,27 @@ static bool writable_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *r
 	return e && shk_set_bool(out, e->writable);
 }
 
+static bool upper_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+	bool upper = false;
+
+	(void)ref;
+	return p && shk_set_bool(out, shk_proc_exe_upper(p, &upper) && upper);
+}
+
+/* Known to be in a lower layer: the image's own file. */
+static bool lower_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+	bool upper = true;
+
+	(void)ref;
+	return p && shk_set_bool(out, shk_proc_exe_upper(p, &upper) && !upper);
+}
+
 static bool ino_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out)
 {
@@ -78,6 +99,10 @@ static bool ctime_start_get(struct shk_eval_ctx *ctx, const struct shk_field_ref
 static const struct shk_field table[] = {
 	ROW("proc.is_exe_from_memfd", SHK_T_BOOL, "BOOL", memfd_get,
 	    "The executable file is in anonymous memory (memfd)."),
+	ROW("proc.is_exe_upper_layer", SHK_T_BOOL, "BOOL", upper_get,
+	    "The executable file is known to have been made or changed inside the container."),
+	ROW("proc.is_exe_lower_layer", SHK_T_BOOL, "BOOL", lower_get,
+	    "The executable file is known to be the image's own."),
 	ROW("proc.is_exe_writable", SHK_T_BOOL, "BOOL", writable_get,
 	    "The process's user may write the executable file."),
 	ROW("proc.exe_ino", SHK_T_INT64, "INT64", ino_get, "Inode number of the executable file."),

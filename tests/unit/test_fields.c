@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -217,6 +218,50 @@ static void test_prefix(void **state)
 	assert_int_equal(prefix("nothing"), 0);
 	assert_int_equal(prefix(""), 0);
 	assert_int_equal(prefix("%"), 0);
+}
+
+/* The list of fields that published rule files use: name, class, type, counts, ... and in column 9
+ * the bracketed arguments seen, as "[2]:43 [/etc]:1". */
+static void test_published(void **state)
+{
+	const char *dir = getenv("SHRIKE_TEST_DATA");
+	char path[PATH_MAX], line[8192];
+	unsigned fields = 0, args = 0;
+	FILE *f;
+
+	(void)state;
+	if (!dir) {
+		print_message("skipped: SHRIKE_TEST_DATA names no directory with falco-language/fields.tsv\n");
+		skip();
+	}
+	snprintf(path, sizeof(path), "%s/falco-language/fields.tsv", dir);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) && strncmp(line, "# Part 2", 8)) {
+		char *rest = line, *name = strsep(&rest, "\t"), *col = NULL;
+
+		if (line[0] == '#' || !rest || !strcmp(name, "field"))
+			continue;
+		for (unsigned i = 1; i < 9 && rest; i++)
+			col = strsep(&rest, "\t");
+		fields++;
+		for (char *one; (one = strsep(&col, " "));) {
+			char text[512], *end = strrchr(one, ':');
+
+			if (one[0] != '[' || !end)
+				continue;
+			*end = 0;
+			snprintf(text, sizeof(text), "%s%s", name, one);
+			if (parse(text) < 0)
+				fail_msg("%s is not known", text);
+			args++;
+		}
+		if (parse(name) == -ENOENT)
+			fail_msg("%s is not known", name);
+	}
+	fclose(f);
+	assert_true(fields > 80);
+	assert_true(args > 15);
 }
 
 /* ---- the event ---- */
@@ -684,6 +729,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_published),
 		cmocka_unit_test_setup_teardown(test_result, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_args, setup, teardown),
