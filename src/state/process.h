@@ -117,8 +117,9 @@ void shk_proc_apply(struct shk_container *c, struct shk_event *ev, bool allowed)
 /* Marks tid as the first process of an exec session (proc.is_exec_session). */
 void shk_proc_mark_exec_session(struct shk_container *c, pid_t tid);
 
-/* Which calls reach this container's source whatever their arguments (or cannot be made at all): facts are kept between decisions only if all calls that
- * change them are among them. Without this call nothing of the kind is kept. */
+/* Which calls reach this container's source whatever their arguments (or cannot be made at all): facts
+ * are kept between decisions only if all calls that change them are among them. Without this call
+ * nothing of the kind is kept. */
 void shk_proc_keep(struct shk_container *c, bool (*notified)(enum shk_call_id id, void *arg),
 		   void *arg);
 /* The calls a plan should add (they are rare): a decision then costs half a microsecond of state; without
