@@ -85,6 +85,25 @@ static void print_bpf(const struct shk_plan *plan)
 	}
 }
 
+static void print_rule(const struct shk_policy *p, unsigned index, struct shk_buf *b)
+{
+	const struct shk_rule_info *i = shk_ruleset_rule(p->rules, index);
+	const struct shk_action *a = &p->actions[index];
+	const char *name = a->kind == SHK_ACT_DENY ? shk_errno_name(a->err) : NULL;
+
+	shk_buf_adds(b, "rule ");
+	shk_cli_clean(b, i->name);
+	shk_buf_printf(b, "\n  priority   %s\n  tags      ", shk_priority_name(i->priority));
+	for (size_t k = 0; k < i->n_tags; k++) {
+		shk_buf_addc(b, ' ');
+		shk_cli_clean(b, i->tags[k]);
+	}
+	shk_buf_printf(b, "\n  action     %s%s%s\n  condition  ", shk_action_name(a->kind),
+		       name ? " " : "", name ? name : "");
+	shk_ruleset_print_condition(p->rules, index, b);
+	shk_buf_addc(b, '\n');
+}
+
 static int print_oci(const struct loaded *l, struct json_object *base, const char *listener,
 		     const char *metadata)
 {
@@ -120,7 +139,8 @@ static int run_explain(struct shk_cli *c)
 	if (oci)
 		return print_oci(&l, NULL, SHK_NOTIFY_SOCKET, NULL);
 	if (rules) {
-		shk_ruleset_explain(l.policy->rules, &b);
+		for (unsigned i = 0; i < shk_ruleset_count(l.policy->rules); i++)
+			print_rule(l.policy, i, &b);
 		return print_buf(&b);
 	}
 	shk_plan_print(l.plan, l.policy, &b);
@@ -172,7 +192,7 @@ const struct shk_cli_cmd shk_cmd_explain = {
 		  "promises, and under which test of its registers the call is looked at at all.",
 	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH,
 		 { "bpf", 0, NULL, "print the filter's instructions" },
-		 { "rules", 0, NULL, "print the compiled rules" },
+		 { "rules", 0, NULL, "print the rules with what the policy does, macros and lists resolved" },
 		 { "oci", 0, NULL, "print the filter as linux.seccomp of an OCI config.json" } },
 	.max_args = 1,
 	.exits = "  0 explained                   1 no such policy, or its files have errors\n"

@@ -7,6 +7,8 @@
 #include "control/control.h"
 #include "shrike/commands.h"
 
+#define ID_SHOWN 12
+
 struct listing {
 	struct shk_cli *c;
 	bool json;
@@ -19,13 +21,22 @@ static void number(struct shk_cli_table *t, struct json_object *o, const char *k
 	shk_cli_cellf(t, "%" PRId64, shk_json_int(o, key, 0));
 }
 
+/* container.id of alerts; --json has the whole. */
+static struct shk_str short_id(struct json_object *o)
+{
+	struct shk_str id = shk_json_str(o, "id");
+
+	id.n = SHK_MIN(id.n, ID_SHOWN);
+	return id;
+}
+
 static void note(struct listing *l, struct json_object *o)
 {
 	struct shk_str text = shk_json_str(o, "note");
 
 	if (!text.n)
 		return;
-	shk_cli_clean(&l->notes, shk_json_str(o, "id"));
+	shk_cli_clean(&l->notes, short_id(o));
 	shk_buf_adds(&l->notes, ": ");
 	shk_cli_clean(&l->notes, text);
 	shk_buf_addc(&l->notes, '\n');
@@ -41,7 +52,7 @@ static void row(struct listing *l, struct json_object *o)
 	if (since && since <= now)
 		shk_cli_duration(&age, now - since);
 	json_object_object_get_ex(o, "armed", &armed);
-	shk_cli_cell(&l->t, shk_json_str(o, "id"));
+	shk_cli_cell(&l->t, short_id(o));
 	shk_cli_cell(&l->t, shk_json_str(o, "name"));
 	shk_cli_cell(&l->t, shk_json_str(o, "image"));
 	shk_cli_cell(&l->t, shk_json_str(o, "policy"));

@@ -7,11 +7,20 @@
 #include "control/control.h"
 #include "shrike/commands.h"
 
+static void add_trouble(const struct shk_cli *c, struct shk_buf *b, const char *what,
+			struct shk_str text)
+{
+	if (!text.n)
+		return;
+	shk_buf_printf(b, "%s%s:%s\n  ", shk_cli_on(c, SHK_C_RED), what, shk_cli_off(c));
+	shk_cli_clean(b, text);
+	shk_buf_addc(b, '\n');
+}
+
 static void print_head(const struct shk_cli *c, struct json_object *o)
 {
 	_cleanup_buf_ struct shk_buf b;
 	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
-	struct shk_str broken = shk_json_str(o, "reload_error");
 	int64_t lost = shk_json_int(o, "lost_alerts", 0);
 
 	shk_buf_init(&b, 65536);
@@ -24,12 +33,9 @@ static void print_head(const struct shk_cli *c, struct json_object *o)
 	shk_buf_printf(&b, "calls in flight  %" PRId64 "\n", shk_json_int(o, "calls_in_flight", 0));
 	shk_buf_printf(&b, "lost alerts      %s%" PRId64 "%s\n",
 		       shk_cli_on(c, lost ? SHK_C_RED : SHK_C_PLAIN), lost, shk_cli_off(c));
-	if (broken.n) {
-		shk_buf_printf(&b, "%slast reload failed, the rules from before are in force:%s\n  ",
-			       shk_cli_on(c, SHK_C_RED), shk_cli_off(c));
-		shk_cli_clean(&b, broken);
-		shk_buf_addc(&b, '\n');
-	}
+	add_trouble(c, &b, "policies could not be loaded", shk_json_str(o, "broken"));
+	add_trouble(c, &b, "last reload failed, the rules from before are in force",
+		    shk_json_str(o, "reload_error"));
 	fputs(b.p ? b.p : "", stdout);
 }
 
@@ -74,7 +80,8 @@ static int run(struct shk_cli *c)
 
 	if (r)
 		return r;
-	well = !shk_json_str(answer, "reload_error").n && !shk_json_int(answer, "lost_alerts", 0);
+	well = !shk_json_str(answer, "reload_error").n && !shk_json_str(answer, "broken").n &&
+	       !shk_json_int(answer, "lost_alerts", 0);
 	if (shk_cli_flag(c, "json")) {
 		shk_cli_json(answer);
 	} else {
@@ -95,7 +102,7 @@ const struct shk_cli_cmd shk_cmd_status = {
 	.args = "",
 	.summary = "Show how the daemon is doing: policies, outputs, losses",
 	.opt = { SHK_OPT_JSON },
-	.exits = "  0 all is well                 1 alerts were lost, or the last reload failed\n"
+	.exits = "  0 all is well                 1 alerts were lost, or policies are broken\n"
 		 "  2 wrong usage                 3 shriked cannot be reached\n"
 		 "  4 other failure",
 	.example = "  shrike status\n  shrike status --json | jq .sinks",
