@@ -15,6 +15,7 @@ struct job {
 	struct shk_text cond;	/* with exceptions */
 	struct shk_where where; /* the rule's condition */
 	struct shk_ast *e;
+	unsigned warned;	/* bit per field of dead[] */
 	int result;
 };
 
@@ -64,10 +65,12 @@ static void warn_field(struct job *j, const struct shk_operand *o)
 					    "evt.wait_latency" };
 
 	for (size_t i = 0; o->kind == SHK_OPERAND_FIELD && i < SHK_ARRAY_SIZE(dead); i++)
-		if (j->result >= 0 && shk_str_eqz(o->text, dead[i]))
+		if (j->result >= 0 && !(j->warned & 1u << i) && shk_str_eqz(o->text, dead[i])) {
+			j->warned |= 1u << i;
 			j->result = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", &j->where,
 						  "%s says nothing any more, as calls are seen when they "
 						  "end; remove it from the condition", dead[i]);
+		}
 	for (size_t i = 0; i < o->n; i++)
 		warn_field(j, &o->item[i]);
 }

@@ -344,6 +344,7 @@ int shk_build_exceptions(struct shk_build *b, const struct shk_rule *r, struct s
 	_cleanup_buf_ struct shk_buf out;
 	size_t n = 0;
 
+	shk_buf_init(&out, SHK_CONDITION_MAX);
 	*ret = r->cond;
 	if (!r->exceptions)
 		return 0;
@@ -356,7 +357,6 @@ int shk_build_exceptions(struct shk_build *b, const struct shk_rule *r, struct s
 		ret->piece[i] = r->cond.piece[i];
 		ret->piece[i].start++; /* the parenthesis */
 	}
-	shk_buf_init(&out, SHK_CONDITION_MAX);
 	shk_buf_addc(&out, '(');
 	shk_buf_addstr(&out, r->cond.s);
 	shk_buf_addc(&out, ')');

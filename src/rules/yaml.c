@@ -43,6 +43,12 @@ static struct shk_rpos mark_pos(const struct shk_rfile *f, const yaml_mark_t *m)
 {
 	struct shk_rpos p = { .line = (unsigned)m->line, .column = (unsigned)m->column };
 
+	if (p.line >= f->n_lines) { /* the end is on a line of its own for libyaml */
+		p.line = f->n_lines - 1;
+		p.column = 0;
+		for (size_t i = f->line[p.line]; i < f->text.n; i++)
+			p.column += ((unsigned char)f->text.p[i] & 0xc0) != 0x80;
+	}
 	p.offset = byte_at(f, p.line, p.column);
 	return p;
 }
