@@ -14,6 +14,7 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_proc,
 	&shk_table_proc_ancestors,
 	&shk_table_proc_exe,
+	&shk_table_proc_std,
 	&shk_table_thread,
 	&shk_table_user,
 	&shk_table_fd,

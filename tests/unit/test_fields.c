@@ -653,6 +653,29 @@ static void test_fd_connect(void **state)
 	close(local);
 }
 
+static void test_std(void **state)
+{
+	int keep = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), s[2];
+
+	(void)state;
+	assert_true(keep >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	assert_int_equal(dup2(s[0], STDIN_FILENO), STDIN_FILENO);
+	event("getpid", 0, 0, 0, 0, 0);
+	IS("proc.stdin.type", "unix");
+	assert_int_equal(dup2(keep, STDIN_FILENO), STDIN_FILENO);
+	close(s[0]);
+	close(s[1]);
+	s[0] = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(dup2(s[0], STDIN_FILENO), STDIN_FILENO);
+	event("getpid", 0, 0, 0, 0, 0);
+	IS("proc.stdin.type", "file");
+	IS("proc.stdin.name", "/etc/passwd");
+	assert_int_equal(dup2(keep, STDIN_FILENO), STDIN_FILENO);
+	close(s[0]);
+	close(keep);
+}
+
 static void test_fd_listen(void **state)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
@@ -741,6 +764,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fd_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fd_connect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_std, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fd_listen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_capabilities, setup, teardown),
 		cmocka_unit_test(test_print),
