@@ -15,9 +15,30 @@ static int known_param(const struct shk_field_ref *ref, struct shk_err *err)
 			   SHK_STR_ARG(ref->key));
 }
 
+static bool arg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		    struct shk_value *out);
+
+/* Rows a reference to evt.arg is moved to when its argument is cheaper to read than any may be, so
+ * that conditions are tested in the right order. */
+#define ARG_FLAGS (SHK_F_ARG_INDEX | SHK_F_ARG_KEY | SHK_F_ARG_DOTTED | SHK_F_ARG_REQUIRED)
+
+static const struct shk_field arg_register = {
+	.name = "evt.arg", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
+	.flags = ARG_FLAGS | SHK_F_STABLE, .get = arg_get, .doc = "",
+};
+static const struct shk_field arg_memory = {
+	.name = "evt.arg", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
+	.flags = ARG_FLAGS, .get = arg_get, .doc = "",
+};
+
 static int arg_resolve(struct shk_field_ref *ref, struct shk_err *err)
 {
-	return ref->key.p ? known_param(ref, err) : 0;
+	int r = ref->key.p ? known_param(ref, err) : 0;
+	unsigned cost = r == 0 && ref->key.p ? shk_param_cost(ref->key) : 2;
+
+	if (cost < 2)
+		ref->field = cost ? &arg_memory : &arg_register;
+	return r;
 }
 
 static bool arg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
@@ -120,8 +141,7 @@ static bool args_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 
 static const struct shk_field table[] = {
 	{ .name = "evt.arg", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
-	  .flags = SHK_F_ARG_INDEX | SHK_F_ARG_KEY | SHK_F_ARG_DOTTED | SHK_F_ARG_REQUIRED |
-		   SHK_F_COSTLY,
+	  .flags = ARG_FLAGS | SHK_F_COSTLY,
 	  .get = arg_get, .resolve = arg_resolve,
 	  .doc = "An argument of the call as text: evt.arg.NAME, or evt.arg[N] by position." },
 	{ .name = "evt.rawarg", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "DYN",

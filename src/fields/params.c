@@ -196,6 +196,50 @@ bool shk_param_known(struct shk_str name)
 	return first_arg(name) != NULL;
 }
 
+static unsigned kind_cost(enum shk_arg_kind k)
+{
+	switch (k) {
+	case SHK_ARG_INT:
+	case SHK_ARG_UINT:
+	case SHK_ARG_HEX:
+	case SHK_ARG_FLAGS:
+	case SHK_ARG_ENUM:
+	case SHK_ARG_MODE:
+	case SHK_ARG_SIGNAL:
+	case SHK_ARG_SIZE:
+	case SHK_ARG_NONE: /* these are no parameters */
+	case SHK_ARG_PTR:
+	case SHK_ARG_MSGHDR:
+		return 0;
+	case SHK_ARG_STRING:
+	case SHK_ARG_STRVEC:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+unsigned shk_param_cost(struct shk_str name)
+{
+	unsigned cost = 0;
+
+	/* Members of structures; the flags of a new program are those of its file, asked rarely. */
+	if (shk_str_eqz(name, "flags") || shk_str_eqz(name, "mode") || shk_str_eqz(name, "resolve"))
+		cost = 1;
+	else if (shk_str_eqz(name, "fd") || shk_str_eqz(name, "tuple"))
+		cost = 2;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(exec_params); i++)
+		if (cost == 0 && shk_str_eqz(name, exec_params[i].name))
+			cost = 2;
+	for (unsigned i = 0; i < SHK_CALL_N && cost < 2; i++) {
+		int at = shk_syscall_arg(&shk_syscalls[i], name);
+
+		if (at >= 0)
+			cost = SHK_MAX(cost, kind_cost(shk_syscalls[i].arg[at].kind));
+	}
+	return cost;
+}
+
 enum shk_type shk_param_type(struct shk_str name, uint32_t *ret_flags)
 {
 	const struct shk_arg_desc *d;

@@ -44,6 +44,10 @@ bool shk_param_known(struct shk_str name);
  * The name must be known. */
 enum shk_type shk_param_type(struct shk_str name, uint32_t *ret_flags);
 
+/* What reading evt.arg.NAME can take, over all calls that have it: 0 registers only, 1 memory of the
+ * task as well, 2 its /proc files. */
+unsigned shk_param_cost(struct shk_str name);
+
 /* Appends the text of evt.arg.NAME. false: the value is missing. */
 bool shk_param_text(struct shk_eval_ctx *ctx, const struct shk_param *p, struct shk_buf *b);
 /* The value of evt.rawarg.NAME, of out->type. false: missing. */

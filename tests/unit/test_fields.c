@@ -193,6 +193,16 @@ static void test_parse(void **state)
 	assert_int_equal(shk_field_parse(SHK_STR("evt.rawarg.fd"), &ref, NULL), 0);
 	assert_int_equal(ref.type, SHK_T_INT64);
 
+	/* What decides the order of tests: registers before memory before /proc. */
+	assert_int_equal(shk_field_parse(SHK_STR("evt.arg.request"), &ref, NULL), 0);
+	assert_true(ref.field->flags & SHK_F_STABLE);
+	assert_int_equal(shk_field_parse(SHK_STR("evt.arg.domain"), &ref, NULL), 0);
+	assert_true(ref.field->flags & SHK_F_STABLE);
+	assert_int_equal(shk_field_parse(SHK_STR("evt.arg.flags"), &ref, NULL), 0);
+	assert_int_equal(ref.field->flags & (SHK_F_STABLE | SHK_F_COSTLY), 0);
+	assert_int_equal(shk_field_parse(SHK_STR("evt.arg.path"), &ref, NULL), 0);
+	assert_true(ref.field->flags & SHK_F_COSTLY);
+
 	assert_int_equal(shk_field_parse(SHK_STR("container.nam"), &ref, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "'container.name'"));
 }
