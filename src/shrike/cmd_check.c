@@ -45,7 +45,7 @@ static void put_json(bool error, struct shk_str file, unsigned line,
 
 static void on_diag(const struct shk_diag *d, void *arg)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	struct check *k = arg;
 
 	d->error ? k->errors++ : k->warnings++;
@@ -62,7 +62,7 @@ static void on_diag(const struct shk_diag *d, void *arg)
 static void on_error(struct check *k, const char *file, const char *text)
 {
 	struct shk_str f = shk_str(file), message = shk_str(text);
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	unsigned line = 0, column = 0;
 	int n = 0;
 
@@ -92,7 +92,7 @@ struct of_policy {
 static void on_warning(const char *text, void *arg)
 {
 	struct of_policy *o = arg;
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 
 	o->k->warnings++;
 	if (o->k->json) {
@@ -202,7 +202,7 @@ static void check_dir(struct check *k, const char *dir)
 static int check_files(struct check *k, struct shk_loader *l)
 {
 	for (int i = 0; i < k->c->argc; i++) {
-		_cleanup_buf_ struct shk_buf b;
+		_cleanup_buf_ struct shk_buf b = { 0 };
 		const char *path = k->c->argv[i];
 		struct shk_err err = { 0 };
 

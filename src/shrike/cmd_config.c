@@ -8,7 +8,7 @@
 static int run(struct shk_cli *c)
 {
 	SHK_CLEANUP(shk_config_freep) struct shk_config *config = NULL;
-	_cleanup_buf_ struct shk_buf out;
+	_cleanup_buf_ struct shk_buf out = { 0 };
 	struct shk_err err = { 0 };
 
 	if (shk_config_load(c->argc ? c->argv[0] : NULL, &config, &err) < 0)

@@ -129,7 +129,7 @@ static void print_mark(const struct shk_cli *c, enum shk_answer a)
 static void print_line(const struct shk_cli *c, enum shk_answer a, const char *name,
 		       const char *text)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 
 	shk_buf_init(&b, 4096);
 	shk_cli_clean(&b, shk_str(text));

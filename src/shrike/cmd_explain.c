@@ -44,7 +44,7 @@ static int print_buf(const struct shk_buf *b)
 
 static void print_warning(const char *text, void *arg)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	const struct shk_cli *c = arg;
 
 	shk_buf_init(&b, 16384);
@@ -121,7 +121,7 @@ static int print_oci(const struct loaded *l, struct json_object *base, const cha
 static int run_explain(struct shk_cli *c)
 {
 	SHK_CLEANUP(loaded_done) struct loaded l = { 0 };
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	bool bpf = shk_cli_flag(c, "bpf"), rules = shk_cli_flag(c, "rules"),
 	     oci = shk_cli_flag(c, "oci");
 	int r;
@@ -151,7 +151,7 @@ static int run_explain(struct shk_cli *c)
 
 static int read_base(const char *path, struct json_object **ret)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	struct shk_err err = { 0 };
 
 	shk_buf_init(&b, SHK_CONTROL_REQUEST_MAX);

@@ -46,7 +46,7 @@ static void row(struct listing *l, struct json_object *o)
 {
 	struct json_object *armed = NULL;
 	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
-	_cleanup_buf_ struct shk_buf age;
+	_cleanup_buf_ struct shk_buf age = { 0 };
 
 	shk_buf_init(&age, 32);
 	if (since && since <= now)

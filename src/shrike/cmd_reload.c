@@ -24,7 +24,7 @@ static int run(struct shk_cli *c)
 	list = shk_json_array(answer, "warnings");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
-		_cleanup_buf_ struct shk_buf b;
+		_cleanup_buf_ struct shk_buf b = { 0 };
 
 		shk_buf_init(&b, 16384);
 		shk_cli_clean(&b, shk_str(json_object_get_string(o)));

@@ -19,7 +19,7 @@ static void add_trouble(const struct shk_cli *c, struct shk_buf *b, const char *
 
 static void print_head(const struct shk_cli *c, struct json_object *o)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
 	int64_t lost = shk_json_int(o, "lost_alerts", 0);
 

@@ -117,7 +117,7 @@ static bool array_has(struct json_object *list, const char *word)
 /* runc and newer crun print what they can do as JSON. false: this one does not. */
 static bool ask_features(struct shk_runtime_facts *f)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	struct json_object *o, *seccomp;
 
 	shk_buf_init(&b, TEXT_MAX);
@@ -167,7 +167,7 @@ static void judge(struct shk_runtime_facts *f, struct shk_str text, unsigned maj
 static void look_at(struct shk_report *r, const char *name, bool engine)
 {
 	struct shk_runtime_facts *f = &r->runtime[r->n_runtimes++];
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	unsigned major, minor;
 
 	*f = (struct shk_runtime_facts){ .name = name, .engine = engine };

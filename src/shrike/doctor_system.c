@@ -15,7 +15,7 @@
 /* First line of a small file; false when it cannot be read. */
 static bool line_of(const char *path, char *out, size_t size)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	size_t n;
 
 	shk_buf_init(&b, 65536);

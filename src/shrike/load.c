@@ -19,7 +19,7 @@ int shk_cli_config(struct shk_config **ret)
 
 static void on_diag(const struct shk_diag *d, void *arg)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 
 	(void)arg;
 	if (!d->error)
@@ -41,7 +41,7 @@ static bool is_path(const char *which)
 static int from_file(const char *path, const char *rules_path, struct shk_policyset **set,
 		     const struct shk_policy **policy, struct shk_err *err)
 {
-	_cleanup_buf_ struct shk_buf text;
+	_cleanup_buf_ struct shk_buf text = { 0 };
 	int r;
 
 	shk_buf_init(&text, POLICY_TEXT_MAX);

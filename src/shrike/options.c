@@ -10,7 +10,7 @@ enum { OPT_HELP = 500, OPT_SOCKET, OPT_FIRST = 1000 };
 
 static void say(const char *fmt, va_list ap, const char *more)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	char text[SHK_ERR_TEXT_MAX + 256];
 
 	vsnprintf(text, sizeof(text), fmt, ap);

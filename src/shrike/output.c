@@ -78,7 +78,7 @@ void shk_cli_duration(struct shk_buf *out, uint64_t ns)
 
 void shk_cli_cell(struct shk_cli_table *t, struct shk_str s)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 
 	shk_buf_init(&b, CELL_MAX);
 	shk_cli_clean(&b, s.n ? s : SHK_STR("-"));
