@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The register filter says no only where the condition is false, whatever lies in memory; and it does say
+ * no where registers decide. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+
+#include "rules/ast.h"
+
+#define ROUNDS 400
+
+static uint64_t next_random(uint64_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s;
+}
+
+/* Memory: one text everywhere, or none. */
+static ssize_t read_text(struct shk_event *ev, uint64_t addr, void *buf, size_t n)
+{
+	const char *text = ev->mem_ctx;
+
+	(void)addr;
+	if (!text)
+		return -EFAULT;
+	memset(buf, 0, n);
+	memcpy(buf, text, SHK_MIN(n, strlen(text)));
+	return (ssize_t)n;
+}
+
+static const struct shk_mem_ops memory = { .read = read_text };
+
+static struct shk_ruleset *set_of(const char *text)
+{
+	struct shk_arena a;
+	struct shk_rule_def def = { .name = SHK_STR("r"), .desc = SHK_STR("d"),
+				    .source = SHK_STR("syscall"), .output_text = SHK_STR("o") };
+	const struct shk_rule_def *p = &def;
+	struct shk_ruleset *rs = NULL;
+	struct shk_err err = { 0 };
+	unsigned pos;
+
+	shk_arena_init(&a, 1 << 20);
+	if (shk_ast_parse(&a, shk_str(text), &def.cond, &pos, &err) < 0 ||
+	    shk_ast_type(&a, def.cond, &pos, &err) < 0 || shk_ruleset_build(&p, 1, &rs, &err) < 0)
+		fail_msg("%s: %s", text, err.text);
+	shk_arena_done(&a);
+	return rs;
+}
+
+static bool passes(const struct shk_reg_filter *f, const uint64_t *raw)
+{
+	bool any = f->always;
+
+	for (unsigned i = 0; i < f->n; i++) {
+		bool all = true;
+
+		for (unsigned k = 0; k < f->c[i].n; k++) {
+			const struct shk_reg_test *t = &f->c[i].t[k];
+
+			all &= ((raw[t->arg] & t->mask) == t->value) != t->negate;
+		}
+		any |= all;
+	}
+	return any && !f->never;
+}
+
+/* Registers near what conditions ask for: small numbers, single bits, garbage above. */
+static uint64_t random_register(uint64_t *seed)
+{
+	uint64_t r = next_random(seed), v;
+
+	switch (r & 3) {
+	case 0:
+		v = r >> 8 & 15;
+		break;
+	case 1:
+		v = UINT64_C(1) << (r >> 8 & 31);
+		break;
+	case 2:
+		v = r >> 32;
+		break;
+	default:
+		v = (r >> 8 & 3) | (UINT64_C(1) << (r >> 16 & 31));
+	}
+	return (r >> 60) == 0 ? v | UINT64_C(1) << 32 : v;
+}
+
+static const char *const conditions[] = {
+	"evt.type in (open, openat, openat2) and evt.is_open_write = true and fd.num >= 0",
+	"evt.type in (open, openat, openat2, creat) and evt.is_open_read = true",
+	"evt.is_open_read = false and evt.type = openat",
+	"not evt.is_open_write = true and evt.type in (open, creat)",
+	"not evt.is_open_write != false or evt.is_open_read in (true) and evt.num = 1",
+	"evt.is_open_write in (true, false) and evt.rawres >= 0",
+	"evt.type = openat and evt.arg.flags contains O_CREAT and evt.arg.name startswith /etc",
+	"evt.type = open and not evt.arg.flags contains O_TRUNC",
+	"evt.arg.flags contains O_",
+	"evt.arg.flags = O_RDONLY or evt.arg.flags contains O_SYNC",
+	"evt.type = socket and evt.arg.domain in (AF_INET, AF_INET6)",
+	"evt.type = socket and not evt.arg.domain in (AF_INET, AF_UNIX, AF_LOCAL, NOPE, 5)",
+	"evt.type = socket and evt.arg.domain != AF_UNIX",
+	"evt.type = socket and not evt.arg.domain != AF_NETLINK",
+	"evt.type = socket and evt.arg.domain = AF_PACKET and evt.arg.type contains SOCK_RAW",
+	"evt.type = socket and (evt.arg.domain startswith AF_ or evt.arg.domain = 2)",
+	"evt.type in (clone, unshare) and evt.arg.flags contains CLONE_NEWUSER",
+	"evt.type = unshare and (evt.arg.flags contains CLONE_NEW or evt.num = 2)",
+	"evt.type = unshare and evt.arg.flags contains \"CLONE_NEWNS|\"",
+	"evt.type = ptrace and evt.arg.request in (PTRACE_POKETEXT, PTRACE_ATTACH)",
+	"evt.type = ptrace and not evt.arg.request in (PTRACE_TRACEME, PTRACE_CONT) and evt.num = 1",
+	"(evt.arg.domain = AF_INET or evt.arg.type contains SOCK_DGRAM) and "
+	"(evt.arg.domain = AF_INET6 or evt.arg.type contains SOCK_STREAM)",
+	"not (evt.arg.domain = AF_INET and evt.arg.type contains SOCK_DGRAM)",
+	"evt.arg.path startswith /etc or evt.type = close",
+	"proc.name = x and evt.type != open",
+};
+
+static void check_sound(const struct shk_ruleset *rs, const char *text, enum shk_call_id id,
+			struct shk_arena *scratch, uint64_t *seed)
+{
+	static const char *const texts[] = { NULL, "", "/etc/passwd", "O_CREAT" };
+	struct shk_reg_filter f;
+
+	shk_ruleset_reg_filter(rs, id, NULL, &f);
+	for (unsigned i = 0; i < ROUNDS && !f.always; i++) {
+		struct shk_event ev;
+		struct shk_eval_ctx ctx = { .ev = &ev };
+		struct shk_matches m;
+
+		shk_arena_reset(scratch);
+		shk_event_init(&ev, scratch);
+		ev.num = 1;
+		ev.call = &shk_syscalls[id];
+		ev.mem = &memory;
+		ev.mem_ctx = (void *)(uintptr_t)texts[i % SHK_ARRAY_SIZE(texts)];
+		ev.has_ret = true;
+		ev.ret = i % 3 ? 3 : -ENOENT;
+		for (unsigned k = 0; k < 6; k++)
+			ev.raw[k] = random_register(seed);
+		if (passes(&f, ev.raw))
+			continue;
+		shk_ruleset_eval(rs, &ctx, NULL, false, &m);
+		if (m.n)
+			fail_msg("%s matches %s(%#jx, %#jx, %#jx), which the filter lets pass", text,
+				 ev.call->name, (uintmax_t)ev.raw[0], (uintmax_t)ev.raw[1],
+				 (uintmax_t)ev.raw[2]);
+	}
+}
+
+static void test_sound(void **state)
+{
+	static const char *const calls[] = { "open", "openat", "openat2", "creat", "socket",
+					     "socketpair", "clone", "unshare", "setns", "ptrace",
+					     "mount", "open_by_handle_at", "clone3", "close" };
+	uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
+	struct shk_arena scratch;
+
+	(void)state;
+	shk_arena_init(&scratch, (size_t)4 << 20);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(conditions); i++) {
+		struct shk_ruleset *rs = set_of(conditions[i]);
+
+		for (size_t k = 0; k < SHK_ARRAY_SIZE(calls); k++)
+			check_sound(rs, conditions[i], shk_syscall_by_name(shk_str(calls[k]))->id,
+				    &scratch, &seed);
+		shk_ruleset_unref(rs);
+	}
+	shk_arena_done(&scratch);
+}
+
+static bool lets(const char *text, enum shk_call_id id, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	struct shk_ruleset *rs = set_of(text);
+	const uint64_t raw[6] = { a0, a1, a2 };
+	struct shk_reg_filter f;
+
+	shk_ruleset_reg_filter(rs, id, NULL, &f);
+	shk_ruleset_unref(rs);
+	return passes(&f, raw);
+}
+
+/* A filter that always says yes is sound and useless. */
+static void test_precise(void **state)
+{
+	(void)state;
+	assert_false(lets(conditions[0], SHK_CALL_open, 0, O_RDONLY | O_CLOEXEC, 0));
+	assert_true(lets(conditions[0], SHK_CALL_open, 0, O_WRONLY, 0));
+	assert_false(lets(conditions[0], SHK_CALL_openat, 0, O_WRONLY, O_RDONLY));
+	assert_true(lets(conditions[0], SHK_CALL_openat, 0, 0, O_RDWR));
+	assert_true(lets(conditions[0], SHK_CALL_openat2, 0, 0, 0));
+	assert_false(lets(conditions[0], SHK_CALL_close, 0, O_RDWR, O_RDWR));
+	assert_false(lets(conditions[1], SHK_CALL_open, 0, O_WRONLY, 0));
+	assert_false(lets(conditions[1], SHK_CALL_creat, 0, 0, 0));
+	assert_false(lets(conditions[6], SHK_CALL_openat, 0, 0, O_RDWR));
+	assert_true(lets(conditions[6], SHK_CALL_openat, 0, 0, O_RDWR | O_CREAT));
+	assert_false(lets(conditions[10], SHK_CALL_socket, 1, 1, 0));
+	assert_true(lets(conditions[10], SHK_CALL_socket, 2 | UINT64_C(1) << 32, 1, 0));
+	assert_true(lets(conditions[10], SHK_CALL_socketcall, 1, 0, 0));
+	assert_false(lets(conditions[10], SHK_CALL_ipc, 1, 0, 0));
+	assert_false(lets(conditions[12], SHK_CALL_socket, 1, 1, 0));
+	assert_false(lets(conditions[14], SHK_CALL_socket, 17, 1, 0));
+	assert_true(lets(conditions[14], SHK_CALL_socket, 17, 3 | 0x80000, 0));
+	assert_false(lets(conditions[16], SHK_CALL_clone, CLONE_NEWNET, 0, 0));
+	assert_true(lets(conditions[16], SHK_CALL_unshare, CLONE_NEWUSER | CLONE_NEWNET, 0, 0));
+	assert_false(lets(conditions[19], SHK_CALL_ptrace, 0, 0, 0));
+	assert_true(lets(conditions[19], SHK_CALL_ptrace, 16, 0, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_precise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
