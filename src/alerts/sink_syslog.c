@@ -134,7 +134,7 @@ static int body(struct shk_sink *s, struct shk_line *l)
 			return -EMSGSIZE;
 		return 0;
 	}
-	rc = shk_text_of(l->record, s->cfg.iso8601, &text);
+	rc = shk_record_text_of(l->record, s->cfg.iso8601, &text);
 	if (rc < 0)
 		return rc;
 	if (text.n <= room) {

@@ -12,7 +12,7 @@ int shk_stream_shape(struct shk_sink *s, struct shk_line *l)
 {
 	if (s->cfg.json)
 		shk_buf_addstr(&s->out, l->json);
-	else if (shk_text_of(l->record, s->cfg.iso8601, &s->out) < 0)
+	else if (shk_record_text_of(l->record, s->cfg.iso8601, &s->out) < 0)
 		return -EINVAL;
 	shk_buf_addc(&s->out, '\n');
 	return s->out.failed ? -ENOMEM : 0;

@@ -64,7 +64,7 @@ struct shk_str shk_text_message(struct json_object *record)
 	return (struct shk_str){ rest.p + prio.n + 1, rest.n - prio.n - 1 };
 }
 
-int shk_text_of(struct json_object *record, bool iso8601, struct shk_buf *out)
+int shk_record_text_of(struct json_object *record, bool iso8601, struct shk_buf *out)
 {
 	struct shk_str line = shk_text_member(record, "output");
 	struct shk_str prio = shk_text_member(record, "priority");
@@ -95,7 +95,7 @@ int shk_record_text(struct shk_str record, bool iso8601, struct shk_buf *out, st
 		return shk_err_sys(err, ENOMEM, "alert record");
 	o = json_tokener_parse_ex(tok, record.p, (int)SHK_MIN(record.n, (size_t)SHK_JOURNAL_ALERT_MAX));
 	json_tokener_free(tok);
-	rc = json_object_is_type(o, json_type_object) ? shk_text_of(o, iso8601, out) : -EINVAL;
+	rc = json_object_is_type(o, json_type_object) ? shk_record_text_of(o, iso8601, out) : -EINVAL;
 	json_object_put(o);
 	if (rc < 0)
 		return shk_err_set(err, EINVAL, "this is not an alert record");

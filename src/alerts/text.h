@@ -19,7 +19,7 @@ void shk_text_time_local(struct shk_buf *out, uint64_t ns);
 void shk_text_time_utc(struct shk_buf *out, uint64_t ns);
 
 /* Appends the text line of a parsed record, without a newline. 0, or -EINVAL: not a record. */
-int shk_text_of(struct json_object *record, bool iso8601, struct shk_buf *out);
+int shk_record_text_of(struct json_object *record, bool iso8601, struct shk_buf *out);
 /* The message alone: rule output without time and priority. A view into the record. */
 struct shk_str shk_text_message(struct json_object *record);
 

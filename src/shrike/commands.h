@@ -12,6 +12,9 @@
 	X(events)                                                                                  \
 	X(status)                                                                                  \
 	X(reload)                                                                                  \
+	X(check)                                                                                   \
+	X(explain)                                                                                 \
+	X(profile)                                                                                 \
 	X(config)                                                                                  \
 	X(list)                                                                                    \
 	X(doctor)                                                                                  \
