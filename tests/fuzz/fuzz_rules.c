@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Any bytes as a rule file and as a condition: loading ends, errors have a place and a text, what was
+ * accepted prints, and what is printed of an error is printable. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rules/ast.h"
+#include "rules/rules.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void condition(struct shk_str text)
+{
+	struct shk_arena a;
+	struct shk_buf out;
+	struct shk_ast *e;
+	struct shk_err err = { 0 };
+	unsigned pos;
+
+	shk_arena_init(&a, 16u << 20);
+	shk_buf_init(&out, 1u << 20);
+	if (shk_ast_parse(&a, text, &e, &pos, &err) == 0) {
+		shk_ast_print(e, &out);
+		if (!out.n)
+			abort();
+	} else if (!err.text[0] || pos > text.n) {
+		abort();
+	}
+	shk_buf_done(&out);
+	shk_arena_done(&a);
+}
+
+static void file(struct shk_str text)
+{
+	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+	SHK_CLEANUP(shk_ruleset_unrefp) struct shk_ruleset *rs = NULL;
+	_cleanup_buf_ struct shk_buf out;
+	const struct shk_diag *d;
+	struct shk_err err = { 0 };
+	size_t n, errors = 0;
+	int r;
+
+	shk_buf_init(&out, 1u << 20);
+	if (shk_loader_new(&l, NULL) < 0)
+		return;
+	r = shk_loader_add_text(l, "fuzz", text, &err);
+	d = shk_loader_diags(l, &n);
+	for (size_t i = 0; i < n; i++) {
+		errors += d[i].error;
+		if (!d[i].line || !d[i].column || !d[i].message.n)
+			abort();
+		shk_diag_print(&d[i], &out);
+	}
+	for (size_t i = 0; i < out.n; i++)
+		if ((unsigned char)out.p[i] < ' ' && out.p[i] != '\n')
+			abort();
+	if ((r == -EINVAL) != (errors > 0) || (r < 0 && !err.text[0]))
+		abort();
+	(void)shk_loader_compile(l, NULL, &rs, &err);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct shk_str text = { size ? (const char *)data : "", size };
+
+	if (size > 65536)
+		return 0;
+	condition(text);
+	file(text);
+	return 0;
+}
