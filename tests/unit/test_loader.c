@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
-#include "rules/ast.h"
 #include "rules/rules.h"
 
 #define RULE(name, cond)                                                                           \
@@ -494,14 +493,6 @@ static void warns_as_recorded(void **state)
 		}
 		json_object_put(o);
 	}
-}
-
-__attribute__((weak)) void
-shk_ast_warn(const struct shk_ast *e, void (*on)(const char *, unsigned, void *), void *arg)
-{
-	(void)e;
-	(void)on;
-	(void)arg;
 }
 
 int main(void)
