@@ -126,7 +126,8 @@ static void enum_differs(const struct shk_flag_list *l, unsigned arg, const stru
 	out->c[0] = c;
 }
 
-/* One word within the text of a set of flags: one flag whose name holds it is set. */
+/* One word within the text of a set of flags, or of an enumeration's value: a flag whose name holds it
+ * is set, or is the value. */
 static void flags_contain(const struct shk_flag_list *l, unsigned arg, struct shk_str word,
 			  struct shk_reg_filter *out)
 {
@@ -136,7 +137,8 @@ static void flags_contain(const struct shk_flag_list *l, unsigned arg, struct sh
 	}
 	for (size_t i = 0; i < l->n; i++)
 		if (shk_contains(shk_str(l->flags[i].name), word))
-			add_test(out, arg, l->flags[i].mask & LOW, l->flags[i].value & LOW, false);
+			add_test(out, arg, l->is_enum ? LOW : l->flags[i].mask & LOW,
+				 l->flags[i].value & LOW, false);
 }
 
 static void leaf_argument(const struct shk_arg_desc *d, unsigned arg, const struct shk_test *t,
@@ -155,8 +157,7 @@ static void leaf_argument(const struct shk_arg_desc *d, unsigned arg, const stru
 	} else if (d->flags->is_enum && equals) {
 		for (size_t i = 0; i < t->n; i++)
 			enum_equals(d->flags, arg, t->c[i].v.s, out);
-	} else if (!negate && t->kind == SHK_TEST_VALUE && t->op == SHK_OP_CONTAINS && t->n == 1 &&
-		   !d->flags->is_enum) {
+	} else if (!negate && t->kind == SHK_TEST_VALUE && t->op == SHK_OP_CONTAINS && t->n == 1) {
 		flags_contain(d->flags, arg, t->c[0].v.s, out);
 	} else {
 		always(out);

@@ -382,6 +382,64 @@ static void test_glob(void **state)
 	assert_true(shk_glob_match(SHK_STR("[A-C]X"), SHK_STR("bx"), true));
 }
 
+static void test_explain(void **state)
+{
+	static const char *const text[] = { "evt.type = open and evt.num = 1",
+					    "not (evt.type = open and evt.num = 1)",
+					    "evt.arg.name in (b, a) or len(evt.arg.name) > 3" };
+	struct world *w = *state;
+	struct shk_ruleset *rs = set_of(w, text, 3);
+	_cleanup_buf_ struct shk_buf b;
+
+	shk_buf_init(&b, 1 << 16);
+	shk_ruleset_explain(rs, &b);
+	assert_false(b.failed);
+	assert_non_null(strstr(b.p, "# 3 rules, 4 comparisons, 6 nodes, 4 values\n"));
+	assert_non_null(strstr(b.p, "rule 0 \"rule\" = n2\n\tcalls: open\n"));
+	assert_non_null(strstr(b.p, "rule 1 \"rule\" = !n2\n\tcalls: all\n"));
+	assert_non_null(strstr(b.p, "n0 = call: evt.type = \"open\"\n"));
+	assert_non_null(strstr(b.p, "n2 = n0 and n1  # used 2 times\n"));
+	assert_non_null(strstr(b.p, "string set: evt.arg.name in (\"b\", \"a\")\n"));
+	assert_non_null(strstr(b.p, " = len(evt.arg.name)\n"));
+	shk_buf_reset(&b);
+	shk_ruleset_print_condition(rs, 1, &b);
+	assert_string_equal(b.p, "not (evt.type = open and evt.num = 1)");
+	shk_ruleset_unref(rs);
+}
+
+static void count_warning(const char *text, unsigned pos, void *arg)
+{
+	unsigned *n = arg;
+
+	assert_true(text[0]);
+	n[0]++;
+	n[1] = pos;
+}
+
+static unsigned warnings(struct world *w, const char *text, unsigned *pos)
+{
+	unsigned n[2] = { 0, 0 };
+
+	shk_ast_warn(typed(w, text), count_warning, n);
+	*pos = n[1];
+	return n[0];
+}
+
+static void test_warnings(void **state)
+{
+	struct world *w = *state;
+	unsigned pos;
+
+	assert_int_equal(warnings(w, "evt.arg.name regex abc", &pos), 1);
+	assert_int_equal(pos, 19);
+	assert_int_equal(warnings(w, "evt.arg.name regex ^.*abc$", &pos), 1);
+	assert_int_equal(warnings(w, "evt.arg.name regex a.c", &pos), 0);
+	assert_int_equal(warnings(w, "evt.arg.name in (x, proc.name)", &pos), 1);
+	assert_int_equal(pos, 20);
+	assert_int_equal(warnings(w, "evt.arg.name = \"tolower(x)\"", &pos), 1);
+	assert_int_equal(warnings(w, "evt.arg.name = x and evt.rawres = 3", &pos), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +456,8 @@ int main(void)
 		cmocka_unit_test(test_regex),
 		cmocka_unit_test_setup_teardown(test_regex_limit, setup, teardown),
 		cmocka_unit_test(test_glob),
+		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,9 @@ static const char *const conditions[] = {
 	"not (evt.arg.domain = AF_INET and evt.arg.type contains SOCK_DGRAM)",
 	"evt.arg.path startswith /etc or evt.type = close",
 	"proc.name = x and evt.type != open",
+	"evt.type = ptrace and (evt.arg.request contains PTRACE_SETREGS or "
+	"evt.arg.request contains PTRACE_TRACEME)",
+	"evt.type = socket and evt.arg.domain contains AF_PACKET and not evt.num = 2",
 };
 
 static void check_sound(const struct shk_ruleset *rs, const char *text, enum shk_call_id id,
@@ -212,6 +215,11 @@ static void test_precise(void **state)
 	assert_true(lets(conditions[16], SHK_CALL_unshare, CLONE_NEWUSER | CLONE_NEWNET, 0, 0));
 	assert_false(lets(conditions[19], SHK_CALL_ptrace, 0, 0, 0));
 	assert_true(lets(conditions[19], SHK_CALL_ptrace, 16, 0, 0));
+	assert_false(lets(conditions[25], SHK_CALL_ptrace, 16, 0, 0));
+	assert_true(lets(conditions[25], SHK_CALL_ptrace, 13, 0, 0));
+	assert_true(lets(conditions[25], SHK_CALL_ptrace, 0x4205, 0, 0)); /* SETREGSET */
+	assert_false(lets(conditions[26], SHK_CALL_socket, 2, 3, 0));
+	assert_true(lets(conditions[26], SHK_CALL_socket, 17, 3, 0));
 }
 
 int main(void)
