@@ -29,7 +29,23 @@ static bool source_known(struct shk_str s)
 	return shk_str_eqz(s, "k8s_audit") && shk_field_parse(SHK_STR("ka.verb"), &ref, &err) >= 0;
 }
 
-static int output_of(struct job *j, struct shk_str *ret)
+/* The texts of fields that print nothing useful any more. */
+static int warn_output(struct job *j, const struct shk_where *w)
+{
+	static const char *const dead[] = { "%container.info", "%evt.dir", "%evt.latency",
+					    "%evt.wait_latency" };
+	struct shk_str s = j->r->output.s;
+	int r = 0;
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(dead) && r >= 0; i++)
+		if (memmem(s.p, s.n, dead[i], strlen(dead[i])))
+			r = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", w,
+					  "%s says nothing any more; remove it from the output",
+					  dead[i]);
+	return r;
+}
+
+static int output_of(struct job *j, struct shk_str *ret, bool *left_out)
 {
 	struct shk_loader *l = j->b->l;
 	const struct shk_rnode *n = j->r->output.piece[0].node;
@@ -47,11 +63,14 @@ static int output_of(struct job *j, struct shk_str *ret)
 			return -ENOMEM;
 		*ret = shk_str(t);
 	}
-	r = shk_output_compile(&j->b->a, *ret, &o, &err);
-	if (r >= 0 || r == -ENOMEM)
-		return r;
 	w.file = n->file;
-	if (j->r->skip_unknown)
+	r = shk_output_compile(&j->b->a, *ret, &o, &err);
+	if (r >= 0)
+		return warn_output(j, &w);
+	if (r == -ENOMEM)
+		return r;
+	*left_out = j->r->skip_unknown;
+	if (*left_out)
 		return shk_load_warn(l, "LOAD_UNKNOWN_FILTER", &w, "the rule is left out: %s", err.text);
 	return shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w, "%s", err.text);
 }
@@ -195,7 +214,7 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 {
 	struct job j = { .b = b, .r = rule };
 	struct shk_str text;
-	size_t before = b->l->diags.n;
+	bool left_out = false;
 	int r;
 
 	j.where = shk_where_node("rule", rule->h.name, rule->h.node, rule->cond.piece[0].node,
@@ -208,8 +227,8 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	*def = (struct shk_rule_def){ .name = rule->h.name, .desc = rule->desc,
 				      .source = rule->source, .priority = rule->priority,
 				      .tags = rule->tags, .n_tags = rule->n_tags };
-	r = output_of(&j, &def->output_text);
-	if (r < 0 || b->l->diags.n != before)
+	r = output_of(&j, &def->output_text, &left_out);
+	if (r < 0 || left_out)
 		return r;
 	r = shk_build_exceptions(b, rule, &j.cond);
 	if (r >= 0)

@@ -37,26 +37,47 @@ struct shk_where shk_where_node(const char *type, struct shk_str name,
 	return w;
 }
 
-static struct shk_diag_loc loc(const char *type, struct shk_str name, struct shk_rpos at)
+static struct shk_diag_loc loc(const char *type, struct shk_str name, struct shk_str file,
+			       struct shk_rpos at)
 {
-	return (struct shk_diag_loc){ .item_type = shk_str(type), .item_name = name,
+	return (struct shk_diag_loc){ .item_type = shk_str(type), .item_name = name, .name = file,
 				      .line = at.line, .column = at.column,
 				      .offset = at.offset };
 }
 
+/* How Falco names the source of a condition: its first 17 characters, when there are more than 20. */
+static struct shk_str excerpt(struct shk_arena *a, struct shk_str s)
+{
+	bool cut = s.n > 20;
+	const char *t = shk_arena_printf(a, "\"%.*s%s\"", cut ? 17 : (int)s.n, s.p,
+					 cut ? "..." : "");
+
+	return (struct shk_str){ t, t ? strlen(t) : 0 };
+}
+
 static int set_chain(struct shk_loader *l, struct shk_diag *d, const struct shk_where *w)
 {
-	struct shk_diag_loc *c = SHK_ARENA_ARRAY(&l->a, struct shk_diag_loc, 3);
+	struct shk_diag_loc *c = SHK_ARENA_ARRAY(&l->a, struct shk_diag_loc, 4);
 	static const struct shk_str none = { "", 0 };
+	struct shk_str file = w->item ? w->item->file->name : w->file->name;
 
 	if (!c)
 		return -ENOMEM;
 	d->loc = c;
-	c[d->n_loc++] = loc("rules content", none, (struct shk_rpos){ 0 });
+	c[d->n_loc++] = loc("rules content", none, file, (struct shk_rpos){ 0 });
 	if (w->item)
-		c[d->n_loc++] = loc(w->type ? w->type : "item", w->name, shk_rnode_pos(w->item));
-	if (w->part)
-		c[d->n_loc++] = loc(w->part_type, none, shk_rnode_pos(w->part));
+		c[d->n_loc++] = loc(w->type ? w->type : "item", w->name, file,
+				    shk_rnode_pos(w->item));
+	if (!w->part)
+		return 0;
+	file = w->part->file->name;
+	c[d->n_loc++] = loc(w->part_type, none, file, shk_rnode_pos(w->part));
+	if (shk_str_ends(shk_str(w->part_type), SHK_STR(" condition"))) {
+		c[d->n_loc] = loc("condition expression", none, excerpt(&l->a, w->part->text),
+				  shk_rnode_pos(w->part));
+		if (!c[d->n_loc++].name.p)
+			return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -29,6 +29,7 @@ bool shk_priority_parse(struct shk_str s, enum shk_priority *ret); /* case-insen
 /* ---- diagnostics (FALCO_RULE_LANGUAGE section 22) ---- */
 struct shk_diag_loc {
 	struct shk_str item_type, item_name; /* "rule", "Shell" */
+	struct shk_str name;		     /* the file, or the start of a condition in quotes */
 	unsigned line, column, offset;	     /* Falco's conventions, 0-based as it prints them */
 };
 struct shk_diag {

@@ -214,6 +214,9 @@ static const struct {
 	  "override: {exceptions: append}}\n", "6:LOAD_APPEND_NO_VALUES" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"%no.such\"\n  priority: info\n",
 	  "4:LOAD_ERR_COMPILE_OUTPUT" },
+	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: x %evt.dir\n  priority: info\n",
+	  "4:LOAD_DEPRECATED_ITEM" },
+	{ RULE("r", "evt.type=open and proc.name=fd.name"), "3:LOAD_COMPILE_CONDITION" },
 	{ "- [", "1:LOAD_ERR_YAML_PARSE" },
 };
 
@@ -262,7 +265,8 @@ static void prints_like_a_compiler(void **state)
 				   "      condition: abd and evt.num>0\n"
 				   "                 ^\n"
 				   "    hint: did you mean 'abc'?\n");
-	assert_int_equal(d->n_loc, 3);
+	assert_int_equal(d->n_loc, 4);
+	assert_true(shk_str_eqz(d->loc[3].name, "\"abd and evt.num>0\""));
 	assert_true(shk_str_eqz(d->loc[1].item_name, "r"));
 	assert_int_equal(d->loc[1].line, 1);
 	assert_int_equal(d->loc[1].column, 2);
@@ -483,6 +487,10 @@ static void warns_as_recorded(void **state)
 				assert_true(shk_str_eqz(d[k].loc[j].item_type, json_object_get_string(
 					json_object_object_get(p, "item_type"))));
 				p = json_object_object_get(p, "position");
+				if (j == 3)
+					assert_true(shk_str_eqz(d[k].loc[j].name,
+						json_object_get_string(
+						json_object_object_get(p, "name"))));
 				assert_int_equal(d[k].loc[j].line, json_object_get_int(
 					json_object_object_get(p, "line")));
 				assert_int_equal(d[k].loc[j].column, json_object_get_int(
