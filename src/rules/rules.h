@@ -105,7 +105,9 @@ struct shk_matches {
 };
 /* Evaluates the rules that can match this event. must[i/64] bit i: rule i carries an action and is
  * always evaluated (NULL: none). first: after the first match only `must` rules are tried (Falco's
- * rule_matching: first); otherwise all. Conditions see ctx. */
+ * rule_matching: first); otherwise all. Conditions see ctx. When ctx->ev->arena->failed is set
+ * afterwards, memory ran out and an answer of "no match" cannot be trusted: the caller must treat the event
+ * as one that could not be judged. */
 void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
 		      bool first, struct shk_matches *out);
 /* How often a `regex` gave up on a value because it took too many steps (it counts as no match). */

@@ -440,6 +440,58 @@ static void test_warnings(void **state)
 	assert_int_equal(warnings(w, "evt.arg.name = x and evt.rawres = 3", &pos), 0);
 }
 
+/* Conditions of the recorded answers that these events cannot answer: they ask about the process or the
+ * object opened, and there is none. */
+static bool answerable(const char *cond)
+{
+	static const char *const foreign[] = { "proc.", "user.", "fd.type", "fd.filename", "fd.dev",
+					       "fd.ino" };
+	/* Answered otherwise on purpose: these recorded ones are bugs. */
+	static const char *const mended[] = { "evt.rawarg.fd in (4)" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(foreign); i++)
+		if (strstr(cond, foreign[i]))
+			return false;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(mended); i++)
+		if (strcmp(cond, mended[i]) == 0)
+			return false;
+	return true;
+}
+
+static void test_recorded(void **state)
+{
+	struct world *w = *state;
+	const char *data = getenv("SHRIKE_TEST_DATA");
+	_cleanup_free_ char *name = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	char line[1024];
+	unsigned events = 0, asked = 0;
+
+	if (data && asprintf(&name, "%s/falco-oracle/eval-open.txt", data) > 0)
+		f = fopen(name, "re");
+	if (!f) {
+		print_message("no recorded answers: SHRIKE_TEST_DATA is not set\n");
+		skip();
+	}
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (strncmp(line, "== ", 3) == 0 && events++ == 1) {
+			strcpy(path, "/root/x");
+			w->ev.raw[1] = O_RDONLY;
+			w->ev.raw[2] = 0;
+			w->ev.ret = -ENOENT;
+		}
+		if ((strncmp(line, "  T  ", 5) && strncmp(line, "  F  ", 5)) || !answerable(line + 5))
+			continue;
+		asked++;
+		if (holds(w, line + 5) != (line[2] == 'T'))
+			fail_msg("event %u: %s should be %c", events, line + 5, line[2]);
+	}
+	strcpy(path, "/tmp/the_file.sh");
+	assert_int_equal(events, 2);
+	assert_true(asked > 60);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_glob),
 		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
