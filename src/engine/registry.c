@@ -14,6 +14,8 @@
 #include "engine/internal.h"
 #include "verdict/kill.h"
 
+#define ID_SHOWN 12 /* container.id */
+
 struct shk_entry *shk_entry_new(struct shk_engine *g, struct shk_container *c)
 {
 	struct shk_entry *e = calloc(1, sizeof(*e));
@@ -335,6 +337,7 @@ struct shk_container *shk_container_from_json(uint64_t key, struct json_object *
 	if (!c)
 		return NULL;
 	c->full_id = shk_container_str(c, shk_json_str(record, "id"));
+	c->id = (struct shk_str){ c->full_id.p, SHK_MIN(c->full_id.n, ID_SHOWN) };
 	c->bundle = shk_container_str(c, shk_json_str(record, "bundle"));
 	c->rootfs = shk_container_str(c, shk_json_str(record, "rootfs"));
 	c->cgroup = shk_container_str(c, shk_json_str(record, "cgroup"));

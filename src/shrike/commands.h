@@ -16,6 +16,7 @@
 	X(explain)                                                                                 \
 	X(profile)                                                                                 \
 	X(config)                                                                                  \
+	X(run)                                                                                     \
 	X(list)                                                                                    \
 	X(doctor)                                                                                  \
 	X(version)                                                                                 \
