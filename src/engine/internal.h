@@ -74,6 +74,7 @@ struct shk_entry {
 
 	/* calls the installed filter notifies of; constant once the first listener is there */
 	uint64_t notified[(SHK_CALL_N + 63) / 64];
+	uint64_t kept[(SHK_CALL_N + 63) / 64]; /* of these: those that change facts and never pass unseen */
 };
 
 /* ---- listener and its workers ---- */
@@ -216,6 +217,8 @@ void shk_entry_unref(struct shk_entry *e);
 SHK_DEFINE_CLEANUP(struct shk_entry, shk_entry_unref)
 /* Puts policy and plan of an armoury into force. With ctr->lock held, or before the entry is shared. */
 void shk_entry_arm(struct shk_entry *e, struct shk_armoury *a, const struct shk_policy *p);
+/* What the filter that this plan became notifies of; goes into the record. */
+void shk_entry_set_filter(struct shk_entry *e, const struct shk_plan *plan);
 void shk_entry_note(struct shk_entry *e, const char *fmt, ...) SHK_PRINTF(2, 3);
 void shk_registry_add(struct shk_engine *g, struct shk_entry *e);
 /* Out of the registry, the keeper and the journal; listeners are closed. */

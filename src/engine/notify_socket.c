@@ -130,9 +130,8 @@ static struct shk_entry *new_entry(struct shk_engine *g, struct json_object *sta
 	if (shk_entry_from_record(g, shk_engine_key(g), record, &e, err) < 0)
 		return NULL;
 	plan = shk_armoury_plan(e->arm, e->policy);
-	for (unsigned i = 0; plan && i < SHK_CALL_N; i++)
-		if (plan->call[i].what != SHK_PLAN_PASS)
-			e->notified[i / 64] |= 1ull << i % 64;
+	if (plan)
+		shk_entry_set_filter(e, plan);
 	if (shk_keeper_store(g, SHK_KEPT_CONTAINER, e->ctr->key, e->record, -1, err) < 0) {
 		shk_entry_unref(e);
 		return NULL;

@@ -34,29 +34,45 @@ struct registration {
 
 /* ---- entries from records ---- */
 
-static void notified_from_json(struct shk_entry *e, struct json_object *names)
+static void bits_from_json(uint64_t *bits, struct json_object *names)
 {
 	for (size_t i = 0; names && i < json_object_array_length(names); i++) {
 		const char *s = json_object_get_string(json_object_array_get_idx(names, i));
 		const struct shk_syscall *c = s ? shk_syscall_by_name(shk_str(s)) : NULL;
 
 		if (c)
-			e->notified[c->id / 64] |= 1ull << c->id % 64;
+			bits[c->id / 64] |= 1ull << c->id % 64;
 	}
 }
 
-static void notified_from_plan(struct shk_entry *e, const struct shk_plan *plan)
+static struct json_object *bits_to_json(const uint64_t *bits)
 {
 	struct json_object *names = json_object_new_array();
 
-	for (unsigned i = 0; i < SHK_CALL_N; i++) {
-		if (plan->call[i].what == SHK_PLAN_PASS)
-			continue;
-		e->notified[i / 64] |= 1ull << i % 64;
-		if (names)
+	for (unsigned i = 0; names && i < SHK_CALL_N; i++)
+		if (bits[i / 64] >> i % 64 & 1)
 			json_object_array_add(names, json_object_new_string(shk_syscalls[i].name));
+	return names;
+}
+
+static bool is_kept(enum shk_call_id id, void *arg)
+{
+	const struct shk_entry *e = arg;
+
+	return e->kept[id / 64] >> id % 64 & 1;
+}
+
+void shk_entry_set_filter(struct shk_entry *e, const struct shk_plan *plan)
+{
+	for (unsigned i = 0; i < SHK_CALL_N; i++) {
+		if (plan->call[i].what != SHK_PLAN_PASS)
+			e->notified[i / 64] |= 1ull << i % 64;
+		if (shk_plan_keeps(plan, i))
+			e->kept[i / 64] |= 1ull << i % 64;
 	}
-	json_object_object_add(e->record, "notified", names);
+	json_object_object_add(e->record, "notified", bits_to_json(e->notified));
+	json_object_object_add(e->record, "kept", bits_to_json(e->kept));
+	shk_proc_keep(e->ctr, is_kept, e);
 }
 
 int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object *record,
@@ -86,7 +102,9 @@ int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object
 	pthread_mutex_unlock(&g->reg_lock);
 	shk_entry_arm(e, a, shk_policyset_select(a->ps, c));
 	c->policy = shk_container_str(c, e->policy->name);
-	notified_from_json(e, shk_json_array(record, "notified"));
+	bits_from_json(e->notified, shk_json_array(record, "notified"));
+	bits_from_json(e->kept, shk_json_array(record, "kept"));
+	shk_proc_keep(c, is_kept, e);
 	shk_armoury_unref(a);
 	*ret = e;
 	return 0;
@@ -193,7 +211,7 @@ static int delivered(struct registration *x, struct shk_entry *e, struct json_ob
 		}
 	pthread_mutex_unlock(&g->reg_lock);
 	if (plan)
-		notified_from_plan(e, plan);
+		shk_entry_set_filter(e, plan);
 	if (shk_keeper_store(g, SHK_KEPT_CONTAINER, e->ctr->key, e->record, -1, &x->err) < 0)
 		return -x->err.errnum;
 	shk_registry_add(g, e);
@@ -213,7 +231,7 @@ static int inject(struct registration *x, struct shk_entry *e, const struct shk_
 	fd = shk_inject_filter(&in, INJECT_MS, &used, &x->err);
 	if (fd < 0)
 		return fd;
-	notified_from_plan(e, plan);
+	shk_entry_set_filter(e, plan);
 	json_object_object_add(e->record, "listening", json_object_new_boolean(true));
 	l = shk_listener_new(e, fd, false);
 	if (!l)

@@ -5,6 +5,7 @@
 
 #include "policy/doors.h"
 #include "policy/filter.h"
+#include "state/process.h"
 
 static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 {
@@ -128,6 +129,43 @@ static void plan_fixed(const struct shk_policy *p, enum shk_call_id id, struct s
 							      NULL };
 }
 
+/* Calls after which what is known of a process is no longer true (state/process.h): seen always, or facts
+ * would have to be read from /proc for every decision. unshare changes facts with namespaces only. */
+static void plan_state(enum shk_call_id id, struct shk_plan_call *c)
+{
+	static const struct shk_reg_conj namespaces = {
+		.t = { { .arg = 0, .negate = true, .mask = SHK_PLAN_NAMESPACES, .value = 0 } }, .n = 1
+	};
+	bool listed = false;
+
+	for (size_t i = 0; i < shk_n_proc_calls; i++)
+		listed |= shk_proc_calls[i] == id;
+	if (!listed || c->what == SHK_PLAN_ERRNO || c->when.always)
+		return;
+	if (id != SHK_CALL_unshare || c->when.n == SHK_REG_DISJ_MAX)
+		c->when = (struct shk_reg_filter){ .always = true };
+	else if (c->when.n != 1 || memcmp(&c->when.c[0], &namespaces, sizeof(namespaces)) != 0)
+		c->when.c[c->when.n++] = namespaces;
+	c->when.never = false;
+	if (c->what != SHK_PLAN_NOTIFY)
+		c->why = "state";
+	c->what = SHK_PLAN_NOTIFY;
+}
+
+bool shk_plan_keeps(const struct shk_plan *plan, enum shk_call_id id)
+{
+	const struct shk_plan_call *c = &plan->call[id];
+
+	if (c->what != SHK_PLAN_NOTIFY || c->when.always)
+		return c->what != SHK_PLAN_PASS;
+	for (unsigned i = 0; id == SHK_CALL_unshare && i < c->when.n; i++)
+		if (c->when.c[i].n == 1 && c->when.c[i].t[0].arg == 0 && c->when.c[i].t[0].negate &&
+		    (c->when.c[i].t[0].mask & SHK_PLAN_NAMESPACES) == SHK_PLAN_NAMESPACES &&
+		    c->when.c[i].t[0].value == 0)
+			return true;
+	return false;
+}
+
 int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = calloc(1, sizeof(*plan));
@@ -144,6 +182,8 @@ int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_
 		plan_fixed(p, i, &plan->call[i]);
 	}
 	shk_doors_apply(p, plan);
+	for (unsigned i = 0; p->rules && shk_ruleset_count(p->rules) && i < SHK_CALL_N; i++)
+		plan_state(i, &plan->call[i]);
 	r = shk_filter_build(plan, err);
 	if (r < 0)
 		return shk_err_prefix(err, "policy \"" SHK_STR_FMT "\"", SHK_STR_ARG(p->name));

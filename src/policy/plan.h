@@ -27,7 +27,7 @@ struct shk_plan_call {
 	int err;		/* ERRNO */
 	bool enforced;		/* a rule with an action can match; else observed */
 	struct shk_reg_filter when; /* NOTIFY: register test (always, or a disjunction) */
-	const char *why;	/* "rules", "arming", "io_uring", "door", "refused door", "memory" */
+	const char *why;	/* "rules", "arming", "state", "io_uring", "door", "refused door", "memory" */
 	const char *warn;	/* what a person should know about this choice; NULL: nothing */
 };
 
@@ -47,6 +47,12 @@ struct shk_plan {
 int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_err *err);
 void shk_plan_free(struct shk_plan *plan);
 SHK_DEFINE_CLEANUP(struct shk_plan, shk_plan_free)
+
+/* CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (linux/sched.h). */
+#define SHK_PLAN_NAMESPACES 0x7E020080ull
+
+/* Does no call of this kind that changes facts of a process pass unseen? For shk_proc_keep. */
+bool shk_plan_keeps(const struct shk_plan *plan, enum shk_call_id id);
 
 /* Pseudo-code of the filter, and the table call x what x why x register test x verdict class. */
 void shk_plan_print(const struct shk_plan *plan, const struct shk_policy *p, struct shk_buf *out);
