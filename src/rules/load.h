@@ -94,7 +94,6 @@ struct shk_loader {
 	struct shk_arena build;		     /* of the last build that succeeded */
 	const struct shk_rule_def **defs;    /* enabled rules, in index order; in build */
 	size_t n_defs;
-	bool bad;			     /* the file being read has an error */
 };
 
 /* ---- diag.c ---- */
