@@ -335,6 +335,8 @@ int shk_op_register(struct shk_peerconn *pc, struct json_object *req, struct shk
 
 	if (!shk_json_str(req, "id").n || shk_json_int(req, "pid", 0) <= 1)
 		return shk_err_set(err, EINVAL, "register without \"id\" or \"pid\"");
+	/* Its id may be one that was used before. */
+	shk_registry_sweep(pc->g);
 	if (pc->conn.nfds != 2)
 		return shk_err_set(err, EINVAL, "register needs two descriptors: pidfd and root directory");
 	x = calloc(1, sizeof(*x));
