@@ -67,7 +67,7 @@ static enum shk_stage arm(struct shk_listener *l, struct shk_event *ev, unsigned
 		pthread_mutex_unlock(&l->arm_lock);
 		return stage;
 	}
-	*why = shk_arming_check(e, ev);
+	*why = shk_arming_check(e, ev, l->session);
 	if (*why && atomic_load(&e->mode) == SHK_MODE_ENFORCE) {
 		stage = SHK_STAGE_REFUSE;
 	} else {

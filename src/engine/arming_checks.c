@@ -298,7 +298,7 @@ static const char *check_mounts(const struct shk_container *c, struct shk_event 
 	return NULL;
 }
 
-const char *shk_arming_check(struct shk_entry *e, struct shk_event *ev)
+const char *shk_arming_check(struct shk_entry *e, struct shk_event *ev, bool session)
 {
 	_cleanup_free_ struct mounts *ms = malloc(sizeof(*ms));
 	const char *why = NULL;
@@ -313,7 +313,8 @@ const char *shk_arming_check(struct shk_entry *e, struct shk_event *ev)
 		why = check_fds(ev->tid, ms, ev->arena);
 	if (!why)
 		why = check_program(e->ctr, ev);
-	if (!why)
+	/* What a running container has mounted since was judged when it did so. */
+	if (!why && !session)
 		why = check_mounts(e->ctr, ev, ms);
 	shk_buf_done(&ms->text);
 	return why;

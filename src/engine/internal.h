@@ -286,7 +286,7 @@ enum shk_stage { SHK_STAGE_SETUP, SHK_STAGE_JUDGE, SHK_STAGE_REFUSE };
 enum shk_stage shk_arming(struct shk_listener *l, struct shk_event *ev, const char **why);
 /* arming_checks.c: what is wrong with the task that is about to enter the container (THREATS A8), or
  * NULL. Texts live in ev->arena. */
-const char *shk_arming_check(struct shk_entry *e, struct shk_event *ev);
+const char *shk_arming_check(struct shk_entry *e, struct shk_event *ev, bool session);
 
 /* ---- control_server.c, control_ops.c ---- */
 int shk_control_start(struct shk_engine *g, struct shk_err *err);

@@ -156,7 +156,7 @@ static struct shk_entry *entry_of(struct shk_engine *g, struct json_object *msg,
 		shk_err_set(err, EBADMSG, "a runtime's message without \"state.id\"");
 		return NULL;
 	}
-	if (!p && shk_peer_outside(g, peer, err) < 0)
+	if (!p && peer->pid > 0 && shk_peer_outside(g, peer, err) < 0)
 		return NULL;
 	if (!e)
 		e = shk_registry_by_id(g, id, NULL);
@@ -174,7 +174,24 @@ static struct shk_entry *entry_of(struct shk_engine *g, struct json_object *msg,
 	}
 	if (pid <= 1)
 		pid = peer->pid;
+	if (pid <= 1) {
+		shk_err_set(err, ESRCH, "the container's process is not known: its runtime names none and ended");
+		return NULL;
+	}
 	return new_entry(g, state, pid, p, err);
+}
+
+static int peer_gone(int fd, struct shk_peer *peer, struct shk_err *err)
+{
+	struct ucred u;
+	socklen_t n = sizeof(u);
+
+	*peer = (struct shk_peer){ .pidfd = -1 };
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &n) < 0)
+		return shk_err_sys(err, errno, "credentials of the peer");
+	peer->uid = u.uid;
+	peer->gid = u.gid;
+	return 0;
 }
 
 static int take(struct shk_delivery *d, struct json_object *msg, struct shk_err *err)
@@ -185,6 +202,9 @@ static int take(struct shk_delivery *d, struct json_object *msg, struct shk_err 
 	bool session = false;
 	int r = shk_peer_get(d->fd, &peer, err);
 
+	/* crun sends from a process that ends at once: its user is still known, from the socket. */
+	if (r == -ESRCH)
+		r = peer_gone(d->fd, &peer, err);
 	if (r < 0)
 		return r;
 	if (peer.uid != 0 && peer.uid != getuid())

@@ -16,6 +16,7 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 #define PENDING_MAX 1024
+#define ORIGINAL    "org.shrike.original" /* in the seccomp object of prepare's answer */
 
 static int make_nonce(char out[48], struct shk_err *err)
 {
@@ -118,8 +119,13 @@ static struct json_object *profile(struct shk_engine *g, struct json_object *rec
 {
 	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = NULL;
 	struct json_object *config = shk_json_object(record, "config");
+	struct json_object *old = shk_json_object(shk_json_object(config, "linux"), "seccomp"), *o;
 	const struct shk_plan *plan;
 
+	/* Written by us before: what stood there then is inside. Runtimes ignore members they do not know. */
+	if (shk_str_eqz(shk_json_str(old, "listenerPath"), g->cfg->notify_socket) &&
+	    json_object_object_get_ex(old, ORIGINAL, &o))
+		old = o;
 	if (shk_entry_from_record(g, shk_engine_key(g), json_object_get(record), &e, err) < 0)
 		return NULL;
 	if (e->arm->broken) {
@@ -128,8 +134,10 @@ static struct json_object *profile(struct shk_engine *g, struct json_object *rec
 		return NULL;
 	}
 	plan = shk_armoury_plan(e->arm, e->policy);
-	return shk_plan_oci(plan, shk_json_object(shk_json_object(config, "linux"), "seccomp"),
-			    g->cfg->notify_socket, nonce, err);
+	o = shk_plan_oci(plan, old, g->cfg->notify_socket, nonce, err);
+	if (o)
+		json_object_object_add(o, ORIGINAL, json_object_get(old));
+	return o;
 }
 
 int shk_op_prepare(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
