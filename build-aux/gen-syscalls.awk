@@ -35,11 +35,14 @@ function after(s, mark,	p)
 	return s
 }
 
-function arg_init(k,	spec, kind, list, word)
+function arg_init(k,	spec, kind, list, word, wide)
 {
 	spec = argspec[k]
 	kind = spec
 	sub(/[@~#=].*/, "", kind)
+	wide = kind in wides
+	if (kind in alias)
+		kind = alias[kind]
 	if (!(kind in kinds))
 		fail("unknown argument kind " kind)
 	list = "NULL"
@@ -49,9 +52,9 @@ function arg_init(k,	spec, kind, list, word)
 			fail(kind " needs =LIST")
 		list = "&shk_flags_" word
 	}
-	return sprintf("{ \"%s\", SHK_ARG_%s, %s, %d, %d, %d }", argname[k], toupper(kind), list, \
+	return sprintf("{ \"%s\", SHK_ARG_%s, %s, %d, %d, %d, %s }", argname[k], toupper(kind), list, \
 		       arg_index(after(spec, "@")), arg_index(after(spec, "#")), \
-		       arg_index(after(spec, "~")))
+		       arg_index(after(spec, "~")), wide ? "true" : "false")
 }
 
 BEGIN {
@@ -59,6 +62,13 @@ BEGIN {
 		  "sockaddr open_how clone_args msghdr size ptr", w)
 	for (i = 1; i <= m; i++)
 		kinds[w[i]] = 1
+	# What the kernel takes whole; everything else is an int there.
+	m = split("long ulong hex size ptr path string strvec sockaddr open_how clone_args msghdr", w)
+	for (i = 1; i <= m; i++)
+		wides[w[i]] = 1
+	alias["long"] = "int"
+	alias["ulong"] = "uint"
+	alias["hex32"] = "hex"
 	m = split("register emulate verify memory none", w)
 	for (i = 1; i <= m; i++)
 		classes[w[i]] = 1

@@ -33,6 +33,30 @@ const char *shk_sensor_name(enum shk_sensor s)
 	return (unsigned)s < SHK_ARRAY_SIZE(names) ? names[s] : "unknown";
 }
 
+uint64_t shk_event_reg(const struct shk_event *ev, unsigned i)
+{
+	const struct shk_arg_desc *d;
+	uint64_t v = ev->raw[i];
+
+	if (!ev->call || i >= ev->call->nargs)
+		return v;
+	d = &ev->call->arg[i];
+	switch (d->kind) {
+	case SHK_ARG_INT:
+		/* A long of an i386 program has 32 bits. */
+		return d->wide && ev->abi != SHK_ABI_I386 ? v : (uint64_t)(int32_t)v;
+	case SHK_ARG_FD:
+	case SHK_ARG_DIRFD:
+	case SHK_ARG_PID:
+	case SHK_ARG_SIGNAL:
+		return (uint64_t)(int32_t)v;
+	case SHK_ARG_MODE:
+		return (uint16_t)v;
+	default:
+		return d->wide ? v : (uint32_t)v;
+	}
+}
+
 const struct shk_arg *shk_event_arg_by_name(struct shk_event *ev, struct shk_str name,
 					    int *ret_index)
 {

@@ -89,6 +89,11 @@ const struct shk_syscall *shk_event_effective_call(const struct shk_event *ev);
  * nothing to do; -EFAULT (memory_failed is set) or -EINVAL: the event stays as it is. */
 int shk_event_unwrap(struct shk_event *ev);
 
+/* Register i as the kernel takes it for this call: an int loses its upper half, signed kinds are
+ * extended. Whoever compares or prints an argument uses this, so that garbage in the upper half neither
+ * hides a value nor makes another one of it. */
+uint64_t shk_event_reg(const struct shk_event *ev, unsigned i);
+
 /* Bytes of a pointer in the task's memory: 4 for i386 and x32, else 8. */
 static inline unsigned shk_event_ptr_size(const struct shk_event *ev)
 {

@@ -115,7 +115,7 @@ static bool arg_text(struct shk_eval_ctx *ctx, unsigned i, struct shk_buf *b)
 {
 	struct shk_event *ev = ctx->ev;
 	const struct shk_arg_desc *d = &ev->call->arg[i];
-	uint64_t raw = ev->raw[i];
+	uint64_t raw = shk_event_reg(ev, i);
 
 	switch (d->kind) {
 	case SHK_ARG_PATH:
@@ -145,13 +145,10 @@ static bool arg_text(struct shk_eval_ctx *ctx, unsigned i, struct shk_buf *b)
 		if (mode_has_names(ev->call))
 			mode_names(b, raw & 07777);
 		else
-			octal(b, raw & 0xffff);
+			octal(b, raw);
 		return true;
 	case SHK_ARG_INT:
-		shk_buf_printf(b, "%" PRId64, shk_event_ptr_size(ev) == 8 && (raw >> 32) &&
-							      (raw >> 32) != UINT32_MAX ?
-						      (int64_t)raw :
-						      (int64_t)(int32_t)raw);
+		shk_buf_printf(b, "%" PRId64, (int64_t)raw);
 		return true;
 	case SHK_ARG_HEX:
 		shk_buf_printf(b, "%" PRIX64, raw);
@@ -247,16 +244,12 @@ static bool arg_raw(struct shk_eval_ctx *ctx, unsigned i, struct shk_value *out)
 	struct shk_event *ev = ctx->ev;
 	const struct shk_arg_desc *d = &ev->call->arg[i];
 	const struct shk_arg *a;
-	uint64_t v = ev->raw[i];
+	uint64_t v = shk_event_reg(ev, i);
 
 	if (in_register(d->kind)) {
 		if (d->kind == SHK_ARG_FLAGS && d->flags &&
 		    strcmp(d->flags->name, "falco_open_flags") == 0)
 			v = shk_open_flags_word(v);
-		else if (d->kind == SHK_ARG_FD || d->kind == SHK_ARG_DIRFD || d->kind == SHK_ARG_PID)
-			v = (uint64_t)(int64_t)(int32_t)v;
-		else if (d->kind == SHK_ARG_MODE)
-			v &= 0xffff;
 		return set_number(out, v);
 	}
 	a = shk_event_arg(ev, i);

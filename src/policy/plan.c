@@ -64,10 +64,10 @@ static uint64_t *rules_naming_calls(const struct shk_ruleset *rs)
 	return named;
 }
 
-/* Most arguments tested are 32 bit wide in the kernel (int, unsigned), which ignores what a caller
- * puts into the upper half of the register. A test for equality must do so as well, or garbage
- * up there would lead past the filter; looking at fewer bits only lets more calls be notified.
- * A test for difference already sees garbage as a difference and notifies. */
+/* The arguments tested are 32 bit wide in the kernel (int, unsigned), which ignores what a caller
+ * puts into the upper half of the register, and so do the fields (shk_event_reg). A test for equality
+ * must do so as well, or garbage up there would lead past the filter. Of a test for difference no upper
+ * bit is taken away that somebody put there: garbage then is a difference and notified. */
 static void ignore_upper_halves(struct shk_reg_filter *f)
 {
 	for (unsigned c = 0; c < f->n; c++)

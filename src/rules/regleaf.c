@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What one comparison asks of registers. Every answer is an over-approximation: registers for which
- * the comparison cannot have the truth value asked for are left out, and none that could. Values of
- * 32-bit arguments are compared in their low half where equality is wanted: the kernel ignores the
- * rest. Where difference is wanted, garbage in the upper half counts as a difference. */
+ * the comparison cannot have the truth value asked for are left out, and none that could. Flags and
+ * enumerations are compared in their low half, as the fields see them (shk_event_reg): the kernel
+ * ignores the rest. */
 #include "rules/regfilter.h"
 
 #include "syscalls/flags.h"
@@ -116,8 +116,8 @@ static void enum_differs(const struct shk_flag_list *l, unsigned arg, const stru
 			    prints_as(l, l->flags[j].value, t->c[i].v.s))
 				c.t[c.n++] = (struct shk_reg_test){ .arg = (uint8_t)arg,
 								    .negate = true,
-								    .mask = UINT64_MAX,
-								    .value = l->flags[j].value };
+								    .mask = LOW,
+								    .value = l->flags[j].value & LOW };
 	if (!c.n) {
 		always(out);
 		return;

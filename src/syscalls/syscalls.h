@@ -52,6 +52,7 @@ struct shk_arg_desc {
 	int8_t dirfd_arg;	/* PATH: index of its DIRFD argument, -1: relative to cwd */
 	int8_t len_arg;		/* SOCKADDR, OPEN_HOW, CLONE_ARGS: index of the length, else -1 */
 	int8_t flags_arg;	/* PATH: index of the flags carrying AT_SYMLINK_NOFOLLOW or AT_EMPTY_PATH, -1 */
+	bool wide;		/* the kernel takes the whole register; else an int: the upper half is ignored */
 };
 
 /* What a verdict about this call can rest on: SUPERVISION guarantees, docs/GUARANTEES. */

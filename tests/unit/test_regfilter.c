@@ -222,11 +222,64 @@ static void test_precise(void **state)
 	assert_true(lets(conditions[26], SHK_CALL_socket, 17, 3, 0));
 }
 
+/* What the kernel does not look at neither hides a value from a rule nor from its filter. */
+static void test_upper_half(void **state)
+{
+	static const struct {
+		const char *text;
+		enum shk_call_id id;
+		unsigned arg;
+		uint64_t value;
+	} rows[] = {
+		{ "evt.type = socket and evt.arg.domain = AF_INET", SHK_CALL_socket, 0, 2 },
+		{ "evt.type = socket and evt.rawarg.domain = 2", SHK_CALL_socket, 0, 2 },
+		{ "evt.type = socket and evt.arg.proto = 1", SHK_CALL_socket, 2, 1 },
+		{ "evt.type = socket and not evt.arg.domain in (AF_UNIX, AF_INET6)", SHK_CALL_socket, 0, 2 },
+		{ "evt.type = unshare and evt.arg.flags = CLONE_NEWUTS", SHK_CALL_unshare, 0, CLONE_NEWUTS },
+		{ "evt.type = clone and evt.arg.flags = CLONE_NEWUTS", SHK_CALL_clone, 0, CLONE_NEWUTS },
+		{ "evt.type = ptrace and evt.arg.request in (PTRACE_ATTACH)", SHK_CALL_ptrace, 0, 16 },
+		{ "evt.type = open and evt.arg.flags = O_WRONLY", SHK_CALL_open, 1, O_WRONLY },
+		{ "evt.type = open and evt.is_open_write = true", SHK_CALL_open, 1, O_WRONLY },
+		{ "evt.type = openat and evt.rawarg.flags = 2", SHK_CALL_openat, 2, O_WRONLY },
+		{ "evt.type = ioctl and evt.rawarg.request = 5412", SHK_CALL_ioctl, 1, 5412 },
+		{ "evt.type = setuid and evt.rawarg.uid = 0", SHK_CALL_setuid, 0, 0 },
+		{ "evt.type = kill and evt.rawarg.pid = 1", SHK_CALL_kill, 0, 1 },
+	};
+	struct shk_arena scratch;
+
+	(void)state;
+	shk_arena_init(&scratch, (size_t)4 << 20);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++)
+		for (uint64_t top = 0; top < 3; top++) {
+			uint64_t raw[6] = { 0 };
+			struct shk_ruleset *rs = set_of(rows[i].text);
+			struct shk_event ev;
+			struct shk_eval_ctx ctx = { .ev = &ev };
+			struct shk_reg_filter f;
+			struct shk_matches m;
+
+			raw[rows[i].arg] = rows[i].value | (top << 32) * top * 0x1001;
+			shk_arena_reset(&scratch);
+			shk_event_init(&ev, &scratch);
+			ev.num = 1;
+			ev.call = &shk_syscalls[rows[i].id];
+			ev.has_ret = true;
+			memcpy(ev.raw, raw, sizeof(raw));
+			shk_ruleset_eval(rs, &ctx, NULL, false, &m);
+			shk_ruleset_reg_filter(rs, rows[i].id, NULL, &f);
+			if (m.n != 1 || !passes(&f, raw))
+				fail_msg("%s: %#jx is not seen", rows[i].text, (uintmax_t)raw[rows[i].arg]);
+			shk_ruleset_unref(rs);
+		}
+	shk_arena_done(&scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound),
 		cmocka_unit_test(test_precise),
+		cmocka_unit_test(test_upper_half),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
