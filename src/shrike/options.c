@@ -8,7 +8,7 @@
 
 enum { OPT_HELP = 500, OPT_SOCKET, OPT_FIRST = 1000 };
 
-static void say(const char *fmt, va_list ap, const char *more)
+static void SHK_PRINTF(1, 0) say(const char *fmt, va_list ap, const char *more)
 {
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	char text[SHK_ERR_TEXT_MAX + 256];

@@ -123,9 +123,10 @@ static bool is_served(const char *path)
 static int claim(const char *path, unsigned mode, struct shk_err *err)
 {
 	char text[PATH_MAX], *slash;
-	int lock, r;
+	int lock, r, n;
 
-	if ((size_t)snprintf(text, sizeof(text), "%s", path) > sizeof(text) - 6)
+	n = snprintf(text, sizeof(text), "%s.lock", path);
+	if (n < 0 || (size_t)n >= sizeof(text))
 		return shk_err_set(err, ENAMETOOLONG, "%s: path too long", path);
 	slash = strrchr(text, '/');
 	if (slash && slash != text) {
@@ -135,7 +136,6 @@ static int claim(const char *path, unsigned mode, struct shk_err *err)
 			return shk_err_sys(err, -r, "directory %s", text);
 		*slash = '/';
 	}
-	strcat(text, ".lock");
 	lock = open(text, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (lock < 0)
 		return shk_err_sys(err, errno, "%s", text);
