@@ -115,6 +115,20 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		o->verdict_alert[o->n_alerts++] = verdict;
 }
 
+/* Arguments that cannot be read, or an event that needs more room than one may have: "no rule matched" says
+ * nothing then. */
+static void unjudged(const struct shk_entry *e, const struct shk_event *ev, const struct shk_policy *p,
+		     struct outcome *o)
+{
+	const struct shk_plan *plan = shk_armoury_plan(e->arm, p);
+	bool enforced = p->mode == SHK_MODE_ENFORCE &&
+			(!ev->call || !plan || plan->call[ev->call->id].enforced);
+
+	o->unreadable = ev->arena->failed || (enforced && p->unreadable_deny);
+	if (enforced && p->unreadable_deny)
+		o->err = EFAULT;
+}
+
 static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     struct outcome *o)
 {
@@ -135,14 +149,8 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 		if (i == 0 || p->match_all || verdict)
 			render(w, s, ctx, p, m.rule[i], verdict, o);
 	}
-	if (!o->err && ctx->ev->memory_failed && p->unreadable_deny && p->mode == SHK_MODE_ENFORCE &&
-	    ctx->ev->call) {
-		const struct shk_plan *plan = shk_armoury_plan(e->arm, p);
-
-		o->unreadable = plan && plan->call[ctx->ev->call->id].enforced;
-		if (o->unreadable)
-			o->err = EFAULT;
-	}
+	if (!o->err && (ctx->ev->memory_failed || ctx->ev->arena->failed))
+		unjudged(e, ctx->ev, p, o);
 }
 
 /* The alerts are in the journal before the caller goes on. */
@@ -190,7 +198,7 @@ static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outc
 		atomic_fetch_add(&c->n_denied, 1);
 }
 
-static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev)
+static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, int err)
 {
 	struct shk_entry *e = w->l->e;
 	bool go;
@@ -200,8 +208,10 @@ static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev)
 	pthread_mutex_unlock(&e->ctr->lock);
 	if (go)
 		shk_tell(w->l->g, e, SHK_PRIO_WARNING, "Shrike internal: unreadable argument", NULL,
-			 "A call that the policy guards was refused with EFAULT: its arguments "
-			 "cannot be read (call=%s tid=%d)", ev->call->name, (int)ev->tid);
+			 "A call was %s, as its arguments %s (call=%s tid=%d)",
+			 err ? "refused with EFAULT" : "let through unjudged",
+			 ev->arena->failed ? "are too large to be judged" : "cannot be read",
+			 ev->call ? ev->call->name : "unknown", (int)ev->tid);
 }
 
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
@@ -236,7 +246,7 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		act(w, s, &o);
 		shk_answer(l, s, o.err);
 		if (o.unreadable)
-			tell_unreadable(w, &ev);
+			tell_unreadable(w, &ev, o.err);
 	}
 	shk_journal_release(l->g->journal, s);
 }
