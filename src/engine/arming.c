@@ -36,9 +36,11 @@ static bool root_is_containers(const struct shk_container *c, pid_t tid)
 
 	if (c->root_ino) {
 		snprintf(path, sizeof(path), "/proc/%d/root/", (int)tid);
-		return stat(path, &st) == 0 && st.st_dev == c->root_dev && st.st_ino == c->root_ino;
+		if (stat(path, &st) == 0 && st.st_dev == c->root_dev && st.st_ino == c->root_ino)
+			return true;
 	}
-	/* Registered without its root directory: another mount namespace than ours must do. */
+	/* Registered without its root directory, or something was mounted over that since: another mount
+	 * namespace than ours, and another root than the host's. */
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
 	if (stat(path, &st) < 0 || stat("/proc/self/ns/mnt", &mine) < 0 || st.st_ino == mine.st_ino)
 		return false;

@@ -8,10 +8,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -21,6 +23,8 @@
 #define MOUNTINFO_MAX (4u << 20)
 #define FDS_MAX	      4096
 #define SCRIPT_LINE   256
+#define LINKS_MAX     40  /* MAXSYMLINKS, include/linux/namei.h */
+#define PATH_STEPS    (SHK_PATH_LIMIT + LINKS_MAX)
 
 struct mounts {
 	struct shk_buf text;
@@ -155,9 +159,9 @@ static const char *check_fds(pid_t tid, const struct mounts *ms, struct shk_aren
 	return NULL;
 }
 
-static int open_in_root(pid_t tid, struct shk_str name, struct shk_arena *a)
+static int open_with(pid_t tid, struct shk_str name, uint64_t flags, struct shk_arena *a)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC | flags,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	char path[64], *z = shk_arena_strndup(a, name.p, name.n);
 	_cleanup_close_ int root = -1;
@@ -171,12 +175,68 @@ static int open_in_root(pid_t tid, struct shk_str name, struct shk_arena *a)
 	return r < 0 ? -errno : (int)r;
 }
 
-/* /proc/self/exe, /proc/1/exe, /proc/thread-self/fd/3 ... */
-static bool is_magic(struct shk_str p)
+static int open_in_root(pid_t tid, struct shk_str name, struct shk_arena *a)
 {
-	return shk_str_starts(p, SHK_STR("/proc/")) &&
-	       (shk_str_ends(p, SHK_STR("/exe")) || memmem(p.p, p.n, "/fd/", 4) != NULL ||
-		memmem(p.p, p.n, "/root", 5) != NULL || memmem(p.p, p.n, "/cwd", 4) != NULL);
+	return open_with(tid, name, 0, a);
+}
+
+/* The last name itself, be it a link. */
+static int open_name(pid_t tid, const char *name, struct shk_arena *a)
+{
+	return open_with(tid, shk_str(name), O_NOFOLLOW, a);
+}
+
+/* Does a name lead through a directory of a process in procfs (/proc/self/exe, a link to it, //proc/1/fd/7)? The
+ * kernel cannot be asked: "self" is somebody else for us. So the walk is done here, name by name, links
+ * followed, within the container's root. */
+static bool through_proc(struct shk_event *ev, struct shk_str name)
+{
+	char left[2 * SHK_PATH_LIMIT], done[SHK_PATH_LIMIT] = "/", link[SHK_PATH_LIMIT];
+	unsigned links = 0;
+
+	if (name.n >= SHK_PATH_LIMIT)
+		return false; /* ENAMETOOLONG */
+	memcpy(left, name.p, name.n);
+	left[name.n] = 0;
+	for (unsigned steps = 0; steps < PATH_STEPS; steps++) {
+		char *p = left + strspn(left, "/"), *end = p + strcspn(p, "/");
+		size_t n = (size_t)(end - p), at = strlen(done);
+		_cleanup_close_ int dir = -1, fd = -1;
+		struct statfs fs;
+		struct stat st;
+		ssize_t k;
+
+		if (!n)
+			return false;
+		dir = open_in_root(ev->tid, shk_str(done), ev->arena);
+		if (dir >= 0 && fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
+		    ((n == 4 && !memcmp(p, "self", 4)) || (n == 11 && !memcmp(p, "thread-self", 11)) ||
+		     (*p >= '0' && *p <= '9')))
+			return true;
+		if (dir < 0 || at + n + 2 > sizeof(done))
+			return false;
+		if (n == 2 && !memcmp(p, "..", 2)) {
+			char *slash = strrchr(done, '/');
+
+			slash[slash == done] = 0;
+		} else if (n != 1 || *p != '.') {
+			snprintf(done + at, sizeof(done) - at, "%s%.*s", at > 1 ? "/" : "", (int)n, p);
+			fd = open_name(ev->tid, done, ev->arena);
+			if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
+				k = readlinkat(fd, "", link, sizeof(link) - 1);
+				if (k <= 0 || ++links > LINKS_MAX ||
+				    (size_t)k + strlen(end) + 2 > sizeof(left))
+					return false; /* ELOOP */
+				link[k] = 0;
+				memmove(left + k, end, strlen(end) + 1);
+				memcpy(left, link, (size_t)k);
+				done[link[0] == '/' ? 1 : SHK_MAX(at, 1)] = 0;
+				continue;
+			}
+		}
+		memmove(left, end, strlen(end) + 1);
+	}
+	return true; /* longer than any honest name */
 }
 
 /* The interpreter of a script: n = 0 when fd is none. */
@@ -213,6 +273,21 @@ static const char *check_object(const struct shk_container *c, int fd)
 	return NULL;
 }
 
+/* A relative name begins in the working directory, which check_cwd has found inside. */
+static struct shk_str absolute(struct shk_event *ev, struct shk_str name)
+{
+	char link[64], cwd[SHK_PATH_LIMIT], *joined;
+	ssize_t n;
+
+	if (name.p[0] == '/')
+		return name;
+	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)ev->tid);
+	n = readlink(link, cwd, sizeof(cwd) - 1);
+	cwd[n > 0 ? n : 0] = 0;
+	joined = shk_arena_printf(ev->arena, "%s/" SHK_STR_FMT, cwd, SHK_STR_ARG(name));
+	return joined ? shk_str(joined) : name;
+}
+
 static const char *check_program(const struct shk_container *c, struct shk_event *ev)
 {
 	int i = shk_event_path_arg(ev);
@@ -220,21 +295,23 @@ static const char *check_program(const struct shk_container *c, struct shk_event
 	char line[SCRIPT_LINE];
 	_cleanup_close_ int fd = -1;
 	const char *why;
-	struct shk_str in;
+	struct shk_str in, name;
 
-	if (!arg || arg->state != SHK_ARG_OK || !arg->bytes.n || arg->bytes.p[0] != '/')
+	if (!arg || arg->state != SHK_ARG_OK || !arg->bytes.n)
 		return NULL; /* execveat of a descriptor: check_fds has seen what it can be */
-	if (is_magic(arg->bytes))
-		return "its program is reached through a magic link of /proc";
-	fd = open_in_root(ev->tid, arg->bytes, ev->arena);
+	name = absolute(ev, arg->bytes);
+	if (through_proc(ev, name))
+		return "its program is reached through a process directory of /proc";
+	fd = open_in_root(ev->tid, name, ev->arena);
 	why = check_object(c, fd);
 	if (why || fd < 0)
 		return why;
 	in = interpreter(fd, line);
 	if (!in.n)
 		return NULL;
-	if (is_magic(in))
-		return "its program is a script whose interpreter is a magic link of /proc";
+	in = absolute(ev, in);
+	if (through_proc(ev, in))
+		return "its program is a script whose interpreter is reached through a process directory of /proc";
 	close(fd);
 	fd = open_in_root(ev->tid, in, ev->arena);
 	return check_object(c, fd);

@@ -38,10 +38,7 @@ static struct json_object *describe(struct shk_entry *e)
 	add_str(o, "image", c->image);
 	add_str(o, "runtime", c->runtime);
 	add_str(o, "engine", c->engine);
-	/* A worker may hold the lock for as long as a call's deadline; the policy is in its copy, too. */
-	pthread_mutex_lock(&c->lock);
 	add_str(o, "policy", e->policy->name);
-	pthread_mutex_unlock(&c->lock);
 	add_str(o, "mode", shk_str(shk_mode_name((enum shk_mode)atomic_load(&e->mode))));
 	add_str(o, "way", shk_str(shk_way_name(c->way)));
 	json_object_object_add(o, "armed", json_object_new_boolean(armed));

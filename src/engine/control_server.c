@@ -61,7 +61,7 @@ int shk_peer_outside(struct shk_engine *g, const struct shk_peer *p, struct shk_
 			continue;
 		ns = mnt_ns(e->ctr->init_pid);
 		if ((ns && ns == p->mntns && ns != own) ||
-		    (e->ctr->cgroup.n && shk_str_starts(shk_buf_view(&cgroup), e->ctr->cgroup)))
+		    (e->ctr->cgroup.n && shk_cgroup_below(shk_buf_view(&cgroup), e->ctr->cgroup)))
 			r = shk_err_set(err, EPERM, "process %d runs inside the supervised container "
 					SHK_STR_FMT " and may not do this", (int)p->pid,
 					SHK_STR_ARG(e->ctr->id));

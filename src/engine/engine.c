@@ -83,7 +83,7 @@ static void on_tick(struct shk_source *src, void *arg)
 
 	(void)src;
 	for (size_t i = 0; i < n; i++) {
-		struct shk_listener *ls[64];
+		struct shk_listener *ls[SHK_LISTENERS_MAX];
 		unsigned nl = 0;
 
 		pthread_mutex_lock(&g->reg_lock);
@@ -306,6 +306,9 @@ void shk_engine_free(struct shk_engine *g)
 	end_entries(g);
 	if (g->sinks)
 		shk_sinks_stop(g->sinks, STOP_MS);
+	/* Workers that hang still use all of this; the process ends anyway. */
+	if (atomic_load(&g->n_abandoned))
+		return;
 	shk_armoury_unref(g->arm);
 	shk_limits_free(g->limits);
 	shk_journal_close(g->journal);

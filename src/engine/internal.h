@@ -4,7 +4,7 @@
  *
  * Threads: the main thread runs the loop (sockets, timers, reload); each listener has one worker
  * thread; a job is a short-lived thread for what may wait (injection); the alert writer belongs to
- * src/alerts. Objects are shared by reference count. Lock order: registering -> registry -> container -> seq;
+ * src/alerts. Objects are shared by reference count. Lock order: registering -> registry -> container -> workers -> seq;
  * history, jobs and the keeper's link are leaves.
  */
 #ifndef SHK_ENGINE_INTERNAL_H
@@ -55,7 +55,7 @@ struct shk_entry {
 	char *nonce;			/* way B */
 	int init_pidfd;			/* -1: not known yet (wrapper without hook) */
 
-	/* guarded by ctr->lock; swapped on reload */
+	/* guarded by seq_lock; written by the main thread alone, which reads them without */
 	struct shk_armoury *arm;
 	const struct shk_policy *policy;
 	/* copies for those who do not hold the lock */
@@ -63,7 +63,8 @@ struct shk_entry {
 	_Atomic int deadline_err;	/* 0: allow */
 	_Atomic int mode;		/* enum shk_mode */
 
-	pthread_mutex_t seq_lock;	/* guards sequence numbers of the journal, and note */
+	/* Held for moments only, unlike ctr->lock, under which files of the container may be read. */
+	pthread_mutex_t seq_lock;	/* arm, policy, sequence numbers of the journal, note */
 	char *note;			/* for `shrike ps`, NULL: nothing to say */
 
 	/* guarded by the registry's lock */
@@ -78,7 +79,8 @@ struct shk_entry {
 };
 
 /* ---- listener and its workers ---- */
-#define SHK_WORKERS_MAX 5 /* four may be stuck */
+#define SHK_WORKERS_MAX	  5   /* four may be stuck */
+#define SHK_LISTENERS_MAX 256 /* of one container: init and exec sessions */
 enum { SHK_ARMED_INIT = 1, SHK_ARMED_OTHERS = 2, SHK_ARMED_ALL = 3 };
 
 struct shk_worker {
@@ -89,10 +91,12 @@ struct shk_worker {
 	_Atomic uint64_t claim;
 	_Atomic(struct shk_call_slot *) slot;
 	_Atomic uint64_t due;		/* CLOCK_MONOTONIC ns */
-	bool blind;			/* reads nothing: too many others are stuck */
-	atomic_bool retired, ended;
+	atomic_bool blind;		/* reads nothing: too many others are stuck */
+	atomic_bool retired;
+	atomic_int life;		/* SHK_WORKER_*: who frees it */
 	struct shk_buf rendered[SHK_MATCH_MAX];
 };
+enum { SHK_WORKER_LIVE, SHK_WORKER_ENDED, SHK_WORKER_ABANDONED };
 enum { SHK_CLAIM_IDLE, SHK_CLAIM_JUDGING, SHK_CLAIM_EXPIRED };
 
 struct shk_listener {
@@ -173,6 +177,7 @@ struct shk_engine {
 	uint64_t started_ns;
 	_Atomic uint64_t last_key, n_events;
 	_Atomic bool stopping;
+	atomic_uint n_abandoned;	/* workers that hang and outlive their listener */
 	int exit_code;
 	unsigned ticks;			/* main thread */
 
@@ -215,7 +220,9 @@ struct shk_entry *shk_entry_new(struct shk_engine *g, struct shk_container *c /*
 struct shk_entry *shk_entry_ref(struct shk_entry *e);
 void shk_entry_unref(struct shk_entry *e);
 SHK_DEFINE_CLEANUP(struct shk_entry, shk_entry_unref)
-/* Puts policy and plan of an armoury into force. With ctr->lock held, or before the entry is shared. */
+/* What is in force, with a reference. Any thread. */
+struct shk_armoury *shk_entry_armed_with(struct shk_entry *e, const struct shk_policy **p);
+/* Puts policy and plan of an armoury into force. Main thread, or before the entry is shared. */
 void shk_entry_arm(struct shk_entry *e, struct shk_armoury *a, const struct shk_policy *p);
 /* What the filter that this plan became notifies of; goes into the record. */
 void shk_entry_set_filter(struct shk_entry *e, const struct shk_plan *plan);
@@ -270,13 +277,15 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now);
 
 /* ---- worker.c ---- */
 int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err);
+/* Of a thread that has ended. */
+void shk_worker_free(struct shk_worker *w);
 /* Answers a call by the deadline's verdict. The caller owns the claim. why: for the alert. */
 void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why);
 /* Writes the answer into the slot, sends it, counts. err 0: continue. */
 void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err);
 
 /* ---- pipeline.c ---- */
-/* One call from reception to answer; the slot is released, unless the claim was lost. */
+/* One call from reception to answer, which is the watchdog's when the claim is lost; the slot is released. */
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s);
 
 /* ---- arming.c ---- */

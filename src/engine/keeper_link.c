@@ -8,6 +8,7 @@
  * packet), listeners are the descriptor and a small JSON blob.
  */
 #include <errno.h>
+#include <time.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <sys/mman.h>
@@ -91,6 +92,30 @@ void shk_keeper_status(struct shk_engine *g, const char *text)
 {
 	if (g->keeper_fd >= 0)
 		(void)put(g, SHK_KEEPER_RELOADED, 0, text, strlen(text), -1);
+}
+
+/* Acknowledgements must be read, or the keeper waits for room and reads no more itself. */
+static void on_keeper(struct shk_source *src, uint32_t events, void *arg)
+{
+	struct shk_engine *g = arg;
+
+	(void)events;
+	for (;;) {
+		struct shk_keeper_msg m;
+		size_t nfds = 0;
+		ssize_t n = shk_recv_fds(g->keeper_fd, &m, sizeof(m), NULL, &nfds, MSG_DONTWAIT);
+
+		if (n == -EAGAIN || n == -EINTR)
+			return;
+		if (n < (ssize_t)sizeof(m)) {
+			shk_error("the keeper is gone: nothing survives this engine now");
+			shk_source_remove(src);
+			return;
+		}
+		if (m.op == SHK_KEEPER_ACK && m.status)
+			shk_error("the keeper does not hold an entry: %s; its calls will fail if this engine ends",
+				  strerror((int)m.status));
+	}
 }
 
 /* ---- restoring ---- */
@@ -188,9 +213,13 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 		l->runtime_start = (uint64_t)shk_json_int(h->o, "runtime_start", 0);
 		l->session_root = (pid_t)shk_json_int(h->o, "session_root", 0);
 		if (l->session_root) {
-			pthread_mutex_lock(&e->ctr->lock);
-			shk_proc_mark_exec_session(e->ctr, l->session_root);
-			pthread_mutex_unlock(&e->ctr->lock);
+			struct timespec soon = { .tv_sec = time(NULL) + 1 };
+
+			/* A call that is being recovered may hold it for long: the mark is not worth a halt. */
+			if (pthread_mutex_timedlock(&e->ctr->lock, &soon) == 0) {
+				shk_proc_mark_exec_session(e->ctr, l->session_root);
+				pthread_mutex_unlock(&e->ctr->lock);
+			}
 		}
 		atomic_store(&l->armed, (unsigned)shk_json_int(h->o, "armed", SHK_ARMED_ALL));
 		if (shk_listener_start(l, &err) < 0)
@@ -280,7 +309,9 @@ int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 		shk_close(&h->fd);
 		free(h);
 	}
-	if (r == 0)
-		drop_orphans(g);
-	return r;
+	if (r < 0)
+		return r;
+	drop_orphans(g);
+	return shk_loop_add_io(g->loop, g->keeper_fd, EPOLLIN, on_keeper, g) ?
+		       0 : shk_err_set(err, ENOMEM, "out of memory");
 }

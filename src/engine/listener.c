@@ -142,10 +142,10 @@ static void stop_workers(struct shk_listener *l)
 	memcpy(w, l->workers, sizeof(w));
 	l->n_workers = 0;
 	pthread_mutex_unlock(&l->wlock);
-	for (unsigned round = 0; round < 200; round++) {
+	for (unsigned round = 0; round < 50; round++) {
 		left = 0;
 		for (unsigned i = 0; i < n; i++)
-			if (!atomic_load(&w[i]->ended)) {
+			if (atomic_load(&w[i]->life) == SHK_WORKER_LIVE) {
 				pthread_kill(w[i]->thread, SIGUSR1);
 				left++;
 			}
@@ -154,18 +154,18 @@ static void stop_workers(struct shk_listener *l)
 		nanosleep(&(struct timespec){ .tv_nsec = round < 10 ? 100000 : 5000000 }, NULL);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (!atomic_load(&w[i]->ended)) {
-			/* It hangs in somebody's memory and frees itself when it comes back. */
-			atomic_store(&w[i]->retired, true);
+		int live = SHK_WORKER_LIVE;
+
+		/* One that hangs in somebody's memory frees itself when it comes back. */
+		atomic_store(&w[i]->retired, true);
+		atomic_fetch_add(&l->g->n_abandoned, 1);
+		if (atomic_compare_exchange_strong(&w[i]->life, &live, SHK_WORKER_ABANDONED)) {
 			pthread_detach(w[i]->thread);
 			continue;
 		}
+		atomic_fetch_sub(&l->g->n_abandoned, 1);
 		pthread_join(w[i]->thread, NULL);
-		shk_arena_done(&w[i]->arena);
-		for (unsigned k = 0; k < SHK_MATCH_MAX; k++)
-			shk_buf_done(&w[i]->rendered[k]);
-		shk_listener_unref(w[i]->l);
-		free(w[i]);
+		shk_worker_free(w[i]);
 	}
 }
 
@@ -219,7 +219,6 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 	struct shk_worker *gone[SHK_WORKERS_MAX];
 	struct shk_err err = { 0 };
 	unsigned n_gone = 0, stuck = 0, alive = 0;
-	bool replace = false;
 
 	pthread_mutex_lock(&l->wlock);
 	for (unsigned i = 0; i < l->n_workers;) {
@@ -229,9 +228,8 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 		if (s) {
 			atomic_store(&w->retired, true);
 			shk_answer_deadline(l, s, "its arguments could not be read in time");
-			replace = true;
 		}
-		if (atomic_load(&w->ended)) {
+		if (atomic_load(&w->life) == SHK_WORKER_ENDED) {
 			gone[n_gone++] = w;
 			l->workers[i] = l->workers[--l->n_workers];
 			continue;
@@ -242,16 +240,14 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 			alive++;
 		i++;
 	}
+	for (unsigned i = 0; i < l->n_workers; i++)
+		atomic_store(&l->workers[i]->blind, stuck >= SHK_WORKERS_MAX - 1);
 	pthread_mutex_unlock(&l->wlock);
 	for (unsigned i = 0; i < n_gone; i++) {
 		pthread_join(gone[i]->thread, NULL);
-		shk_arena_done(&gone[i]->arena);
-		for (unsigned k = 0; k < SHK_MATCH_MAX; k++)
-			shk_buf_done(&gone[i]->rendered[k]);
-		shk_listener_unref(gone[i]->l);
-		free(gone[i]);
+		shk_worker_free(gone[i]);
 	}
-	if (!replace && (alive || atomic_load(&l->stop) || !stuck))
+	if (atomic_load(&l->stop) || (!alive && !stuck && shk_notify_hung_up(l->fd)))
 		return;
 	/* The last place is for a worker that touches nothing of the container's. */
 	if (!alive && stuck < SHK_WORKERS_MAX &&

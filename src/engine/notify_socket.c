@@ -20,12 +20,12 @@
 #define DELIVERIES_MAX 1024
 #define MESSAGE_MAX    (1u << 20)
 #define CONFIG_MAX     (4u << 20)
-#define LISTENERS_MAX  256 /* of one container */
 
 struct shk_delivery {
 	struct shk_delivery *next;
 	struct shk_engine *g;
 	struct shk_source *src;
+	struct shk_peer peer;
 	int fd, listener;
 	struct shk_buf in;
 };
@@ -43,6 +43,7 @@ static void drop(struct shk_delivery *d)
 	shk_source_remove(d->src);
 	shk_close(&d->fd);
 	shk_close(&d->listener);
+	shk_peer_done(&d->peer);
 	shk_buf_done(&d->in);
 	free(d);
 }
@@ -136,8 +137,10 @@ static struct shk_entry *new_entry(struct shk_engine *g, struct json_object *sta
 		shk_entry_unref(e);
 		return NULL;
 	}
+	pthread_mutex_lock(&g->reg_lock);
 	if (p)
 		p->e = shk_entry_ref(e);
+	pthread_mutex_unlock(&g->reg_lock);
 	shk_registry_add(g, e);
 	shk_report_privileged(e, shk_json_object(record, "config"));
 	return e;
@@ -151,6 +154,7 @@ static struct shk_entry *entry_of(struct shk_engine *g, struct json_object *msg,
 	struct shk_pending *p = pending_of(g, shk_json_str(msg, "metadata"));
 	struct shk_entry *e = p && p->e ? shk_entry_ref(p->e) : NULL;
 	pid_t pid = (pid_t)shk_json_int(msg, "pid", 0);
+	struct shk_entry *other;
 
 	if (!id.n) {
 		shk_err_set(err, EBADMSG, "a runtime's message without \"state.id\"");
@@ -165,7 +169,7 @@ static struct shk_entry *entry_of(struct shk_engine *g, struct json_object *msg,
 		shk_entry_unref(TAKE_PTR(e));
 	*session = e && e->had_listener;
 	if (e) {
-		if (e->n_listeners >= LISTENERS_MAX) {
+		if (e->n_listeners >= SHK_LISTENERS_MAX) {
 			shk_entry_unref(e);
 			shk_err_set(err, EBUSY, "the container has too many exec sessions");
 			return NULL;
@@ -174,6 +178,12 @@ static struct shk_entry *entry_of(struct shk_engine *g, struct json_object *msg,
 	}
 	if (pid <= 1)
 		pid = peer->pid;
+	other = shk_registry_by_pid(g, pid, shk_start_time(pid));
+	if (other || pid == getpid()) {
+		shk_entry_unref(other);
+		shk_err_set(err, EPERM, "process %d is not this container's init", (int)pid);
+		return NULL;
+	}
 	if (pid <= 1) {
 		shk_err_set(err, ESRCH, "the container's process is not known: its runtime names none and ended");
 		return NULL;
@@ -196,26 +206,16 @@ static int peer_gone(int fd, struct shk_peer *peer, struct shk_err *err)
 
 static int take(struct shk_delivery *d, struct json_object *msg, struct shk_err *err)
 {
-	struct shk_peer peer;
 	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = NULL;
 	struct shk_listener *l;
 	bool session = false;
-	int r = shk_peer_get(d->fd, &peer, err);
+	int r;
 
-	/* crun sends from a process that ends at once: its user is still known, from the socket. */
-	if (r == -ESRCH)
-		r = peer_gone(d->fd, &peer, err);
-	if (r < 0)
-		return r;
-	if (peer.uid != 0 && peer.uid != getuid())
-		r = shk_err_set(err, EPERM, "uid %u may not deliver listeners", (unsigned)peer.uid);
-	else if (d->listener < 0 || !shk_notify_is_listener(d->listener))
-		r = shk_err_set(err, EBADMSG, "process %d delivered no seccomp listener", (int)peer.pid);
-	else if (!(e = entry_of(d->g, msg, &peer, &session, err)))
-		r = -err->errnum;
-	shk_peer_done(&peer);
-	if (r < 0)
-		return r;
+	if (d->listener < 0 || !shk_notify_is_listener(d->listener))
+		return shk_err_set(err, EBADMSG, "process %d delivered no seccomp listener", (int)d->peer.pid);
+	e = entry_of(d->g, msg, &d->peer, &session, err);
+	if (!e)
+		return -err->errnum;
 	l = shk_listener_new(e, TAKE_FD(d->listener), session);
 	if (!l)
 		return shk_err_set(err, ENOMEM, "out of memory");
@@ -253,13 +253,23 @@ static bool receive(struct shk_delivery *d)
 	}
 }
 
+static struct shk_str trimmed(const struct shk_buf *b)
+{
+	struct shk_str s = shk_buf_view(b);
+
+	while (s.n && strchr(" \t\r\n", s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
 static void on_delivery(struct shk_source *src, uint32_t events, void *arg)
 {
 	struct shk_delivery *d = arg;
 	struct shk_err err = { 0 };
 	bool end = receive(d);
-	struct json_object *msg = d->in.n ? shk_json_parse(shk_buf_view(&d->in), MESSAGE_MAX, NULL) :
-					    NULL;
+	/* Complete messages end with a brace: nothing is parsed again and again while it trickles in. */
+	struct json_object *msg = d->in.n && (end || shk_str_ends(trimmed(&d->in), SHK_STR("}"))) ?
+					  shk_json_parse(shk_buf_view(&d->in), MESSAGE_MAX, NULL) : NULL;
 
 	(void)src;
 	(void)events;
@@ -285,6 +295,8 @@ static void on_accept(struct shk_source *src, uint32_t events, void *arg)
 	(void)events;
 	while ((fd = accept4(g->notify_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		struct shk_delivery *d = calloc(1, sizeof(*d));
+		struct shk_err err = { 0 };
+		int r;
 
 		if (!d || g->n_deliveries >= DELIVERIES_MAX) {
 			free(d);
@@ -295,6 +307,20 @@ static void on_accept(struct shk_source *src, uint32_t events, void *arg)
 		d->fd = fd;
 		d->listener = -1;
 		shk_buf_init(&d->in, MESSAGE_MAX);
+		r = shk_peer_get(fd, &d->peer, &err);
+		/* crun sends from a process that ends at once: its user is still known, from the socket. */
+		if (r == -ESRCH)
+			r = peer_gone(fd, &d->peer, &err);
+		if (r == 0 && d->peer.uid != 0 && d->peer.uid != getuid())
+			r = shk_err_set(&err, EPERM, "uid %u may not deliver listeners",
+					(unsigned)d->peer.uid);
+		if (r < 0) {
+			shk_warning("notify socket: %s", err.text);
+			close(fd);
+			shk_peer_done(&d->peer);
+			free(d);
+			continue;
+		}
 		d->next = g->deliveries;
 		g->deliveries = d;
 		g->n_deliveries++;

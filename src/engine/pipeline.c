@@ -7,6 +7,7 @@
  * from then on nothing here waits for the container.
  */
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
 #include "base/io.h"
@@ -24,7 +25,7 @@ struct outcome {
 	int err;		/* answer: 0 continue */
 	unsigned n_alerts;	/* in w->rendered */
 	bool verdict_alert[SHK_MATCH_MAX];
-	bool unreadable;
+	bool unreadable;	/* something to tell about it */
 };
 
 static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_event *ev,
@@ -51,6 +52,11 @@ static bool claim(struct shk_worker *w)
 	uint64_t c = (atomic_load(&w->claim) & ~3ull) | SHK_CLAIM_JUDGING;
 
 	return atomic_compare_exchange_strong(&w->claim, &c, (c & ~3ull) | SHK_CLAIM_IDLE);
+}
+
+static bool still_ours(const struct shk_worker *w)
+{
+	return (atomic_load(&w->claim) & 3) == SHK_CLAIM_JUDGING;
 }
 
 static void prefetch(struct shk_event *ev)
@@ -117,23 +123,22 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 
 /* Arguments that cannot be read, or an event that needs more room than one may have: "no rule matched" says
  * nothing then. */
-static void unjudged(const struct shk_entry *e, const struct shk_event *ev, const struct shk_policy *p,
-		     struct outcome *o)
+static void unjudged(struct shk_listener *l, const struct shk_event *ev, const struct shk_armoury *arm,
+		     const struct shk_policy *p, struct outcome *o)
 {
-	const struct shk_plan *plan = shk_armoury_plan(e->arm, p);
+	const struct shk_plan *plan = shk_armoury_plan(arm, p);
 	bool enforced = p->mode == SHK_MODE_ENFORCE &&
 			(!ev->call || !plan || plan->call[ev->call->id].enforced);
 
-	o->unreadable = ev->arena->failed || (enforced && p->unreadable_deny);
+	o->unreadable = (ev->arena->failed || (enforced && p->unreadable_deny)) &&
+			shk_limit_allow(l->g->limits, ev->ctr, p, &unreadable_rule);
 	if (enforced && p->unreadable_deny)
 		o->err = EFAULT;
 }
 
 static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
-		     struct outcome *o)
+		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
-	struct shk_entry *e = w->l->e;
-	const struct shk_policy *p = e->policy;
 	struct shk_matches m = { 0 };
 
 	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &m);
@@ -150,7 +155,7 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 			render(w, s, ctx, p, m.rule[i], verdict, o);
 	}
 	if (!o->err && (ctx->ev->memory_failed || ctx->ev->arena->failed))
-		unjudged(e, ctx->ev, p, o);
+		unjudged(w->l, ctx->ev, arm, p, o);
 }
 
 /* The alerts are in the journal before the caller goes on. */
@@ -167,7 +172,18 @@ static void commit(struct shk_worker *w, struct outcome *o)
 	shk_sinks_kick(g->sinks);
 }
 
-/* While the call still waits, so that its task cannot be another one by now. */
+/* The call still waits once the pidfd is there: so it names the caller, and no successor of its number. */
+static int kill_caller(int listener, const struct shk_call_slot *s)
+{
+	_cleanup_close_ int pidfd = shk_process_open((pid_t)s->notif.pid);
+
+	if (pidfd < 0)
+		return pidfd;
+	if (shk_notify_valid(listener, s->notif.id) < 0)
+		return -ESRCH;
+	return shk_pidfd_signal(pidfd, SIGKILL);
+}
+
 static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outcome *o)
 {
 	struct shk_container *c = w->l->e->ctr;
@@ -179,7 +195,7 @@ static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outc
 		r = shk_kill_container(c, &err);
 		break;
 	case SHK_ACT_KILL_PROCESS:
-		r = shk_kill_process((pid_t)s->notif.pid);
+		r = kill_caller(w->l->fd, s);
 		break;
 	case SHK_ACT_FREEZE:
 		r = shk_freeze_container(c, true, &err);
@@ -200,18 +216,11 @@ static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outc
 
 static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, int err)
 {
-	struct shk_entry *e = w->l->e;
-	bool go;
-
-	pthread_mutex_lock(&e->ctr->lock);
-	go = shk_limit_allow(w->l->g->limits, e->ctr, e->policy, &unreadable_rule);
-	pthread_mutex_unlock(&e->ctr->lock);
-	if (go)
-		shk_tell(w->l->g, e, SHK_PRIO_WARNING, "Shrike internal: unreadable argument", NULL,
-			 "A call was %s, as its arguments %s (call=%s tid=%d)",
-			 err ? "refused with EFAULT" : "let through unjudged",
-			 ev->arena->failed ? "are too large to be judged" : "cannot be read",
-			 ev->call ? ev->call->name : "unknown", (int)ev->tid);
+	shk_tell(w->l->g, w->l->e, SHK_PRIO_WARNING, "Shrike internal: unreadable argument", NULL,
+		 "A call was %s, as its arguments %s (call=%s tid=%d)",
+		 err ? "refused with EFAULT" : "let through unjudged",
+		 ev->arena->failed ? "are too large to be judged" : "cannot be read",
+		 ev->call ? ev->call->name : "unknown", (int)ev->tid);
 }
 
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
@@ -229,11 +238,16 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		o.err = EACCES;
 	} else if (stage == SHK_STAGE_JUDGE) {
 		struct shk_eval_ctx ctx = { .ev = &ev, .ctr = ev.ctr };
+		const struct shk_policy *p;
+		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 
 		prefetch(&ev);
 		if (lock_until(&ev.ctr->lock, atomic_load(&w->due)) == 0) {
-			evaluate(w, s, &ctx, &o);
-			shk_proc_apply(ev.ctr, &ev, o.err == 0);
+			/* The watchdog may have answered while we waited for memory or the lock. */
+			if (still_ours(w)) {
+				evaluate(w, s, &ctx, arm, p, &o);
+				shk_proc_apply(ev.ctr, &ev, o.err == 0);
+			}
 			pthread_mutex_unlock(&ev.ctr->lock);
 		} else if (claim(w)) {
 			shk_answer_deadline(l, s, "other calls of the container hold it up");
@@ -247,6 +261,11 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		shk_answer(l, s, o.err);
 		if (o.unreadable)
 			tell_unreadable(w, &ev, o.err);
+	} else {
+		/* The watchdog answers with the slot while it holds this lock: another call must not
+		 * move in under its hands. */
+		pthread_mutex_lock(&l->wlock);
+		pthread_mutex_unlock(&l->wlock);
 	}
 	shk_journal_release(l->g->journal, s);
 }

@@ -202,18 +202,20 @@ static int delivered(struct registration *x, struct shk_entry *e, struct json_ob
 	struct shk_str meta = shk_json_str(seccomp, "listenerMetadata");
 	const struct shk_plan *plan = shk_armoury_plan(e->arm, e->policy);
 
+	if (plan)
+		shk_entry_set_filter(e, plan);
+	if (meta.n)
+		json_object_object_add(e->record, "nonce",
+				       json_object_new_string_len(meta.p, (int)meta.n));
+	if (shk_keeper_store(g, SHK_KEPT_CONTAINER, e->ctr->key, e->record, -1, &x->err) < 0)
+		return -x->err.errnum;
 	pthread_mutex_lock(&g->reg_lock);
 	for (struct shk_pending *p = g->pending; p; p = p->next)
 		if (!p->e && shk_str_eqz(meta, p->nonce)) {
 			p->e = shk_entry_ref(e);
 			e->nonce = strdup(p->nonce);
-			json_object_object_add(e->record, "nonce", json_object_new_string(p->nonce));
 		}
 	pthread_mutex_unlock(&g->reg_lock);
-	if (plan)
-		shk_entry_set_filter(e, plan);
-	if (shk_keeper_store(g, SHK_KEPT_CONTAINER, e->ctr->key, e->record, -1, &x->err) < 0)
-		return -x->err.errnum;
 	shk_registry_add(g, e);
 	return answer(x, "wrapper", NULL);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "sources/ptrace/task.h"
 #include "verdict/kill.h"
 
 #define ID_SHOWN 12 /* container.id */
@@ -54,15 +55,29 @@ void shk_entry_unref(struct shk_entry *e)
 
 void shk_entry_arm(struct shk_entry *e, struct shk_armoury *a, const struct shk_policy *p)
 {
-	struct shk_armoury *old = e->arm;
+	struct shk_armoury *old;
 
+	pthread_mutex_lock(&e->seq_lock);
+	old = e->arm;
 	e->arm = shk_armoury_ref(a);
 	e->policy = p;
+	pthread_mutex_unlock(&e->seq_lock);
 	atomic_store(&e->deadline_ns, p->deadline_ns);
 	atomic_store(&e->deadline_err, p->mode == SHK_MODE_ENFORCE &&
 		     p->deadline_then.kind == SHK_ACT_DENY ? p->deadline_then.err : 0);
 	atomic_store(&e->mode, (int)p->mode);
 	shk_armoury_unref(old);
+}
+
+struct shk_armoury *shk_entry_armed_with(struct shk_entry *e, const struct shk_policy **p)
+{
+	struct shk_armoury *a;
+
+	pthread_mutex_lock(&e->seq_lock);
+	a = shk_armoury_ref(e->arm);
+	*p = e->policy;
+	pthread_mutex_unlock(&e->seq_lock);
+	return a;
 }
 
 void shk_entry_note(struct shk_entry *e, const char *fmt, ...)
@@ -160,7 +175,8 @@ bool shk_entry_init_dead(const struct shk_entry *e)
 
 	if (e->init_pidfd >= 0)
 		return poll(&p, 1, 0) > 0;
-	return e->ctr->init_pid > 0 && shk_start_time(e->ctr->init_pid) != e->ctr->init_start;
+	return e->ctr->init_pid > 0 && (!e->ctr->init_start ||
+					shk_start_time(e->ctr->init_pid) != e->ctr->init_start);
 }
 
 struct shk_entry *shk_registry_by_pid(struct shk_engine *g, pid_t pid, uint64_t start)
@@ -241,7 +257,7 @@ static void watch_cgroup(struct shk_engine *g, struct shk_entry *e)
 		return;
 	shk_buf_init(&now, 8192);
 	if (shk_cgroup_of(e->ctr->init_pid, &now) == -ENOENT ||
-	    (now.n && !shk_str_starts(shk_buf_view(&now), e->ctr->cgroup))) {
+	    (now.n && !shk_cgroup_below(shk_buf_view(&now), e->ctr->cgroup))) {
 		/* It may just have ended. */
 		if (!shk_entry_init_dead(e)) {
 			e->left_alerted = true;
@@ -298,7 +314,8 @@ static void add_u64(struct json_object *o, const char *key, uint64_t v)
 void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd)
 {
 	struct shk_str exe = shk_json_str(shk_json_object(record, "runtime"), "exe");
-	struct shk_buf cgroup;
+	struct shk_buf cgroup, callers;
+	struct shk_task_facts t;
 	struct stat st;
 	char path[64];
 
@@ -322,10 +339,15 @@ void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd)
 		json_object_object_add(record, "runtime_name",
 				       json_object_new_string_len(base, (int)(exe.p + exe.n - base)));
 	}
+	/* A container without a cgroup of its own is in its caller's: killing that would kill others. */
 	shk_buf_init(&cgroup, 8192);
-	if (shk_cgroup_of(pid, &cgroup) == 0)
+	shk_buf_init(&callers, 8192);
+	if (shk_cgroup_of(pid, &cgroup) == 0 &&
+	    (shk_task_read(pid, &t) < 0 || shk_cgroup_of(t.ppid, &callers) < 0 ||
+	     !shk_cgroup_below(shk_buf_view(&callers), shk_buf_view(&cgroup))))
 		json_object_object_add(record, "cgroup",
 				       json_object_new_string_len(cgroup.p, (int)cgroup.n));
+	shk_buf_done(&callers);
 	shk_buf_done(&cgroup);
 }
 

@@ -28,9 +28,7 @@ static void apply_to(struct shk_engine *g, struct shk_entry *e, struct shk_armou
 	struct shk_buf missing;
 
 	shk_buf_init(&missing, 512);
-	pthread_mutex_lock(&e->ctr->lock);
 	shk_entry_arm(e, a, p);
-	pthread_mutex_unlock(&e->ctr->lock);
 	if (plan && e->had_listener)
 		missing_calls(e, plan, &missing);
 	if (missing.n) {

@@ -14,6 +14,8 @@
 #define ARENA_CAP    (1u << 20) /* of one event */
 #define ATTEMPTS_MAX 5		/* engines that may die over one call before it gets the deadline's verdict */
 
+static const struct shk_rule_info deadline_rule = { .name = { "Shrike internal: deadline", 25 } };
+
 void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err)
 {
 	s->resp = (struct seccomp_notif_resp){
@@ -32,14 +34,20 @@ void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const 
 {
 	int err = atomic_load(&l->e->deadline_err);
 	const struct shk_syscall *call = NULL;
+	const struct shk_policy *p;
+	struct shk_armoury *arm;
 	int abi = shk_abi_of(s->notif.data.arch, s->notif.data.nr);
 
 	if (abi >= 0)
 		call = shk_syscall_by_nr((enum shk_abi)abi, s->notif.data.nr);
 	atomic_store(&s->state, SHK_CALL_EXPIRED);
-	shk_tell(l->g, l->e, SHK_PRIO_CRITICAL, "Shrike internal: deadline", NULL,
-		 "A call of process %u was %s at its deadline: %s (call=%s)", s->notif.pid,
-		 err ? "refused" : "let through", why, call ? call->name : "unknown");
+	arm = shk_entry_armed_with(l->e, &p);
+	/* A container that makes its calls hang must not push other alerts out (THREATS A14). */
+	if (shk_limit_allow(l->g->limits, l->e->ctr, p, &deadline_rule))
+		shk_tell(l->g, l->e, SHK_PRIO_CRITICAL, "Shrike internal: deadline", NULL,
+			 "A call of process %u was %s at its deadline: %s (call=%s)", s->notif.pid,
+			 err ? "refused" : "let through", why, call ? call->name : "unknown");
+	shk_armoury_unref(arm);
 	if (err)
 		atomic_fetch_add(&l->e->ctr->n_denied, 1);
 	shk_answer(l, s, err);
@@ -52,8 +60,8 @@ static void judge(struct shk_worker *w, struct shk_call_slot *s)
 	if (!s->recv_mono_ns)
 		s->recv_mono_ns = shk_now_mono();
 	atomic_store_explicit(&s->state, SHK_CALL_RUNNING, memory_order_release);
-	if (w->blind || s->attempts >= ATTEMPTS_MAX) {
-		shk_answer_deadline(l, s, w->blind ? "too many calls hang" :
+	if (atomic_load(&w->blind) || s->attempts >= ATTEMPTS_MAX) {
+		shk_answer_deadline(l, s, atomic_load(&w->blind) ? "too many calls hang" :
 					  "the supervisor ended several times over it");
 		shk_journal_release(l->g->journal, s);
 		return;
@@ -70,11 +78,19 @@ static void recover(struct shk_worker *w)
 	struct shk_call_slot *s;
 	size_t pos = 0;
 
-	while ((s = shk_journal_next_call(j, &pos))) {
-		uint32_t state = atomic_load(&s->state);
+	while (!atomic_load(&w->retired) && (s = shk_journal_next_call(j, &pos))) {
+		uint32_t state;
+		bool ours;
 
-		if (s->listener != l->key || s->epoch == shk_journal_epoch(j))
+		/* Another worker that took this one's place goes through the same slots. */
+		pthread_mutex_lock(&l->wlock);
+		ours = s->listener == l->key && s->epoch != shk_journal_epoch(j);
+		if (ours)
+			s->epoch = shk_journal_epoch(j);
+		pthread_mutex_unlock(&l->wlock);
+		if (!ours)
 			continue;
+		state = atomic_load(&s->state);
 		if (!s->notif.id || shk_notify_valid(l->fd, s->notif.id) < 0) {
 			shk_journal_release(j, s);
 		} else if (state == SHK_CALL_ANSWERED && s->resp.id == s->notif.id) {
@@ -112,15 +128,27 @@ static void serve(struct shk_worker *w)
 		if (r == -EINTR)
 			continue;
 		/* ENOENT: that caller has died, or all have: then this would spin. */
-		if (r != -ENOENT || shk_notify_hung_up(l->fd))
+		if (shk_notify_hung_up(l->fd))
 			break;
+		if (r != -ENOENT)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
+}
+
+void shk_worker_free(struct shk_worker *w)
+{
+	shk_arena_done(&w->arena);
+	for (unsigned k = 0; k < SHK_MATCH_MAX; k++)
+		shk_buf_done(&w->rendered[k]);
+	shk_listener_unref(w->l);
+	free(w);
 }
 
 static void *worker_main(void *arg)
 {
 	struct shk_worker *w = arg;
 	struct shk_listener *l = w->l;
+	int live = SHK_WORKER_LIVE;
 	sigset_t set;
 
 	sigfillset(&set);
@@ -129,7 +157,12 @@ static void *worker_main(void *arg)
 	if (l->restored)
 		recover(w);
 	serve(w);
-	atomic_store(&w->ended, true);
+	if (!atomic_compare_exchange_strong(&w->life, &live, SHK_WORKER_ENDED)) {
+		struct shk_engine *g = l->g;
+
+		shk_worker_free(w);
+		atomic_fetch_sub(&g->n_abandoned, 1);
+	}
 	return NULL;
 }
 
@@ -143,7 +176,7 @@ int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err)
 	if (!w)
 		return shk_err_set(err, ENOMEM, "out of memory");
 	w->l = shk_listener_ref(l);
-	w->blind = blind;
+	atomic_store(&w->blind, blind);
 	shk_arena_init(&w->arena, ARENA_CAP);
 	for (unsigned i = 0; i < SHK_MATCH_MAX; i++)
 		shk_buf_init(&w->rendered[i], SHK_JOURNAL_ALERT_MAX);

@@ -230,13 +230,11 @@ int shk_op_session(struct shk_peerconn *pc, struct json_object *req, struct shk_
 		return shk_err_set(err, ENOMEM, "out of memory");
 	if (!e || shk_entry_init_dead(e))
 		return deliver(pc, o, "none");
-	pthread_mutex_lock(&e->ctr->lock);
 	how = e->policy->exec_sessions;
 	plan = shk_armoury_plan(e->arm, e->policy);
 	if (plan)
 		bpf = base64((const unsigned char *)plan->bpf,
 			     plan->bpf_len * sizeof(struct sock_filter));
-	pthread_mutex_unlock(&e->ctr->lock);
 	if (how == SHK_EXEC_REFUSE) {
 		json_object_put(o);
 		shk_tell(pc->g, e, SHK_PRIO_NOTICE, "Shrike internal: exec session refused", NULL,
@@ -268,6 +266,8 @@ int shk_op_session_listener(struct shk_peerconn *pc, struct json_object *req, st
 		return shk_err_set(err, EINVAL, "session-listener needs one descriptor, a seccomp listener");
 	if (shk_json_int(req, "wrapper_pid", 0) != pc->peer.pid)
 		return shk_err_set(err, EPERM, "the session belongs to another process than the caller");
+	if (e->n_listeners >= SHK_LISTENERS_MAX)
+		return shk_err_set(err, EBUSY, "the container has %d exec sessions; end some", e->n_sessions);
 	l = shk_listener_new(e, TAKE_FD(pc->conn.fds[0]), true);
 	if (!l)
 		return shk_err_set(err, ENOMEM, "out of memory");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "sources/ptrace/task.h"
 
 #define ROUNDS	  20 /* passes over cgroup.procs without cgroup.kill */
 #define PROCS_MAX (1u << 20)
@@ -27,11 +28,14 @@ static pid_t tgid_of(pid_t tid)
 	return tid;
 }
 
-int shk_kill_process(pid_t tid)
+int shk_process_open(pid_t tid)
 {
-	_cleanup_close_ int fd = shk_pidfd_open(tgid_of(tid), 0);
+	return shk_pidfd_open(tgid_of(tid), 0);
+}
 
-	return fd < 0 ? fd : shk_pidfd_signal(fd, SIGKILL);
+bool shk_cgroup_below(struct shk_str dir, struct shk_str of)
+{
+	return of.n && shk_str_starts(dir, of) && (dir.n == of.n || dir.p[of.n] == '/');
 }
 
 static int write_file(int dir, const char *name, const char *text)
@@ -48,8 +52,7 @@ static bool holds(struct shk_str cgroup, pid_t pid)
 	bool r;
 
 	shk_buf_init(&now, 8192);
-	r = shk_cgroup_of(pid, &now) == 0 && now.n >= cgroup.n &&
-	    memcmp(now.p, cgroup.p, cgroup.n) == 0 && (now.n == cgroup.n || now.p[cgroup.n] == '/');
+	r = shk_cgroup_of(pid, &now) == 0 && shk_cgroup_below(shk_buf_view(&now), cgroup);
 	shk_buf_done(&now);
 	return r;
 }
@@ -97,8 +100,13 @@ static int kill_listed(int dir)
 static int kill_init(const struct shk_container *c)
 {
 	_cleanup_close_ int fd = shk_pidfd_open(c->init_pid, 0);
+	struct shk_task_facts t;
 
-	return fd < 0 ? fd : shk_pidfd_signal(fd, SIGKILL);
+	if (fd < 0)
+		return fd;
+	if (shk_task_read(c->init_pid, &t) < 0 || t.start != c->init_start)
+		return -ESRCH;
+	return shk_pidfd_signal(fd, SIGKILL);
 }
 
 int shk_kill_container(const struct shk_container *c, struct shk_err *err)
@@ -110,7 +118,7 @@ int shk_kill_container(const struct shk_container *c, struct shk_err *err)
 		for (int i = 0; i < ROUNDS && kill_listed(dir) > 0; i++)
 			;
 	r = kill_init(c);
-	if (r < 0 && r != -ESRCH && dir < 0)
+	if (r < 0 && dir < 0)
 		return shk_err_sys(err, -r, "kill the container's init, process %d",
 				   (int)c->init_pid);
 	return 0;

@@ -13,15 +13,16 @@
 #include "base/error.h"
 #include "state/container.h"
 
-/* SIGKILL to the process that tid belongs to. Call it while a call of tid still waits, then tid cannot be
- * somebody else. 0, -ESRCH. */
-int shk_kill_process(pid_t tid);
+/* A pidfd of the process that tid belongs to, or -ESRCH. Whose it is must be checked afterwards. */
+int shk_process_open(pid_t tid);
 /* Everything in the container: cgroup.kill, else SIGKILL to each process of the cgroup until none is left
  * (bounded rounds), and to init, whose end takes a pid namespace with it. 0 or -errno with a text. */
 int shk_kill_container(const struct shk_container *c, struct shk_err *err);
 /* cgroup.freeze (v2) or freezer.state (v1). -EOPNOTSUPP: the container has no cgroup to freeze. */
 int shk_freeze_container(const struct shk_container *c, bool frozen, struct shk_err *err);
 
+/* Is cgroup `dir` this one, or below it? */
+bool shk_cgroup_below(struct shk_str dir, struct shk_str of);
 /* The cgroup path of a process, as a directory below the mount point of the hierarchy that can kill and freeze (v2
  * first, else v1 freezer, else v1 pids): "" when it is the root cgroup or unknown. */
 int shk_cgroup_of(pid_t pid, struct shk_buf *out);
