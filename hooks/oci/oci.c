@@ -226,7 +226,8 @@ static struct json_object *hints(struct json_object *config)
 	return h;
 }
 
-struct json_object *shk_oci_facts(struct json_object *config, struct json_object *seccomp)
+struct json_object *shk_oci_facts(struct shk_str bundle, struct shk_str id, struct json_object *config,
+				  struct json_object *seccomp)
 {
 	static const char *const top[] = { "hostname", "mounts", NULL };
 	static const char *const root[] = { "path", "readonly", NULL };
@@ -237,7 +238,7 @@ struct json_object *shk_oci_facts(struct json_object *config, struct json_object
 					   NULL };
 	static const char *const sec[] = { "defaultAction", "architectures", "flags",
 					   "listenerPath", "listenerMetadata", NULL };
-	struct json_object *o = json_object_new_object(), *l, *s;
+	struct json_object *o = json_object_new_object(), *l, *s, *noted;
 
 	if (!o)
 		return NULL;
@@ -260,6 +261,9 @@ struct json_object *shk_oci_facts(struct json_object *config, struct json_object
 						       "seccomp"))));
 	}
 	json_object_object_add(o, "privileged_hints", hints(config));
+	noted = shk_engine_noted(bundle, id, config);
+	if (noted)
+		json_object_object_add(o, "noted", noted);
 	return o;
 }
 

@@ -34,7 +34,8 @@ int shk_oci_rootfs(struct shk_str bundle, struct json_object *config, char **ret
 		   struct shk_err *err);
 /* The "config" member of docs/CONTROL.md. seccomp: what to send as linux.seccomp, NULL for its facts alone.
  * NULL: no memory. */
-struct json_object *shk_oci_facts(struct json_object *config, struct json_object *seccomp);
+struct json_object *shk_oci_facts(struct shk_str bundle, struct shk_str id, struct json_object *config,
+				  struct json_object *seccomp);
 /* String annotations of config.json, those of the state over them (either may be NULL). */
 struct json_object *shk_oci_annotations(struct json_object *config, struct json_object *state);
 

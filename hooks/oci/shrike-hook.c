@@ -166,7 +166,7 @@ static int gather(const struct shk_oci_state *s, const char *stage, int fds[2],
 	if (o) {
 		add_str(o, "rootfs", shk_str(rootfs));
 		json_object_object_add(o, "annotations", shk_oci_annotations(config, s->json));
-		json_object_object_add(o, "config", shk_oci_facts(config, NULL));
+		json_object_object_add(o, "config", shk_oci_facts(s->bundle, s->id, config, NULL));
 		json_object_object_add(o, "runtime", runtime_of(getppid()));
 	}
 	json_object_put(config);

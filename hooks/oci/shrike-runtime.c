@@ -129,8 +129,9 @@ static struct json_object *prepare_request(const struct shk_cmdline *c, const ch
 	json_object_object_add(o, "command", json_object_new_string(c->command_word));
 	json_object_object_add(o, "annotations", shk_oci_annotations(config, NULL));
 	json_object_object_add(o, "config",
-			       shk_oci_facts(config, shk_json_object(shk_json_object(config, "linux"),
-								     "seccomp")));
+			       shk_oci_facts(shk_str(bundle), shk_str(c->id), config,
+					     shk_json_object(shk_json_object(config, "linux"),
+							     "seccomp")));
 	return o;
 }
 

@@ -25,7 +25,8 @@ static int connect_failed(const char *path, int r, struct shk_err *err)
 	switch (-r) {
 	case ENOENT:
 		return shk_err_set(err, ENOENT, "no control socket at %s; start shriked, or name its "
-				   "socket with --socket or SHRIKE_SOCKET", path);
+				   "socket with --socket (shrike-runtime: --shrike-socket) or SHRIKE_SOCKET",
+				   path);
 	case ECONNREFUSED:
 		return shk_err_set(err, ECONNREFUSED,
 				   "nobody listens on %s; start shriked (systemctl start shriked)", path);

@@ -89,4 +89,11 @@ struct json_object *shk_json_array(struct json_object *o, const char *key);
 struct shk_str shk_json_str(struct json_object *o, const char *key);
 int64_t shk_json_int(struct json_object *o, const char *key, int64_t otherwise);
 
+/* ---- what engines note (control/noted.c) ---- */
+/* {"name":...,"image":...} (either may be absent) of a container of podman or docker, from the engine's own files,
+ * which its bundle or config.json lead to. NULL: nothing is known. Read with the caller's rights; only
+ * files of root or of the caller count. */
+struct json_object *shk_engine_noted(struct shk_str bundle, struct shk_str id,
+				     struct json_object *config);
+
 #endif

@@ -89,6 +89,8 @@ static struct json_object *hearsay(struct json_object *state)
 	json_object_object_add(o, "way", json_object_new_string("profile"));
 	config = read_config(shk_json_str(state, "bundle"));
 	if (config) {
+		struct json_object *noted = shk_engine_noted(shk_json_str(state, "bundle"),
+							     shk_json_str(state, "id"), config);
 		struct shk_str root = shk_json_str(shk_json_object(config, "root"), "path");
 		struct shk_str bundle = shk_json_str(state, "bundle");
 		_cleanup_free_ char *path = NULL;
@@ -97,6 +99,8 @@ static struct json_object *hearsay(struct json_object *state)
 				       SHK_STR_ARG(root.p[0] == '/' ? SHK_STR("") : bundle),
 				       root.p[0] == '/' ? "" : "/", SHK_STR_ARG(root)) >= 0)
 			json_object_object_add(o, "rootfs", json_object_new_string(path));
+		/* Also when it is NULL: no member of config.json is taken for it. */
+		json_object_object_add(config, "noted", noted);
 		json_object_object_add(o, "config", config);
 	}
 	return o;

@@ -101,7 +101,7 @@ static bool is_hex(struct shk_str s)
 	return s.n > 0;
 }
 
-static void describe_image(struct shk_container *c)
+static void describe_image(struct shk_container *c, struct json_object *noted)
 {
 	static const char *const names[] = {
 		"io.kubernetes.cri.image-name",
@@ -113,8 +113,13 @@ static void describe_image(struct shk_container *c)
 		NULL,
 	};
 	static const char *const digests[] = { "io.kubernetes.cri-o.ImageRef", NULL };
-	struct shk_str image = first_of(c, names), digest = first_of(c, digests);
+	struct shk_str image = shk_container_str(c, shk_json_str(noted, "image"));
+	struct shk_str digest = first_of(c, digests);
 	const char *at;
+
+	/* The engine's own notes go first: annotations are what somebody asked for. */
+	if (!image.n)
+		image = first_of(c, names);
 
 	/* A bare id names no repository. */
 	if (shk_str_starts(image, SHK_STR("sha256:")) || (image.n == 64 && is_hex(image)))
@@ -155,7 +160,7 @@ static void describe_engine(struct shk_container *c, struct json_object *config)
 		c->engine = SHK_STR("podman");
 }
 
-static void describe_names(struct shk_container *c)
+static void describe_names(struct shk_container *c, struct json_object *noted)
 {
 	static const char *const pod_ns[] = {
 		"io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace",
@@ -176,7 +181,9 @@ static void describe_names(struct shk_container *c)
 	c->k8s_pod = first_of(c, pod);
 	c->k8s_pod_uid = first_of(c, pod_uid);
 	c->k8s_container = first_of(c, container);
-	s = first_of(c, name);
+	s = shk_container_str(c, shk_json_str(noted, "name"));
+	if (!s.n)
+		s = first_of(c, name);
 	/* CRI-O's Name carries pod, namespace and attempt: the short one reads better, as in Falco. */
 	if (c->k8s_container.n)
 		s = c->k8s_container;
@@ -303,8 +310,8 @@ void shk_container_describe(struct shk_container *c, struct json_object *config,
 	add_pairs(c, &c->annotations, &c->n_annotations, shk_json_object(config, "annotations"));
 	c->hostname = shk_container_str(c, shk_json_str(config, "hostname"));
 	describe_engine(c, config);
-	describe_image(c);
-	describe_names(c);
+	describe_image(c, shk_json_object(config, "noted"));
+	describe_names(c, shk_json_object(config, "noted"));
 	describe_labels(c);
 	describe_privileged(c, config);
 	describe_mounts(c, shk_json_array(config, "mounts"));

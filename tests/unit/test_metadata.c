@@ -70,6 +70,27 @@ static void test_crio(void **state)
 	shk_container_unref(c);
 }
 
+/* What the engine noted goes before annotations, which anybody can ask for. */
+static void test_noted(void **state)
+{
+	struct shk_container *c = describe(
+		"{\"noted\":{\"name\":\"web1\",\"image\":\"localhost/nginx:1\"}}",
+		"{\"io.container.manager\":\"libpod\",\"io.container.name\":\"other\","
+		"\"org.opencontainers.image.ref.name\":\"trusted\"}");
+
+	(void)state;
+	assert_str(c->engine, "podman");
+	assert_str(c->name, "web1");
+	assert_str(c->image, "localhost/nginx:1");
+	assert_str(c->image_repo, "localhost/nginx");
+	assert_str(c->image_tag, "1");
+	shk_container_unref(c);
+	c = describe("{\"noted\":{\"name\":7}}", "{\"io.container.name\":\"other\"}");
+	assert_str(c->name, "other");
+	assert_str(c->image, "");
+	shk_container_unref(c);
+}
+
 static void test_images(void **state)
 {
 	static const struct {
@@ -160,7 +181,8 @@ static void test_docker(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crio),	    cmocka_unit_test(test_images),
+		cmocka_unit_test(test_crio),
+		cmocka_unit_test(test_noted),	    cmocka_unit_test(test_images),
 		cmocka_unit_test(test_privileged),  cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_docker),
 	};
