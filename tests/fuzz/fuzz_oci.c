@@ -101,11 +101,11 @@ static void config(struct shk_str text)
 		abort();
 	free(rootfs);
 	seccomp = shk_json_object(shk_json_object(o, "linux"), "seccomp");
-	facts = shk_oci_facts(o, NULL);
+	facts = shk_oci_facts(SHK_STR("/b"), SHK_STR(""), o, NULL);
 	if (!facts || shk_json_object(shk_json_object(facts, "linux"), "syscalls"))
 		abort();
 	json_object_put(facts);
-	json_object_put(shk_oci_facts(o, seccomp));
+	json_object_put(shk_oci_facts(SHK_STR("/b"), SHK_STR(""), o, seccomp));
 	profile(seccomp);
 	json_object_put(o);
 }
