@@ -80,6 +80,7 @@ static inline void shk_close(int *fd)
 #define SHK_MAX(a, b)	    ((a) > (b) ? (a) : (b))
 #define SHK_PRINTF(f, a)    __attribute__((format(printf, f, a)))
 #define SHK_UNUSED	    __attribute__((unused))
+#define SHK_FALLTHROUGH	    __attribute__((fallthrough))
 #define SHK_MUST_CHECK	    __attribute__((warn_unused_result))
 
 #endif

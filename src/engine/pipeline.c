@@ -67,7 +67,7 @@ static void prefetch(struct shk_event *ev)
 		case SHK_ARG_STRVEC:
 			if (strcmp(ev->call->arg[i].name, "env") == 0)
 				break; /* large, and few rules ask */
-			/* fallthrough */
+			SHK_FALLTHROUGH;
 		case SHK_ARG_PATH:
 		case SHK_ARG_STRING:
 		case SHK_ARG_SOCKADDR:

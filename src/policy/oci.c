@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <json-c/json.h>
 
+#include "control/control.h"
+
 static const char *const architectures[] = { "SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32" };
 
 enum stance {
@@ -59,6 +61,17 @@ static bool has_name(struct json_object *names, const char *name)
 	return false;
 }
 
+/* Runtimes leave such rules out. */
+static bool is_default(struct json_object *profile, struct json_object *rule)
+{
+	const char *action = text_of(rule, "action");
+
+	return !strcmp(action, text_of(profile, "defaultAction")) &&
+	       (strcmp(action, "SCMP_ACT_ERRNO") || shk_json_int(rule, "errnoRet", EPERM) ==
+		shk_json_int(profile, "defaultErrnoRet", EPERM));
+}
+
+/* Of several rules without conditions the first one counts: libseccomp ignores the others. */
 static enum stance stance_of(struct json_object *profile, const char *name)
 {
 	struct json_object *rules = array_of(profile, "syscalls");
@@ -68,13 +81,14 @@ static enum stance stance_of(struct json_object *profile, const char *name)
 	for (size_t i = 0; i < length(rules); i++) {
 		struct json_object *rule = json_object_array_get_idx(rules, i);
 		bool conditional = length(array_of(rule, "args")) > 0;
+		bool allows = is_allow(text_of(rule, "action"));
 
-		if (!has_name(array_of(rule, "names"), name))
+		if (!has_name(array_of(rule, "names"), name) || is_default(profile, rule))
 			continue;
-		if (is_allow(text_of(rule, "action")))
-			*(conditional ? &allow_if : &allow) = true;
-		else
-			*(conditional ? &refuse_if : &refuse) = true;
+		if (conditional)
+			*(allows ? &allow_if : &refuse_if) = true;
+		else if (!allow && !refuse)
+			*(allows ? &allow : &refuse) = true;
 	}
 	if (refuse || (!by_default && !allow && !allow_if))
 		return REFUSED;
@@ -239,7 +253,7 @@ static bool convert_rules(struct json_object *profile, struct json_object *front
 	for (size_t i = 0; i < length(rules); i++) {
 		struct json_object *rule = json_object_array_get_idx(rules, i), *args = NULL;
 
-		if (!has_name(array_of(rule, "names"), name))
+		if (!has_name(array_of(rule, "names"), name) || !is_allow(text_of(rule, "action")))
 			continue;
 		if (json_object_deep_copy(array_of(rule, "args"), &args, NULL) < 0 ||
 		    !append(front, rule_new(name, c, args)))
@@ -248,14 +262,17 @@ static bool convert_rules(struct json_object *profile, struct json_object *front
 	return true;
 }
 
-/* Takes a name out of every rule; rules left without a name go. */
-static void remove_name(struct json_object *profile, const char *name)
+/* Takes a name out of every rule, or of those that allow; rules left without a name go. */
+static void remove_name(struct json_object *profile, const char *name, bool allows_only)
 {
 	struct json_object *rules = array_of(profile, "syscalls");
 
 	for (size_t i = length(rules); i-- > 0;) {
-		struct json_object *names = array_of(json_object_array_get_idx(rules, i), "names");
+		struct json_object *rule = json_object_array_get_idx(rules, i);
+		struct json_object *names = array_of(rule, "names");
 
+		if (allows_only && !is_allow(text_of(rule, "action")))
+			continue;
 		for (size_t k = length(names); k-- > 0;) {
 			const char *s = json_object_get_string(json_object_array_get_idx(names, k));
 
@@ -277,6 +294,8 @@ static int merge_call(struct json_object *profile, struct json_object *front, en
 
 	switch (stance_of(profile, name)) {
 	case REFUSED:
+		/* None of them counts; whoever reads the profile shall not have to know that. */
+		remove_name(profile, name, true);
 		return 0;
 	case REFUSED_IF:
 		if (c->what == SHK_PLAN_ERRNO)
@@ -290,12 +309,12 @@ static int merge_call(struct json_object *profile, struct json_object *front, en
 		if (c->what == SHK_PLAN_ERRNO)
 			break;
 		ok = convert_rules(profile, front, name, c);
-		remove_name(profile, name);
+		remove_name(profile, name, false);
 		return ok ? 0 : shk_err_sys(err, ENOMEM, "cannot make the seccomp profile");
 	case ALLOWED:
 		break;
 	}
-	remove_name(profile, name);
+	remove_name(profile, name, false);
 	if (!notify_rules(front, name, c, narrow))
 		return shk_err_sys(err, ENOMEM, "cannot make the seccomp profile");
 	return 0;

@@ -40,7 +40,7 @@ void shk_slots_key(const struct shk_operand *o, struct shk_buf *out)
 	case SHK_OPERAND_CALL:
 		shk_buf_addc(out, (char)o->call);
 		key_text(o->has_index ? o->index : (struct shk_str){ 0 }, out);
-		/* fall through */
+		SHK_FALLTHROUGH;
 	case SHK_OPERAND_LIST:
 		shk_buf_add(out, &n, sizeof(n));
 		for (size_t i = 0; i < o->n; i++)

@@ -143,8 +143,8 @@ static void act(struct shk_engine *e, struct shk_store *s, const struct shk_keep
 {
 	switch (m->op) {
 	case SHK_KEEPER_STORE:
-		e->ack = (struct shk_keeper_msg){ .op = SHK_KEEPER_ACK, .key = m->key };
-		e->ack.status = (uint32_t)-store(s, m, fds, nfds);
+		e->ack_key = m->key;
+		e->ack_status = (uint32_t)-store(s, m, fds, nfds);
 		e->ack_waits = true;
 		break;
 	case SHK_KEEPER_FORGET:
@@ -193,10 +193,13 @@ void shk_engine_talk(struct shk_engine *e, struct shk_store *s)
 	if (!e->told && !e->hung)
 		tell_entries(e, s);
 	for (int i = 0; i < ROUND && e->told && !e->hung; i++) {
+		struct shk_keeper_msg ack = { .op = SHK_KEEPER_ACK,
+					      .key = e->ack_key,
+					      .status = e->ack_status };
 		int r;
 
 		if (e->ack_waits)
-			e->ack_waits = !send_packet(e, &e->ack, -1);
+			e->ack_waits = !send_packet(e, &ack, -1);
 		if (e->ack_waits)
 			return;
 		r = take_packet(e, s);

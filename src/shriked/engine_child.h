@@ -27,7 +27,8 @@ struct shk_engine {
 	bool told;	  /* HAVE_END went out */
 	bool ack_waits;
 	bool ready;
-	struct shk_keeper_msg ack;
+	uint64_t ack_key;
+	uint32_t ack_status;
 };
 
 int shk_engine_start(struct shk_engine *e, const struct shk_engine_args *a, struct shk_err *err);

@@ -385,6 +385,44 @@ static void test_oci_merge(void **state)
 	shk_plan_free(plan);
 }
 
+/* Several rules for one call: what libseccomp makes of them, in words that cannot be misread. */
+static void test_oci_several(void **state)
+{
+#define RULE(action, more) "{\"names\":[\"execve\"],\"action\":\"SCMP_ACT_" action "\"" more "}"
+#define IF_1 ",\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]"
+#define IF_2 ",\"args\":[{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_EQ\"}]"
+#define IS_38 ",\"errnoRet\":38"
+	static const struct {
+		const char *rules, *wanted;
+	} rows[] = {
+		/* The first counts ... */
+		{ RULE("ALLOW", "") "," RULE("ERRNO", IS_38), RULE("NOTIFY", "") },
+		{ RULE("ERRNO", IS_38) "," RULE("ALLOW", ""), RULE("ERRNO", IS_38) },
+		/* ... unless it is the default, which is left out. */
+		{ RULE("ERRNO", "") "," RULE("ALLOW", ""), RULE("NOTIFY", "") },
+		{ RULE("ERRNO", IF_2) "," RULE("ALLOW", IF_1), RULE("NOTIFY", IF_1) },
+		{ RULE("ERRNO", ""), RULE("ERRNO", "") },
+	};
+	struct shk_plan *plan = small_plan();
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		char profile[512], wanted[256];
+		struct shk_err err = { 0 };
+		struct json_object *o;
+
+		snprintf(profile, sizeof(profile),
+			 "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[%s]}", rows[i].rules);
+		snprintf(wanted, sizeof(wanted), "\"syscalls\":[%s]", rows[i].wanted);
+		o = merge(plan, profile, &err);
+		assert_non_null(o);
+		if (!strstr(plain(o), wanted))
+			fail_msg("%s\nbecame %s", rows[i].rules, plain(o));
+		json_object_put(o);
+	}
+	shk_plan_free(plan);
+}
+
 /* Profiles come from config.json, which anybody may have written. */
 static void test_oci_hostile(void **state)
 {
@@ -416,7 +454,8 @@ int main(void)
 		cmocka_unit_test(test_property),   cmocka_unit_test(test_large),
 		cmocka_unit_test(test_too_large),  cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_broken_programs), cmocka_unit_test(test_oci_new),
-		cmocka_unit_test(test_oci_merge),  cmocka_unit_test(test_oci_hostile),
+		cmocka_unit_test(test_oci_merge),  cmocka_unit_test(test_oci_several),
+		cmocka_unit_test(test_oci_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
