@@ -130,6 +130,7 @@ static struct json_object *runtime_of(pid_t pid)
 {
 	struct json_object *o = json_object_new_object();
 	char path[64], exe[4096];
+	struct shk_buf comm;
 	ssize_t n;
 
 	if (!o)
@@ -137,8 +138,16 @@ static struct json_object *runtime_of(pid_t pid)
 	json_object_object_add(o, "pid", json_object_new_int(pid));
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	n = readlink(path, exe, sizeof(exe));
-	if (n > 0 && n < (ssize_t)sizeof(exe))
+	/* crun runs from a detached copy of itself, whose path is "/". */
+	if (n > 1 && n < (ssize_t)sizeof(exe)) {
 		add_str(o, "exe", (struct shk_str){ exe, (size_t)n });
+		return o;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	shk_buf_init(&comm, 64);
+	if (shk_read_file(path, &comm, NULL) == 0 && comm.n > 1)
+		add_str(o, "exe", (struct shk_str){ comm.p, comm.n - 1 });
+	shk_buf_done(&comm);
 	return o;
 }
 

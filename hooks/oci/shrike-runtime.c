@@ -117,12 +117,17 @@ static int locate(const struct shk_cmdline *c, char **bundle, char **path, struc
 }
 
 static struct json_object *prepare_request(const struct shk_cmdline *c, const char *bundle,
-					   struct json_object *config)
+					   const char *runtime, struct json_object *config)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_object_new_object(), *r = json_object_new_object();
 
-	if (!o)
+	if (!o || !r) {
+		json_object_put(o);
+		json_object_put(r);
 		return NULL;
+	}
+	json_object_object_add(r, "exe", json_object_new_string(runtime));
+	json_object_object_add(o, "runtime", r);
 	json_object_object_add(o, "op", json_object_new_string("prepare"));
 	json_object_object_add(o, "id", json_object_new_string(c->id));
 	json_object_object_add(o, "bundle", json_object_new_string(bundle));
@@ -158,7 +163,7 @@ static int carry_out(struct shk_cmdline *c, const char *path, struct json_object
 	return shk_oci_rewrite_seccomp(path, config, seccomp, err) < 0 ? SHK_EXIT_INPUT : 0;
 }
 
-static int prepare(struct shk_cmdline *c, uint64_t due, struct shk_err *err)
+static int prepare(struct shk_cmdline *c, const char *runtime, uint64_t due, struct shk_err *err)
 {
 	_cleanup_free_ char *bundle = NULL, *path = NULL;
 	struct json_object *config = NULL, *request, *answer = NULL;
@@ -170,7 +175,7 @@ static int prepare(struct shk_cmdline *c, uint64_t due, struct shk_err *err)
 		return r;
 	if (shk_oci_config_read(path, &config, err) < 0)
 		return SHK_EXIT_INPUT;
-	request = prepare_request(c, bundle, config);
+	request = prepare_request(c, bundle, runtime, config);
 	if (!request) {
 		shk_err_set(err, ENOMEM, "out of memory");
 		r = SHK_EXIT_SYSTEM;
@@ -244,7 +249,7 @@ int main(int argc, char **argv)
 	if (c.command == SHK_OCI_EXEC)
 		r = session(&c, due, &err);
 	else if (c.command != SHK_OCI_OTHER)
-		r = prepare(&c, due, &err);
+		r = prepare(&c, runtime, due, &err);
 	if (r)
 		return fail(&c, r, err.text);
 	argv[0] = runtime;

@@ -87,7 +87,7 @@ static void add_rootfs(struct json_object *record)
 
 static struct json_object *record_of(struct json_object *req)
 {
-	static const char *const keep[] = { "id", "bundle", "annotations", "config" };
+	static const char *const keep[] = { "id", "bundle", "annotations", "config", "runtime" };
 	struct json_object *o = json_object_new_object(), *v;
 
 	for (size_t i = 0; o && i < SHK_ARRAY_SIZE(keep); i++)
