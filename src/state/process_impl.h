@@ -58,6 +58,7 @@ struct shk_proc {
 	unsigned held;		 /* its place in shk_procs.held */
 	size_t bytes;		 /* memory beyond the record */
 	uint64_t checked;	 /* decision in which it was seen alive */
+	uint64_t alive_ns;	 /* when the kernel was asked last */
 	bool dead;
 	bool inside;		 /* made a call of its own: everything it does is notified */
 	unsigned pending;	 /* SHK_KEEP_*: its last call changes these before its next one */
