@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* shrike events - alerts, the last ones and those to come. */
+#include <errno.h>
 #include <json-c/json.h>
 
 #include "alerts/alert.h"
@@ -66,27 +67,58 @@ static int on_more(struct json_object *more, void *arg)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static struct json_object *request_of(bool follow, uint64_t last)
+{
+	struct json_object *request = shk_cli_request("events");
+
+	if (request) {
+		json_object_object_add(request, "follow", json_object_new_boolean(follow));
+		json_object_object_add(request, "last", json_object_new_int64((int64_t)last));
+	}
+	return request;
+}
+
+/* An engine that ends is replaced by the keeper, which holds the socket: the connection is made anew, and what
+ * the next engine has told by then is asked for. Only a socket that nobody serves ends this. */
+static int follow_on(struct shk_cli *c, struct reader *reader, uint64_t last)
+{
+	for (;;) {
+		SHK_CLEANUP(shk_client_freep) struct shk_client *client = NULL;
+		struct json_object *request, *answer = NULL;
+		struct shk_err err = { 0 };
+		int r = shk_client_connect(c->socket, &client, &err);
+
+		if (r < 0)
+			return shk_cli_fail(SHK_EXIT_NO_DAEMON, "%s", err.text);
+		request = request_of(true, last);
+		if (!request)
+			return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
+		r = shk_client_call(client, request, NULL, 0, on_more, reader, -1, &answer, &err);
+		json_object_put(request);
+		json_object_put(answer);
+		if (r != -ECONNRESET && r != -EPIPE)
+			return r == 0 ? SHK_EXIT_OK : shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+		last = LAST_MAX;
+	}
+}
+
 static int run(struct shk_cli *c)
 {
 	const char *n = shk_cli_value(c, "last");
 	struct reader reader = { .c = c, .json = shk_cli_flag(c, "json") };
 	bool follow = shk_cli_flag(c, "follow");
-	struct json_object *request, *answer = NULL;
+	struct json_object *answer = NULL;
 	uint64_t last = follow ? 10 : 100;
 	int r;
 
 	if (n && (!shk_str_to_u64(shk_str(n), &last) || last > LAST_MAX))
 		return shk_cli_usage(c, "events: -n takes a number from 0 to %d, not \"%.32s\"",
 				     LAST_MAX, n);
-	request = shk_cli_request("events");
-	if (request) {
-		json_object_object_add(request, "follow", json_object_new_boolean(follow));
-		json_object_object_add(request, "last", json_object_new_int64((int64_t)last));
-	}
 	shk_buf_init(&reader.text, RECORD_TEXT);
 	shk_buf_init(&reader.clean, RECORD_TEXT * 4);
-	r = shk_cli_ask(c, request, SHK_EXIT_FAILED, on_more, &reader, follow ? -1 : SHK_CLI_ASK_MS,
-			&answer);
+	r = follow ? follow_on(c, &reader, last) :
+		     shk_cli_ask(c, request_of(false, last), SHK_EXIT_FAILED, on_more, &reader,
+				 SHK_CLI_ASK_MS, &answer);
 	json_object_put(answer);
 	shk_buf_done(&reader.text);
 	shk_buf_done(&reader.clean);
@@ -102,7 +134,7 @@ const struct shk_cli_cmd shk_cmd_events = {
 		 { "last", 'n', "N", "begin with the last N the daemon remembers (100; with -f 10)" },
 		 SHK_OPT_JSON },
 	.exits = "  0 printed                     2 wrong usage\n"
-		 "  3 shriked cannot be reached, or went away while following\n"
+		 "  3 shriked cannot be reached, or has ended while following\n"
 		 "  4 other failure",
 	.example = "  shrike events -f\n"
 		   "  shrike events -n 1000 --json | jq -r .rule | sort | uniq -c | sort -rn",

@@ -125,3 +125,21 @@ witness_over() {
 	! kill -0 "$e" 2>/dev/null
 	[ ! -S "$T/control.sock" ] || ! daemon_answers
 }
+
+@test "shrike events -f goes on over the end of an engine" {
+	prepare 6
+	"$SHK_BUILDDIR/shrike" events -f --json -n 0 >"$T/followed" 2>"$T/followed.err" 3>&- &
+	local f=$!
+	start runc "e-$$" "$T/b"
+	sleep 1
+	kill_engine 1
+	local before
+	before=$(wc -l <"$T/followed")
+	wait_until 10 grew "$before"
+	stop_daemon
+	wait "$f" || [ $? = 3 ]
+}
+
+grew() {
+	[ "$(wc -l <"$T/followed")" -gt $(($1 + 20)) ]
+}
