@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "engine/internal.h"
+#include "engine/judge.h"
 #include "sources/notify/notify.h"
 #include "verdict/kill.h"
 
@@ -139,20 +140,21 @@ static void unjudged(struct shk_listener *l, const struct shk_event *ev, const s
 static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
-	struct shk_matches m = { 0 };
+	struct shk_judgement j = { 0 };
+	const struct shk_matches *m = &j.m;
 
-	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &m);
-	shk_verdict_decide(p, &m, ctx->ev, &o->v);
+	shk_judge(p, shk_armoury_plan(arm, p), ctx, &j);
+	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
 	/* Falco's first match, and the verdict's rule; rules that were only tried for their verdict are
 	 * not what the administrator asked to hear of. Mode observe has no verdicts. */
-	for (unsigned i = 0; i < m.n; i++) {
-		bool verdict = (int)m.rule[i] == o->v.rule && o->v.wanted.kind != SHK_ACT_NONE &&
+	for (unsigned i = 0; i < m->n; i++) {
+		bool verdict = (int)m->rule[i] == o->v.rule && o->v.wanted.kind != SHK_ACT_NONE &&
 			       p->mode != SHK_MODE_OBSERVE;
 
 		if (i == 0 || p->match_all || verdict)
-			render(w, s, ctx, p, m.rule[i], verdict, o);
+			render(w, s, i < j.n_given ? ctx : &j.real, p, m->rule[i], verdict, o);
 	}
 	if (!o->err && (ctx->ev->memory_failed || ctx->ev->arena->failed))
 		unjudged(w->l, ctx->ev, arm, p, o);

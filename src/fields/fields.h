@@ -69,6 +69,8 @@ enum {
 	SHK_F_ARG_DOTTED = 1 << 12, /* with ARG_KEY: the key is written .name, brackets hold an index */
 };
 
+enum shk_path_state { SHK_PATH_UNTRIED, SHK_PATH_KNOWN, SHK_PATH_UNKNOWN };
+
 /* What an extractor sees. Lives on the evaluating thread's stack for one event. */
 struct shk_eval_ctx {
 	struct shk_event *ev;
@@ -76,7 +78,7 @@ struct shk_eval_ctx {
 	struct shk_proc *proc;	   /* NULL until first asked for; state/process.h shk_proc_of(ctx) */
 	bool proc_tried;
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
-	uint8_t abs_path_state[6];
+	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
 				       * that all fd.* of an event speak of the same object */
 };

@@ -74,10 +74,8 @@ static void open_door(const struct shk_policy *p, struct shk_plan *plan, enum sh
 {
 	struct shk_plan_call *c = &plan->call[id];
 
-	if (c->what != SHK_PLAN_PASS)
-		return;
-	/* A handle is opaque: nobody can say which file it opens. Engines' default profiles
-	 * refuse the call with the same errno. */
+	/* A handle is opaque: nobody can say which file it opens, not even a rule that names the call.
+	 * Engines' default profiles refuse it with the same errno. */
 	if (is_call(id, "open_by_handle_at") && !p->unjudged_doors_allow) {
 		*c = (struct shk_plan_call){ .what = SHK_PLAN_ERRNO,
 					     .err = EPERM,
@@ -85,6 +83,8 @@ static void open_door(const struct shk_policy *p, struct shk_plan *plan, enum sh
 					     .why = "refused door" };
 		return;
 	}
+	if (c->what != SHK_PLAN_PASS)
+		return;
 	*c = (struct shk_plan_call){ .what = SHK_PLAN_NOTIFY,
 				     .enforced = true,
 				     .when = { .always = true },

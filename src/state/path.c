@@ -157,13 +157,12 @@ static bool abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 
 bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 {
-	enum { UNTRIED, KNOWN, UNKNOWN };
-
 	if (!ctx->ev->call || i >= ctx->ev->call->nargs ||
 	    ctx->ev->call->arg[i].kind != SHK_ARG_PATH)
 		return false;
-	if (ctx->abs_path_state[i] == UNTRIED)
-		ctx->abs_path_state[i] = abs_path(ctx, i, &ctx->abs_path[i]) ? KNOWN : UNKNOWN;
+	if (ctx->abs_path_state[i] == SHK_PATH_UNTRIED)
+		ctx->abs_path_state[i] = abs_path(ctx, i, &ctx->abs_path[i]) ?
+							       SHK_PATH_KNOWN : SHK_PATH_UNKNOWN;
 	*ret = ctx->abs_path[i];
-	return ctx->abs_path_state[i] == KNOWN;
+	return ctx->abs_path_state[i] == SHK_PATH_KNOWN;
 }

@@ -135,6 +135,10 @@ extern const size_t shk_n_proc_calls;
  * An empty path with AT_EMPTY_PATH is the descriptor's own.
  * false: unknown (task gone, unreadable). Result in ev->arena, remembered per argument. */
 bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret);
+/* The name of the object that path argument i leads to: symbolic links, magic links of /proc and the like
+ * are behind it. 1; 0: the call will fail, or the argument names nothing; -errno: it cannot be told
+ * (-EREMOTE: a network or FUSE filesystem, which nobody may wait for). */
+int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret);
 /* As above for any path text relative to dirfd (AT_FDCWD: cwd); not remembered. */
 bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
 			 struct shk_str *ret);

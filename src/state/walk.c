@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -28,6 +29,12 @@ struct walk {
 	unsigned depth;	    /* index of the current directory */
 	struct shk_buf mounts;
 	bool have_mounts;
+	/* Only for names (shk_walk_name): */
+	const struct shk_walk_from *from;
+	unsigned own;	      /* directories from this one on are of our own procfs; 0: none */
+	bool jumped;	      /* dir[1] was reached without walking: dir[0] is not its parent */
+	bool missing;	      /* the last name is not there: the descriptor is its directory */
+	char last[NAME_MAX + 1];
 };
 
 static int open_path(int dir, const char *path, uint64_t flags, uint64_t resolve)
@@ -140,6 +147,47 @@ static void to_depth(struct walk *w, unsigned depth)
 {
 	while (w->depth > depth)
 		shk_close(&w->dir[w->depth--]);
+	if (w->depth < w->own)
+		w->own = 0;
+	if (!w->depth)
+		w->jumped = false;
+}
+
+/* Goes on in a directory that is not below the current one. */
+static void jump(struct walk *w, int fd)
+{
+	to_depth(w, 0);
+	w->dir[++w->depth] = fd;
+	w->jumped = true;
+}
+
+static bool same_place(int a, int b)
+{
+	struct statx x, y;
+
+	return statx(a, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &x) == 0 &&
+	       statx(b, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &y) == 0 &&
+	       x.stx_ino == y.stx_ino && x.stx_mnt_id == y.stx_mnt_id &&
+	       x.stx_dev_major == y.stx_dev_major && x.stx_dev_minor == y.stx_dev_minor;
+}
+
+/* ".." asks no filesystem: the parent of a directory that is open is known. */
+static int go_up(struct walk *w)
+{
+	int fd;
+
+	if (w->depth != 1 || !w->jumped) {
+		to_depth(w, w->depth ? w->depth - 1 : 0);
+		return 0;
+	}
+	if (same_place(w->dir[1], w->dir[0]))
+		return 0;
+	fd = open_path(w->dir[1], "..", O_NOFOLLOW | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	shk_close(&w->dir[1]);
+	w->dir[1] = fd;
+	return 0;
 }
 
 /* Puts a link's target in front of the rest of the path. 0 or -errno. */
@@ -175,6 +223,52 @@ static bool next_name(char *rest, char *name, bool *more)
 	return true;
 }
 
+/* A link of procfs, as the task would follow it: "self" means the task, most others lead to an object
+ * without a lookup. */
+static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool more, int *ret)
+{
+	char text[64];
+	ssize_t n = readlinkat(fd, "", text, sizeof(text));
+	struct statx sx;
+	int to;
+
+	if (!strcmp(name, "self") || !strcmp(name, "thread-self")) {
+		if (name[0] == 's')
+			snprintf(text, sizeof(text), "/proc/%d", (int)w->from->tgid);
+		else
+			snprintf(text, sizeof(text), "/proc/%d/task/%d", (int)w->from->tgid, (int)w->tid);
+		to = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (to < 0)
+			return -ESRCH;
+		if (!more) {
+			*ret = to;
+			return 0;
+		}
+		if (w->depth + 1 == DEPTH_MAX) {
+			close(to);
+			return -ENAMETOOLONG;
+		}
+		w->dir[++w->depth] = to;
+		w->own = w->own ? w->own : w->depth;
+		return 0;
+	}
+	/* "mounts", "net": links like any other. */
+	if (n > 0 && text[0] != '/' && !memchr(text, ':', (size_t)n))
+		return splice_link(fd, rest);
+	to = open_path(w->dir[w->depth], name, 0, 0);
+	if (to < 0)
+		return to;
+	if (more && (look(to, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
+		close(to);
+		return -ENOTDIR;
+	}
+	if (!more)
+		*ret = to;
+	else
+		jump(w, to);
+	return 0;
+}
+
 /* One component: -errno, or 0 with *ret >= 0 when the last one was reached. */
 static int step(struct walk *w, char *rest, const char *name, bool more, unsigned *links, int *ret)
 {
@@ -183,14 +277,29 @@ static int step(struct walk *w, char *rest, const char *name, bool more, unsigne
 	struct statx sx;
 	int r;
 
-	if (!answers(w, w->dir[w->depth]))
+	if (!(w->own && w->depth >= w->own) && !answers(w, w->dir[w->depth]))
 		return -EREMOTE;
 	fd = open_path(w->dir[w->depth], name, O_NOFOLLOW, 0);
+	if (fd == -ENOENT && w->from && !more && strlen(name) <= NAME_MAX) {
+		strcpy(w->last, name);
+		w->missing = true;
+		*ret = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
+		return *ret < 0 ? -errno : 0;
+	}
 	if (fd < 0)
 		return fd;
 	r = look(fd, &sx);
 	if (r < 0)
 		return r;
+	if (S_ISLNK(sx.stx_mode) && w->from && !more && !w->from->follow) {
+		*ret = TAKE_FD(fd);
+		return 0;
+	}
+	if (S_ISLNK(sx.stx_mode) && w->from && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
+		if (++*links > LINKS_MAX)
+			return -ELOOP;
+		return proc_link(w, fd, rest, name, more, ret);
+	}
 	if (S_ISLNK(sx.stx_mode)) {
 		/* Links of procfs are magic, or mean whoever looks: this process. */
 		if (++*links > LINKS_MAX || fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
@@ -230,7 +339,9 @@ static int walk_slowly(struct walk *w, struct shk_str path)
 		if (!strcmp(name, "."))
 			continue;
 		if (!strcmp(name, "..")) {
-			to_depth(w, w->depth ? w->depth - 1 : 0);
+			r = go_up(w);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		r = step(w, rest, name, more, &links, &fd);
@@ -289,4 +400,88 @@ int shk_walk_open_file(pid_t tid, struct shk_str path)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
 	r = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return r < 0 ? -errno : r;
+}
+
+/* Is the mount the task's, or one of ours? What is mounted nowhere has a name that means nothing. */
+static bool mounted(struct walk *w, int fd)
+{
+	_cleanup_buf_ struct shk_buf own;
+	struct shk_str texts[2];
+	struct statx sx;
+	char path[64];
+
+	shk_buf_init(&own, MOUNTS_BYTES);
+	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+		return false;
+	(void)mount_answers(w, sx.stx_mnt_id); /* reads the task's */
+	snprintf(path, sizeof(path), "/proc/self/mountinfo");
+	(void)shk_read_file(path, &own, NULL);
+	texts[0] = shk_buf_view(&w->mounts);
+	texts[1] = shk_buf_view(&own);
+	for (unsigned i = 0; i < 2; i++)
+		while (texts[i].n) {
+			const char *nl = memchr(texts[i].p, '\n', texts[i].n);
+			size_t len = nl ? (size_t)(nl - texts[i].p) : texts[i].n;
+			uint64_t id;
+
+			if (shk_str_to_u64(mount_field((struct shk_str){ texts[i].p, len }, 0), &id) &&
+			    id == sx.stx_mnt_id)
+				return true;
+			texts[i].p += len + (nl ? 1 : 0);
+			texts[i].n -= len + (nl ? 1 : 0);
+		}
+	return false;
+}
+
+/* What the kernel has cached, without links of procfs and without leaving the start; or -errno, which
+ * says nothing. */
+static int quickly(const struct walk *w, const char *path)
+{
+	uint64_t how = RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED |
+		       (w->jumped ? RESOLVE_BENEATH : RESOLVE_IN_ROOT);
+
+	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
+}
+
+ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	_cleanup_close_ int fd = -1;
+	char text[PATH_BYTES], link[64];
+	bool doubtful;
+	ssize_t n;
+
+	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	if (!path.n || path.n >= sizeof(text))
+		return -ENAMETOOLONG;
+	memcpy(text, path.p, path.n);
+	text[path.n] = 0;
+	w.dir[0] = from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_root(from->tid);
+	if (w.dir[0] < 0)
+		return from->in_root ? -ENOENT : w.dir[0];
+	if (text[0] != '/' && !from->in_root) {
+		fd = open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		jump(&w, TAKE_FD(fd));
+	}
+	doubtful = w.jumped || from->in_root;
+	fd = quickly(&w, text);
+	if (fd < 0)
+		fd = walk_slowly(&w, (struct shk_str){ text, path.n });
+	if (fd < 0)
+		return fd;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, buf, size);
+	if (n < 0 || (size_t)n + sizeof(w.last) + 1 >= size)
+		return n < 0 ? -errno : -ENAMETOOLONG;
+	if (buf[0] == '/' && (doubtful || w.jumped) && !mounted(&w, fd))
+		return -EXDEV;
+	if (w.missing) {
+		if (n > 1)
+			buf[n++] = '/';
+		memcpy(buf + n, w.last, strlen(w.last));
+		n += (ssize_t)strlen(w.last);
+	}
+	return n;
 }

@@ -9,6 +9,7 @@
 #ifndef SHK_STATE_WALK_H
 #define SHK_STATE_WALK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/str.h"
@@ -19,5 +20,19 @@ int shk_walk_open(pid_t tid, struct shk_str path);
 /* As above, then opened for reading: a regular file on a filesystem that answers by itself. -EREMOTE,
  * -EINVAL: not a regular file, -EAGAIN: leased. */
 int shk_walk_open_file(pid_t tid, struct shk_str path);
+
+/* Whose path is to be followed, from where. */
+struct shk_walk_from {
+	pid_t tid, tgid;
+	const char *base; /* what a relative path starts from: "/proc/TID/cwd", "/proc/TID/fd/N" */
+	bool in_root;	  /* openat2's RESOLVE_IN_ROOT: base is the root */
+	bool follow;	  /* the call follows a link in the last place */
+};
+
+/* The name of the object that path leads to, as /proc/self/fd shows it: symbolic links, links of procfs, ".."
+ * and working directories behind it. What does not exist has the name it would get. Returns its length
+ * in buf, or -errno: what the call itself will meet (-ENOENT on the way, -ENOTDIR, -ELOOP), or
+ * -EREMOTE: a filesystem that may not answer; -EXDEV: mounted nowhere; -ENAMETOOLONG: too deep. */
+ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size);
 
 #endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Rules are asked twice where a path is not what it seems: about the name the program gave, which is what
+ * they are written for, and about the object it leads to. Either match counts, so that a symbolic
+ * link, a magic link of /proc or a descriptor leads past none.
+ */
+#include <errno.h>
+
+#include "engine/internal.h"
+#include "engine/judge.h"
+
+static bool names_objects(const struct shk_event *ev)
+{
+	/* Of a program the file is looked up already (proc.exepath). */
+	return ev->call && ev->call->id != SHK_CALL_execve && ev->call->id != SHK_CALL_execveat;
+}
+
+/* Sets the arguments of *real to what they lead to. true: it differs from what they say. */
+static bool real_names(struct shk_eval_ctx *ctx, const struct shk_policy *p, struct shk_eval_ctx *real)
+{
+	struct shk_event *ev = ctx->ev;
+	bool differs = false;
+
+	for (unsigned i = 0; names_objects(ev) && i < ev->call->nargs; i++) {
+		struct shk_str given, name;
+		int r;
+
+		if (ev->call->arg[i].kind != SHK_ARG_PATH)
+			continue;
+		r = shk_event_real_path(ctx, i, &name);
+		/* Nobody knows what it is: as good as unreadable. Files of network and FUSE filesystems, which
+		 * are not waited for, are taken by the name given unless the policy is strict. */
+		if (r < 0 && (r != -EREMOTE || p->strict))
+			ev->memory_failed = true;
+		if (r <= 0)
+			continue;
+		if (shk_event_abs_path(ctx, i, &given) && shk_str_eq(given, name))
+			continue;
+		real->abs_path[i] = name;
+		real->abs_path_state[i] = SHK_PATH_KNOWN;
+		differs = true;
+	}
+	return differs;
+}
+
+static bool among(const struct shk_matches *m, uint16_t rule)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		if (m->rule[i] == rule)
+			return true;
+	return false;
+}
+
+/* Looking the object up costs as much as the rest of a decision: it is done where something hangs on it. */
+static bool decides(const struct shk_policy *p, const struct shk_plan *plan, const struct shk_event *ev)
+{
+	if (p->mode == SHK_MODE_OBSERVE || !p->must)
+		return false;
+	return p->mode == SHK_MODE_SHADOW || !plan || !ev->call || plan->call[ev->call->id].enforced;
+}
+
+void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
+	       struct shk_judgement *j)
+{
+	struct shk_matches more = { 0 };
+
+	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
+	j->n_given = j->m.n;
+	j->real = *ctx;
+	j->real.fd = NULL;
+	if (!decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
+		return;
+	shk_ruleset_eval(p->rules, &j->real, p->must, !p->match_all, &more);
+	for (unsigned i = 0; i < more.n; i++) {
+		if (among(&j->m, more.rule[i]))
+			continue;
+		if (j->m.n < SHK_MATCH_MAX)
+			j->m.rule[j->m.n++] = more.rule[i];
+		else
+			j->m.lost++;
+	}
+	j->m.lost += more.lost;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * judge.h - which rules one call meets (private to src/engine).
+ */
+#ifndef SHK_ENGINE_JUDGE_H
+#define SHK_ENGINE_JUDGE_H
+
+#include "policy/plan.h"
+
+struct shk_judgement {
+	struct shk_matches m;
+	unsigned n_given;	  /* so many of them by the name given; the others by the object's */
+	struct shk_eval_ctx real; /* for the output of these */
+};
+
+/* Holding the container's lock. plan: the policy's, may be NULL. Sets ev->memory_failed when an object cannot be told. */
+void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
+	       struct shk_judgement *j);
+
+#endif
