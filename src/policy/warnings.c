@@ -3,6 +3,9 @@
 #include "policy/doors.h"
 #include "policy/policy.h"
 
+/* One line per rule and kind: a rule about files alone has twenty calls. */
+enum kind { BEST_EFFORT, HOT, DOOR, KINDS };
+
 struct ctx {
 	const struct shk_policy *p;
 	void (*on)(const char *text, void *arg);
@@ -10,19 +13,26 @@ struct ctx {
 	size_t n;
 	const struct shk_rule_info *rule;
 	uint64_t *one; /* bitmap with the bit of `rule` */
-	enum shk_call_id call;
+	struct shk_buf calls[KINDS];
+	uint64_t door_said[(SHK_CALL_N + 63) / 64];
 };
 
-static void say(struct ctx *c, const char *call, const char *what, const char *more)
+static void say(struct ctx *c, const char *before, struct shk_str calls, const char *after)
 {
-	char text[600];
+	char text[1200];
 
-	snprintf(text, sizeof(text), "rule \"%.200s\" (%s), call %s: %s%s",
+	snprintf(text, sizeof(text), "rule \"%.200s\" (%s): %s" SHK_STR_FMT "%s",
 		 c->rule->name.n < 200 ? c->rule->name.p : "...",
-		 shk_action_name(c->p->actions[c->rule->index].kind), call, what, more);
+		 shk_action_name(c->p->actions[c->rule->index].kind), before,
+		 (int)SHK_MIN(calls.n, 700), calls.p ? calls.p : "", after);
 	c->n++;
 	if (c->on)
 		c->on(text, c->arg);
+}
+
+static void note(struct ctx *c, enum kind k, enum shk_call_id id)
+{
+	shk_buf_printf(&c->calls[k], "%s%s", c->calls[k].n ? ", " : "", shk_syscalls[id].name);
 }
 
 static bool can_match(const struct ctx *c, enum shk_call_id id, struct shk_reg_filter *f)
@@ -45,9 +55,10 @@ static void check_door(enum shk_call_id door, void *arg)
 		return;
 	if (shk_ruleset_wants(c->p->rules, door))
 		shk_ruleset_reg_filter(c->p->rules, door, c->p->must, &f);
-	if (f.never)
-		say(c, shk_syscalls[door].name, "reaches the same object as ",
-		    shk_syscalls[c->call].name);
+	if (!f.never || (c->door_said[door / 64] >> door % 64 & 1))
+		return;
+	c->door_said[door / 64] |= 1ull << door % 64;
+	note(c, DOOR, door);
 }
 
 static void check_call(struct ctx *c, enum shk_call_id id)
@@ -57,12 +68,10 @@ static void check_call(struct ctx *c, enum shk_call_id id)
 
 	if (!can_match(c, id, &f))
 		return;
-	c->call = id;
 	if (!shk_plan_watchable(id, &f))
-		say(c, s->name, "not watched (hot path): the action has no effect", "");
+		note(c, HOT, id);
 	else if (strcmp(shk_plan_guarantee(id), "register") && strcmp(s->name, "clone3"))
-		say(c, s->name, "guarantee ", "best-effort (its arguments lie in memory and can be "
-					      "exchanged after an allow)");
+		note(c, BEST_EFFORT, id);
 	shk_doors_each(id, check_door, c);
 }
 
@@ -76,6 +85,27 @@ static bool names_no_type(const struct ctx *c)
 	return probe && can_match(c, probe->id, &f);
 }
 
+static void tell(struct ctx *c)
+{
+	static const char *const before[KINDS] = {
+		[BEST_EFFORT] = "guarantee best-effort for ",
+		[HOT] = "no effect on ",
+		[DOOR] = "its object is also reached by ",
+	};
+	static const char *const after[KINDS] = {
+		[BEST_EFFORT] = " (their arguments lie in memory and can be exchanged after an allow)",
+		[HOT] = " (calls of the hot path are not watched)",
+		[DOOR] = ", which no rule with an action names",
+	};
+
+	for (enum kind k = 0; k < KINDS; k++) {
+		if (c->calls[k].n)
+			say(c, before[k], shk_buf_view(&c->calls[k]), after[k]);
+		shk_buf_reset(&c->calls[k]);
+	}
+	memset(c->door_said, 0, sizeof(c->door_said));
+}
+
 size_t shk_policy_warnings(const struct shk_policy *p, void (*on)(const char *text, void *arg),
 			   void *arg)
 {
@@ -86,17 +116,22 @@ size_t shk_policy_warnings(const struct shk_policy *p, void (*on)(const char *te
 	if (!one || p->mode == SHK_MODE_OBSERVE)
 		return 0;
 	c.one = one;
+	for (enum kind k = 0; k < KINDS; k++)
+		shk_buf_init(&c.calls[k], 4096);
 	for (size_t i = 0; i < n; i++) {
 		if (!(p->must[i / 64] >> (i % 64) & 1))
 			continue;
 		c.rule = shk_ruleset_rule(p->rules, (unsigned)i);
 		one[i / 64] = UINT64_C(1) << (i % 64);
 		if (names_no_type(&c))
-			say(&c, "any", "names no evt.type, so it is judged on rare calls only", "");
+			say(&c, "names no evt.type, so it is judged on rare calls only", SHK_STR(""), "");
 		else
 			for (unsigned id = 0; id < SHK_CALL_N; id++)
 				check_call(&c, id);
+		tell(&c);
 		one[i / 64] = 0;
 	}
+	for (enum kind k = 0; k < KINDS; k++)
+		shk_buf_done(&c.calls[k]);
 	return c.n;
 }
