@@ -23,7 +23,11 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
-	--socket | --base | --listener)
+	--runtime)
+		mapfile -t COMPREPLY < <(compgen -W "runc crun" -- "$cur"; compgen -f -- "$cur")
+		return
+		;;
+	--socket | --base | --listener | --config | -c)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -46,6 +50,10 @@ _shrike() {
 	explain | profile)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -W "$(_shrike_policies)" -- "$cur"; compgen -f -- "$cur")
+		;;
+	run)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
 	check | config)
 		compopt -o filenames

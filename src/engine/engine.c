@@ -154,13 +154,13 @@ static int open_journal(struct shk_engine *g, struct shk_err *err)
 	return shk_journal_open(g->journal_fd, &g->journal, err);
 }
 
-static int load_policies(struct shk_engine *g, struct shk_err *err)
+static int load_policies(struct shk_engine *g, bool must, struct shk_err *err)
 {
 	struct shk_err why = { 0 };
-	int r = shk_armoury_load(g->cfg, &g->arm, &why);
+	int r = shk_armoury_load(g->cfg, &g->arm, must ? err : &why);
 
-	if (r == 0)
-		return 0;
+	if (r == 0 || must)
+		return r;
 	shk_error("policies: %s", why.text);
 	r = shk_armoury_fallback(g->cfg, why.text, &g->arm, err);
 	if (r == 0)
@@ -220,7 +220,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 				    &g->sinks, err);
 	}
 	if (r == 0)
-		r = load_policies(g, err);
+		r = load_policies(g, o->policies_must_load, err);
 	if (r == 0)
 		r = shk_keeper_restore(g, err);
 	if (r == 0)

@@ -20,11 +20,12 @@ struct shk_engine_options {
 	int keeper_fd, journal_fd;	 /* taken over; -1: none, an own journal */
 	int control_fd, notify_fd;	 /* listening sockets, taken over; notify_fd may be -1 */
 	unsigned restarts;		 /* engines before this one under the same keeper */
+	bool policies_must_load;	 /* broken policies are an error of shk_engine_new */
 	bool signals;			 /* SIGTERM and SIGINT stop, SIGHUP reloads */
 };
 
-/* 0, or -errno with the reason: nothing is served then. Broken policies are no reason: the engine serves, refuses new
- * containers and says why. */
+/* 0, or -errno with the reason: nothing is served then. Broken policies are no reason unless asked for: the
+ * engine serves, refuses new containers and says why. */
 int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, struct shk_err *err);
 /* Serves until shk_engine_stop or a signal. Exit code for the program. */
 int shk_engine_run(struct shk_engine *g);

@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -33,12 +34,27 @@ struct run {
 	int status;
 };
 
-static pid_t forward_to; /* for the signal handler */
+static volatile pid_t forward_to; /* the runtime, once there is one */
+static volatile sig_atomic_t arrived; /* the last signal */
 
-static void forward(int sig)
+/* What the terminal sends it sends to the runtime, too. */
+static void forward(int sig, siginfo_t *info, void *context)
 {
-	if (forward_to > 0)
+	(void)context;
+	arrived = sig;
+	if (forward_to > 0 && info->si_code != SI_KERNEL)
 		kill(forward_to, sig);
+}
+
+static void catch_signals(bool on)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	struct sigaction a = { .sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART };
+
+	if (!on)
+		a = (struct sigaction){ .sa_handler = SIG_DFL };
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &a, NULL);
 }
 
 static char *beside_self(const char *name)
@@ -64,7 +80,7 @@ static char *find_runtime(const char *asked)
 	_cleanup_free_ char *copy = strdup(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
 
 	if (asked && strchr(asked, '/'))
-		return strdup(asked);
+		return access(asked, X_OK) == 0 ? strdup(asked) : NULL;
 	for (size_t i = 0; copy && i < SHK_ARRAY_SIZE(usual); i++) {
 		_cleanup_free_ char *dirs = strdup(copy);
 		const char *name = asked ? asked : usual[i];
@@ -186,6 +202,8 @@ static int configure(struct run *r, struct shk_err *err)
 	free(TAKE_PTR(r->cfg->control_socket));
 	if (asprintf(&r->cfg->control_socket, "%s/control.sock", r->dir) < 0)
 		r->cfg->control_socket = NULL;
+	if (dir && access(dir, R_OK | X_OK) < 0)
+		return shk_err_sys(err, errno, "--policy-dir %s", dir);
 	if (dir) {
 		free(r->cfg->policy_dir);
 		r->cfg->policy_dir = strdup(dir);
@@ -200,6 +218,10 @@ static int configure(struct run *r, struct shk_err *err)
 
 static int start_runtime(struct run *r, struct shk_err *err)
 {
+	pid_t me = getpid();
+
+	if (arrived)
+		return shk_err_set(err, EINTR, "ended by signal %d", (int)arrived);
 	r->child = fork();
 	if (r->child < 0)
 		return shk_err_sys(err, errno, "fork");
@@ -209,8 +231,12 @@ static int start_runtime(struct run *r, struct shk_err *err)
 
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		signal(SIGINT, SIG_DFL);
+		catch_signals(false);
 		signal(SIGPIPE, SIG_DFL);
+		/* Without an engine the container is of no use. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != me)
+			_exit(127);
 		if (r->stdout_fd >= 0)
 			(void)dup2(r->stdout_fd, STDOUT_FILENO);
 		execv(r->runtime, argv);
@@ -218,9 +244,8 @@ static int start_runtime(struct run *r, struct shk_err *err)
 		_exit(127);
 	}
 	forward_to = r->child;
-	signal(SIGTERM, forward);
-	signal(SIGHUP, forward);
-	signal(SIGINT, SIG_IGN); /* the terminal sends it to the runtime, too */
+	if (arrived)
+		kill(r->child, arrived);
 	return 0;
 }
 
@@ -237,7 +262,8 @@ static void *wait_for_child(void *arg)
 static int serve(struct run *r, struct shk_err *err)
 {
 	struct shk_engine_options o = { .config = r->cfg, .keeper_fd = -1, .journal_fd = -1,
-					.control_fd = -1, .notify_fd = -1 };
+					.control_fd = -1, .notify_fd = -1,
+					.policies_must_load = true };
 	pthread_t waiter;
 	int rc;
 
@@ -287,6 +313,7 @@ static int run(struct shk_cli *c)
 	int code = SHK_EXIT_OK;
 
 	shk_log_init("shrike", LOG_WARNING);
+	catch_signals(true);
 	if (!bundle)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s: %s", c->argv[0], strerror(errno));
 	r.runtime = find_runtime(shk_cli_value(c, "runtime"));
@@ -295,9 +322,12 @@ static int run(struct shk_cli *c)
 		r.hook = strdup(SHK_LIBEXECDIR "/shrike-hook");
 	if (c->argc > 1)
 		r.id = strdup(c->argv[1]);
-	else if (asprintf(&r.id, "shrike-run-%d", (int)getpid()) < 0)
+	else if (asprintf(&r.id, "run-%d", (int)getpid()) < 0)
 		r.id = NULL;
-	if (!r.runtime) {
+	if (!r.runtime && shk_cli_value(c, "runtime")) {
+		code = shk_cli_fail(SHK_EXIT_FAILED, "--runtime: there is no program %s",
+				    shk_cli_value(c, "runtime"));
+	} else if (!r.runtime) {
 		code = shk_cli_fail(SHK_EXIT_FAILED, "no container runtime: install runc or crun, or name one with "
 				    "--runtime");
 	} else if (!r.hook || !r.id) {
@@ -327,7 +357,8 @@ const struct shk_cli_cmd shk_cmd_run = {
 		 { "runtime", 0, "NAME", "runc, crun or the path of another runtime" } },
 	.min_args = 1,
 	.max_args = 2,
-	.exits = "that of the container (128 + n: ended by signal n), 2 for wrong usage, 4 when it could not be started",
+	.exits = "that of the runtime, which is the container's (128 + n: ended by signal n), 2 for wrong usage, 4 when\n"
+		 "policies or bundle cannot be used; then nothing was started",
 	.example = "shrike run --policy-dir ./policies ./bundle",
 	.run = run,
 };
