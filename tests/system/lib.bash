@@ -64,16 +64,33 @@ shk_setup() {
 	ALERTS=$T/alerts.json
 	KEEPER=
 	IDS=
+	# Read by builds with sanitizers only; programs whose standard error a runtime eats report here, too.
+	export ASAN_OPTIONS=log_path=$T/sanitizer UBSAN_OPTIONS=log_path=$T/sanitizer:print_stacktrace=1
 }
 
 shk_teardown() {
-	local id
+	local id bad=0
 	for id in $IDS; do
 		runtime "${id%%:*}" delete -f "${id#*:}" >/dev/null 2>&1 || true
 	done
 	stop_daemon
+	! sanitizer_reports || bad=1
 	# A bundle's mounts belong to namespaces that have ended with it.
 	rm -rf --one-file-system "$T"
+	return $bad
+}
+
+# What the sanitizers said, in whatever the test's programs left in its directory. A test whose daemon died of it
+# and came back might pass otherwise.
+sanitizer_reports() {
+	local f found=1
+	for f in "$T"/*.log "$T"/*.out "$T"/*.err "$T"/sanitizer.*; do
+		[ -f "$f" ] && grep -qaE 'ERROR: [A-Za-z]*Sanitizer|runtime error: ' "$f" || continue
+		found=0
+		echo "sanitizer report in ${f##*/}:"
+		grep -aE -A 40 'ERROR: [A-Za-z]*Sanitizer|runtime error: ' "$f" | sed 60q
+	done >&2
+	return $found
 }
 
 # policy TEXT: the policy `default`, or another by its name in the text; one file each.

@@ -479,14 +479,16 @@ static void killed_at_any_moment(void **state)
 {
 	struct box *b = *state;
 	uint64_t last[KEYS] = { 0 };
-	size_t records = 0;
+	size_t records = 0, hits = 0, kills = 0;
 	unsigned seed = 1;
 
-	for (int i = 0; i < 300; i++) {
+	/* On a busy machine many an engine is killed before it has done anything: those do not count. */
+	for (; hits < 200; kills++) {
+		size_t before = records;
 		pid_t pid = fork();
 		int status;
 
-		assert_true(pid >= 0);
+		assert_true(pid >= 0 && kills < 20000);
 		if (pid == 0)
 			engine(b->fd);
 		usleep((useconds_t)(rand_r(&seed) % 3000));
@@ -495,10 +497,10 @@ static void killed_at_any_moment(void **state)
 		assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
 		/* Not opened anew between two engines: opening mends, and that is theirs to do. */
 		records += read_all(b->j, &b->out, last);
+		hits += records > before;
 	}
-	assert_true(records > 1000);
 	reopen(b);
-	assert_true(shk_journal_epoch(b->j) > 200 && shk_journal_epoch(b->j) <= 302);
+	assert_true(shk_journal_epoch(b->j) > hits && shk_journal_epoch(b->j) <= kills + 2);
 	for (uint64_t k = 0; k < KEYS; k++) {
 		struct shk_call_slot *s;
 		size_t pos = 0;
