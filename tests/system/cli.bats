@@ -214,6 +214,9 @@ has_command() {
 	[[ "$output" = "   0: load [4]"* ]]
 	run "$S" explain --bpf --oci
 	[ "$status" = 2 ]
+	"$S" explain "$R/policies/enforce-example.yaml" --rules-path "$R" --dump >"$BATS_TEST_TMPDIR/dump.yaml"
+	grep -q '^deadline: { ms: 2000, then: { deny: EPERM } }$' "$BATS_TEST_TMPDIR/dump.yaml"
+	"$S" explain "$BATS_TEST_TMPDIR/dump.yaml" --rules-path "$R" --dump | diff "$BATS_TEST_TMPDIR/dump.yaml" -
 	"$S" profile "$R/policies/default.yaml" --rules-path "$R" --listener /run/x.sock >"$BATS_TEST_TMPDIR/p.json"
 	[ "$(jq -r .listenerPath "$BATS_TEST_TMPDIR/p.json")" = /run/x.sock ]
 	[ "$(jq -r '[.syscalls[] | select(.action == "SCMP_ACT_NOTIFY").names[]] | index("execve") != null' \
