@@ -199,6 +199,8 @@ void shk_listener_end(struct shk_listener *l)
 
 /* ---- the watchdog ---- */
 
+#define HELD_UP_NS 150000000ull
+
 /* Takes the call away from a worker that is over time. */
 static struct shk_call_slot *take_expired(struct shk_worker *w, uint64_t now)
 {
@@ -214,11 +216,20 @@ static struct shk_call_slot *take_expired(struct shk_worker *w, uint64_t now)
 	return s;
 }
 
+/* Has it been at one call for long? It may come back; other threads of the container need not wait for
+ * that (THREATS B1). */
+static bool held_up(const struct shk_worker *w, uint64_t now)
+{
+	uint64_t since = atomic_load(&w->due) - atomic_load(&w->l->e->deadline_ns);
+
+	return (atomic_load(&w->claim) & 3) == SHK_CLAIM_JUDGING && now > since && now - since > HELD_UP_NS;
+}
+
 void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 {
 	struct shk_worker *gone[SHK_WORKERS_MAX];
 	struct shk_err err = { 0 };
-	unsigned n_gone = 0, stuck = 0, alive = 0;
+	unsigned n_gone = 0, stuck = 0, alive = 0, ready = 0;
 
 	pthread_mutex_lock(&l->wlock);
 	for (unsigned i = 0; i < l->n_workers;) {
@@ -238,6 +249,7 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 			stuck++;
 		else
 			alive++;
+		ready += !atomic_load(&w->retired) && !held_up(w, now);
 		i++;
 	}
 	for (unsigned i = 0; i < l->n_workers; i++)
@@ -250,7 +262,7 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 	if (atomic_load(&l->stop) || (!alive && !stuck && shk_notify_hung_up(l->fd)))
 		return;
 	/* The last place is for a worker that touches nothing of the container's. */
-	if (!alive && stuck < SHK_WORKERS_MAX &&
+	if ((alive ? !ready && alive + stuck < SHK_WORKERS_MAX - 1 : stuck < SHK_WORKERS_MAX) &&
 	    shk_worker_start(l, stuck == SHK_WORKERS_MAX - 1, &err) < 0)
 		shk_error("%s", err.text);
 	if (stuck && now - l->warned > 10000000000ull) {

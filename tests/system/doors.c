@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -644,6 +645,26 @@ static int fast_open(char **a)
 	return done(r < 0 && errno == EINPROGRESS ? 0 : r);
 }
 
+/* To the supervisor's own socket: a message with a pipe where a listener should be. */
+static int send_pipe(char **a)
+{
+	struct sockaddr_un s = { .sun_family = AF_UNIX };
+	struct iovec v = { a[1], strlen(a[1]) };
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} u = { .h = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = u.room,
+			    .msg_controllen = sizeof(u.room) };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), p[2];
+
+	strncpy(s.sun_path, a[0], sizeof(s.sun_path) - 1);
+	if (pipe(p) < 0 || connect(fd, (void *)&s, sizeof(s)) < 0)
+		return done(-1);
+	memcpy(CMSG_DATA(&u.h), &p[0], sizeof(int));
+	return done(sendmsg(fd, &h, 0));
+}
+
 static const struct {
 	const char *name;
 	int args;
@@ -686,7 +707,7 @@ static const struct {
 	{ "connect-mapped", 2, mapped_connect }, { "connect-i386", 2, i386_connect },
 	{ "connect-socketcall", 2, i386_socketcall_connect }, { "connect-x32", 2, x32_connect },
 	{ "sendto", 2, udp_sendto }, { "sendmsg", 2, udp_sendmsg }, { "sendmmsg", 2, udp_sendmmsg },
-	{ "fast-open", 2, fast_open }, { "listen-socketcall", 1, i386_socketcall_listen },
+	{ "fast-open", 2, fast_open }, { "send-pipe", 2, send_pipe }, { "listen-socketcall", 1, i386_socketcall_listen },
 };
 
 /* Several ways are separated by "--"; each has a process of its own. */

@@ -273,3 +273,121 @@ same_engine() {
 		wait_until 5 no_containers
 	done
 }
+
+# ---- B4: the control socket as a deputy with more rights than its caller ----
+
+# register PID: as a hook of this shell would; fails with the reason in $output.
+register() {
+	local bundle=$T/b
+	jq -n --argjson pid "$1" --arg b "$bundle" \
+		'{ ociVersion: "1.0.2", id: "deputy", status: "creating", pid: $pid, bundle: $b }' >"$T/state"
+	run "$SHK_BUILDDIR/shrike-hook" --socket "$T/control.sock" --timeout 5 prestart <"$T/state"
+	echo "$output"
+}
+
+@test "B4: pid 1, the daemon, the shell itself, another container's init are refused" {
+	with_policy
+	local r pid other
+	# The neighbour is not supervised, so nobody knows its init.
+	cp -r "$T/b" "$T/neighbour"
+	jq 'del(.hooks)' "$T/neighbour/config.json" >"$T/n" && mv "$T/n" "$T/neighbour/config.json"
+	for r in $RUNTIMES; do
+		start "$r" "nb-$r-$$" "$T/neighbour"
+		other=$(runtime "$r" state "nb-$r-$$" | jq .pid)
+		# What hooks at the wrong stage are told.
+		register 1
+		[ "$status" = 3 ]
+		[[ $output == *"configure this hook as prestart or createRuntime"* ]]
+		for pid in 2 "$KEEPER" "$(engine_pid)" $$ "$other"; do
+			register "$pid"
+			[ "$status" = 1 ]
+			[[ $output == *"process $pid is no container init the caller may register: "* ]]
+			[ "$(wc -l <<<"$output")" = 1 ]
+		done
+		# No filter came to it, and it lives.
+		grep -q '^Seccomp:.*0' "/proc/$other/status"
+		kill -0 "$other"
+		no_containers
+	done
+	# A process of another parent, freshly made.
+	setsid -f sleep 30 3>&-
+	pid=$(pgrep -n -x sleep)
+	register "$pid"
+	[ "$status" = 1 ]
+	[[ $output == *"is no container init the caller may register: "* ]]
+	grep -q '^Seccomp:.*0' "/proc/$pid/status"
+	kill "$pid"
+	no_containers
+	daemon_answers
+}
+
+@test "B4: the init of a supervised container is not taken over under another name" {
+	with_policy
+	local r other
+	for r in $RUNTIMES; do
+		start "$r" "own-$r-$$" "$T/b"
+		other=$(ps_field "own-$r-$$" pid)
+		register "$other"
+		[ "$status" = 1 ]
+		[ "$(n_containers)" = 1 ]
+		[ "$(ps_field "own-$r-$$" listeners)" = 1 ]
+		runtime "$r" delete -f "own-$r-$$"
+		wait_until 5 no_containers
+	done
+}
+
+# ---- B5: forged messages of a runtime ----
+
+# notify TEXT-FILE [ENDING]: sends the file to the listener socket and waits for the end.
+forge() {
+	perl -MIO::Socket::UNIX -e '
+		my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
+		open my $f, "<", $ARGV[1] or die; local $/; my $text = <$f>;
+		$SIG{PIPE} = "IGNORE"; $s->print($text); $s->shutdown(1);
+		$SIG{ALRM} = sub { exit 3 }; alarm 5; my $rest = <$s>; exit 0' "$T/notify.sock" "$1"
+}
+
+@test "B5: messages without a listener, garbage, too much; starts go on beside a silent peer" {
+	need perl
+	with_policy
+	local r silent i e
+	e=$(engine_pid)
+	# Connections that say nothing, kept open all the while.
+	perl -MIO::Socket::UNIX -e '
+		my @s = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) or die } 1 .. 20; sleep 60' "$T/notify.sock" 3>&- &
+	silent=$!
+	jq -n '{ ociVersion: "1.0.2", fds: ["seccompFd"], pid: 1, metadata: "shrike:00", state: { id: "forged", pid: 1,
+		status: "creating", bundle: "/" } }' >"$T/m1"
+	printf '{"fds": ["seccompFd"], "state": {' >"$T/m2"
+	head -c 100000 /dev/urandom >"$T/m3"
+	{ printf '{"state": { "id": "'; head -c 2000000 /dev/zero | tr '\0' a; printf '"}}'; } >"$T/m4"
+	printf '%0*d' 3000 0 | tr 0 '[' >"$T/m5"
+	: >"$T/m6"
+	for i in 1 2 3 4 5 6; do
+		forge "$T/m$i"
+		same_engine "$e"
+		no_containers
+	done
+	expect_alert "Shrike internal: listener refused"
+	alerts_of "Shrike internal: listener refused" | grep -q "delivered no seccomp listener"
+	grep -q "cannot be read" "$T/daemon.log"
+	args /opt/act rename /usr/bin/tool /usr/bin/evil
+	for r in $RUNTIMES; do
+		run run_in "$r" "after-$r-$$" "$T/b"
+		[ "$output" = "rename EPERM" ]
+		wait_until 5 no_containers
+	done
+	kill "$silent"
+	same_engine "$e"
+}
+
+@test "B5: a descriptor that is no listener" {
+	with_policy
+	local e
+	e=$(engine_pid)
+	jq -n '{ ociVersion: "1.0.2", fds: ["seccompFd"], pid: 1, state: { id: "forged", pid: 1, bundle: "/" } }' >"$T/m"
+	"$SHK_BUILDDIR/tests/system/doors" send-pipe "$T/notify.sock" "$(cat "$T/m")"
+	expect_alert "Shrike internal: listener refused"
+	same_engine "$e"
+	no_containers
+}
