@@ -225,6 +225,9 @@ int shk_op_session(struct shk_peerconn *pc, struct json_object *req, struct shk_
 	_cleanup_free_ char *bpf = NULL;
 
 	shk_entry_unref(TAKE_PTR(pc->session));
+	/* A name that was lost on the way must not pass for an unsupervised container. */
+	if (!shk_json_str(req, "id").n)
+		return shk_err_set(err, EINVAL, "session without \"id\"");
 	o = json_object_new_object();
 	if (!o)
 		return shk_err_set(err, ENOMEM, "out of memory");

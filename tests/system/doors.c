@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -665,6 +666,16 @@ static int send_pipe(char **a)
 	return done(sendmsg(fd, &h, 0));
 }
 
+/* Traces a process until it ends, or for a while. */
+static int trace(char **a)
+{
+	if (ptrace(PTRACE_SEIZE, (pid_t)atoi(a[0]), 0, 0) < 0)
+		return done(-1);
+	for (int i = 0; i < 50 && kill(atoi(a[0]), 0) == 0; i++)
+		usleep(100000);
+	return done(0);
+}
+
 static const struct {
 	const char *name;
 	int args;
@@ -707,7 +718,8 @@ static const struct {
 	{ "connect-mapped", 2, mapped_connect }, { "connect-i386", 2, i386_connect },
 	{ "connect-socketcall", 2, i386_socketcall_connect }, { "connect-x32", 2, x32_connect },
 	{ "sendto", 2, udp_sendto }, { "sendmsg", 2, udp_sendmsg }, { "sendmmsg", 2, udp_sendmmsg },
-	{ "fast-open", 2, fast_open }, { "send-pipe", 2, send_pipe }, { "listen-socketcall", 1, i386_socketcall_listen },
+	{ "fast-open", 2, fast_open }, { "send-pipe", 2, send_pipe },
+	{ "trace", 1, trace }, { "listen-socketcall", 1, i386_socketcall_listen },
 };
 
 /* Several ways are separated by "--"; each has a process of its own. */
