@@ -44,6 +44,7 @@ static int arg_of(const struct shk_event *ev, enum which w)
 	case SHK_CALL_mknod:
 	case SHK_CALL_mknodat:
 	case SHK_CALL_truncate:
+	case SHK_CALL_truncate64:
 	case SHK_CALL_umount:
 	case SHK_CALL_umount2:
 	case SHK_CALL_quotactl:

@@ -186,7 +186,11 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 	ret->mode = sx.stx_mode;
 	if (S_ISSOCK(sx.stx_mode) && link.p[0] != '/') {
 		ret->name = shk_arena_str(arena, link);
-		return ret->name.p && socket_facts(task, fd, arena, ret);
+		if (ret->name.p && socket_facts(task, fd, arena, ret))
+			return true;
+		/* A socket nobody knows anything of must not pass for one that no rule is about. */
+		ctx->ev->memory_failed = true;
+		return false;
 	}
 	if (link.p[0] != '/') {
 		ret->type = kind_of_link(link);
@@ -209,8 +213,10 @@ const char *shk_fd_l4proto(const struct shk_fd_facts *f)
 		return "raw";
 	switch (f->proto) {
 	case IPPROTO_TCP:
+	case IPPROTO_MPTCP: /* TCP on the wire, and to peers that do not know better */
 		return "tcp";
 	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
 		return "udp";
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:

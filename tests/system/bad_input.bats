@@ -204,7 +204,7 @@ tell() {
 }
 
 traced() {
-	printf '#!/bin/sh\np=$(jq .pid)\nsetsid %s/tests/system/doors trace "$p" </dev/null >/dev/null 2>&1 &\nsleep 0.3\n' \
+	printf '#!/bin/sh\np=$(jq .pid)\nsetsid %s/tests/system/stall trace "$p" </dev/null >/dev/null 2>&1 &\nsleep 0.3\n' \
 		"$SHK_BUILDDIR" >"$T/tracer"
 	chmod 755 "$T/tracer"
 	edit --arg p "$T/tracer" '.process.args = ["/opt/act", "sleep", "0"] | .hooks.prestart = [{ path: $p }]'

@@ -19,7 +19,8 @@ setup_file() {
 		limits: { alerts_per_second: 0, burst: 0 }
 		actions:
 		  - match: { rules: ["Write below binary dir", "Rename below binary dir", "Remove below binary dir",
-		      "Link below binary dir", "Sensitive file opened for writing", "Sensitive file opened for reading"] }
+		      "Link below binary dir", "Sensitive file opened for writing", "Sensitive file opened for reading",
+		      "Sensitive file given another name"] }
 		    then: { deny: EPERM }
 		  - match: { rules: ["Namespace change", "Ptrace of another process", "Mount inside a container",
 		      "Unexpected outbound connection", "Unexpected listening TCP port"] }
@@ -120,11 +121,11 @@ rename_ways="rename renameat renameat2 rename-i386 renameat-i386 renameat2-i386 
 }
 
 @test "open for writing: every variant, links, magic links, handles" {
-	local ways="open open-garbage openat openat2 openat2-in-root creat open-i386 openat-i386 creat-i386
+	local ways="open open-trunc open-garbage openat openat2 openat2-in-root creat open-i386 openat-i386 creat-i386
 		open-symlink open-symlink-dir open-reopen open-proc-root"
 	all EPERM "$ways open-handle" /usr/bin/tool
 	all "E@(PERM|NOSYS)" "open-x32" /usr/bin/tool
-	all EPERM "open-dangling open-symlink-dir" /usr/bin/notyet
+	all EPERM "open-dangling open-symlink-dir open-create" /usr/bin/notyet
 	[ ! -e "$T/b/rootfs/usr/bin/notyet" ]
 	all EPERM "open-read-i386 open-symlink open-proc-root" /etc/shadow
 	cmp "$T/b/rootfs/usr/bin/tool" "$T/b/rootfs/bin/busybox"
@@ -159,6 +160,20 @@ rename_ways="rename renameat renameat2 rename-i386 renameat-i386 renameat2-i386 
 	done
 }
 
+@test "cutting a program, and changing it through another name" {
+	all EPERM "truncate truncate-i386 truncate64-i386 link-out" /usr/bin/tool
+	all EPERM "link-out" /etc/shadow
+	all EPERM "rename" /etc/shadow /tmp/s
+	all EPERM "rename" /usr /u
+	all EPERM "rename" /etc /e
+	cmp "$T/b/rootfs/usr/bin/tool" "$T/b/rootfs/bin/busybox"
+	local w
+	for w in truncate truncate-i386 truncate64-i386 link-out; do
+		touch "$T/b/rootfs/srv/file"
+		RUNTIMES=${RUNTIMES%% *} all ok "$w" /srv/file
+	done
+}
+
 @test "namespaces and ptrace: garbage in the upper half, i386, flags in memory" {
 	all EPERM "clone unshare unshare-i386 ptrace ptrace-i386"
 	# Programs fall back to clone.
@@ -167,10 +182,13 @@ rename_ways="rename renameat renameat2 rename-i386 renameat-i386 renameat2-i386 
 
 @test "mounts: old calls and new ones" {
 	all EPERM "mount mount-new mount-tree mount-i386" /mnt
+	all EPERM "pivot" /dev/shm
 }
 
 @test "connections: i386 multiplexer and number, IPv6 with an IPv4 address, fast open" {
-	all EPERM "connect connect-udp connect-mapped connect-i386 connect-socketcall fast-open" 203.0.113.7 443
+	all EPERM "connect connect-udp connect-mapped connect-i386 connect-socketcall connect-thread fast-open" 203.0.113.7 443
+	# Where the kernel has multipath TCP.
+	all "@(EPERM|EPROTONOSUPPORT|ENOPROTOOPT)" "connect-mptcp" 203.0.113.7 443
 	all "E@(PERM|NOSYS)" "connect-x32" 203.0.113.7 443
 	# Loopback is down in a new network namespace, or refuses.
 	all "@(ok|ENETUNREACH|ECONNREFUSED)" "connect connect-udp connect-mapped connect-i386 connect-socketcall" 127.0.0.1 443
@@ -178,6 +196,7 @@ rename_ways="rename renameat renameat2 rename-i386 renameat-i386 renameat2-i386 
 
 @test "listening through the i386 multiplexer" {
 	all EPERM "listen-socketcall" 4444
+	all "@(EPERM|EPROTONOSUPPORT|ENOPROTOOPT)" "listen-mptcp" 4444
 	all ok "listen-socketcall" 8080
 }
 

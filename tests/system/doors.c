@@ -22,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -646,34 +645,68 @@ static int fast_open(char **a)
 	return done(r < 0 && errno == EINPROGRESS ? 0 : r);
 }
 
-/* To the supervisor's own socket: a message with a pipe where a listener should be. */
-static int send_pipe(char **a)
+static int trunc_open(char **a) { return done(open(a[0], O_RDONLY | O_TRUNC)); }
+static int create_open(char **a) { return done(open(a[0], O_RDONLY | O_CREAT, 0755)); }
+static int plain_truncate(char **a) { return done(truncate(a[0], 0)); }
+static int i386_truncate(char **a) { return done(int80(92, low_str(a[0]), 0, 0, 0, 0)); }
+static int i386_truncate64(char **a) { return done(int80(193, low_str(a[0]), 0, 0, 0, 0)); }
+static int out_link(char **a)
 {
-	struct sockaddr_un s = { .sun_family = AF_UNIX };
-	struct iovec v = { a[1], strlen(a[1]) };
-	union {
-		struct cmsghdr h;
-		char room[CMSG_SPACE(sizeof(int))];
-	} u = { .h = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = u.room,
-			    .msg_controllen = sizeof(u.room) };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), p[2];
-
-	strncpy(s.sun_path, a[0], sizeof(s.sun_path) - 1);
-	if (pipe(p) < 0 || connect(fd, (void *)&s, sizeof(s)) < 0)
-		return done(-1);
-	memcpy(CMSG_DATA(&u.h), &p[0], sizeof(int));
-	return done(sendmsg(fd, &h, 0));
+	unlink("/tmp/hard");
+	return done(link(a[0], "/tmp/hard"));
 }
-
-/* Traces a process until it ends, or for a while. */
-static int trace(char **a)
+/* A mount of the runtime's becomes the root; the old one is found below it, under other names. */
+static int pivot(char **a)
 {
-	if (ptrace(PTRACE_SEIZE, (pid_t)atoi(a[0]), 0, 0) < 0)
+	if (unshare(CLONE_FS) < 0 || mkdir("/dev/shm/old", 0755) < 0)
+		return 2;
+	return done(syscall(SYS_pivot_root, a[0], "/dev/shm/old"));
+}
+static int mptcp_connect(char **a)
+{
+	struct sockaddr_in s = addr_of(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_MPTCP);
+	int r = fd < 0 ? -1 : connect(fd, (void *)&s, sizeof(s));
+
+	return done(r < 0 && errno == EINPROGRESS ? 0 : r);
+}
+static int mptcp_listen(char **a)
+{
+	char *all[] = { (char[]){ "0.0.0.0" }, a[0] };
+	struct sockaddr_in s = addr_of(all);
+	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+
+	if (fd < 0 || bind(fd, (void *)&s, sizeof(s)) < 0)
 		return done(-1);
-	for (int i = 0; i < 50 && kill(atoi(a[0]), 0) == 0; i++)
-		usleep(100000);
-	return done(0);
+	return done(listen(fd, 1));
+}
+/* Descriptor 50 is a TCP socket to this thread and a pipe to the others. */
+static void *own_socket(void *arg)
+{
+	struct task *t = arg;
+	struct sockaddr_in s = addr_of(t->a);
+	int fd, r;
+
+	if (unshare(CLONE_FILES) < 0)
+		return NULL;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	dup2(fd, 50);
+	r = connect(50, (void *)&s, sizeof(s));
+	t->r = done(r < 0 && errno == EINPROGRESS ? 0 : r);
+	return NULL;
+}
+static int thread_connect(char **a)
+{
+	struct task t = { .a = a, .r = 2 };
+	pthread_t th;
+	int p[2];
+
+	if (pipe(p) < 0)
+		return 2;
+	dup2(p[0], 50);
+	pthread_create(&th, NULL, own_socket, &t);
+	pthread_join(th, NULL);
+	return t.r;
 }
 
 static const struct {
@@ -718,8 +751,12 @@ static const struct {
 	{ "connect-mapped", 2, mapped_connect }, { "connect-i386", 2, i386_connect },
 	{ "connect-socketcall", 2, i386_socketcall_connect }, { "connect-x32", 2, x32_connect },
 	{ "sendto", 2, udp_sendto }, { "sendmsg", 2, udp_sendmsg }, { "sendmmsg", 2, udp_sendmmsg },
-	{ "fast-open", 2, fast_open }, { "send-pipe", 2, send_pipe },
-	{ "trace", 1, trace }, { "listen-socketcall", 1, i386_socketcall_listen },
+	{ "fast-open", 2, fast_open },
+	{ "open-trunc", 1, trunc_open }, { "open-create", 1, create_open },
+	{ "truncate", 1, plain_truncate }, { "truncate-i386", 1, i386_truncate },
+	{ "truncate64-i386", 1, i386_truncate64 }, { "link-out", 1, out_link }, { "pivot", 1, pivot },
+	{ "connect-mptcp", 2, mptcp_connect }, { "listen-mptcp", 1, mptcp_listen },
+	{ "connect-thread", 2, thread_connect }, { "listen-socketcall", 1, i386_socketcall_listen },
 };
 
 /* Several ways are separated by "--"; each has a process of its own. */

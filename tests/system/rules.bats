@@ -83,6 +83,12 @@ silent() {
 	silent "Sensitive file opened for writing" /opt/act open /etc/shadow r -- open /tmp/x w
 }
 
+@test "Sensitive file given another name: renamed, its directory moved; not another file" {
+	fires "Sensitive file given another name" /opt/act rename /etc/gshadow /tmp/g
+	fires "Sensitive file given another name" /opt/act rename /root/.ssh /tmp/ssh
+	silent "Sensitive file given another name" /opt/act open /tmp/a w -- rename /tmp/a /tmp/b
+}
+
 @test "Write below binary dir: a file made in /usr/bin; not one read there, nor one made in /tmp" {
 	fires "Write below binary dir" /opt/act open /usr/bin/new w
 	silent "Write below binary dir" /opt/act open /bin/busybox r -- open /tmp/new w

@@ -7,11 +7,14 @@
  *				often the other succeeded while they waited.
  *	stall flood SECONDS	64 threads open a file for so long; says how often.
  *	stall steps SECONDS	one thread, the same.
+ *	stall send-pipe SOCKET TEXT	a runtime's message with a pipe where the listener should be.
+ *	stall trace PID		traces a process until it ends, five seconds at most.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +23,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,11 +102,45 @@ static int busy(int threads, unsigned seconds)
 	return 0;
 }
 
+/* To the supervisor's own socket: a message with a pipe where a listener should be. */
+static int send_pipe(const char *socket_path, char *text)
+{
+	struct sockaddr_un s = { .sun_family = AF_UNIX };
+	struct iovec v = { text, strlen(text) };
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} u = { .h = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = u.room,
+			    .msg_controllen = sizeof(u.room) };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), p[2];
+
+	strncpy(s.sun_path, socket_path, sizeof(s.sun_path) - 1);
+	if (pipe(p) < 0 || connect(fd, (void *)&s, sizeof(s)) < 0)
+		return 1;
+	memcpy(CMSG_DATA(&u.h), &p[0], sizeof(int));
+	return sendmsg(fd, &h, 0) < 0;
+}
+
+/* Traces a process until it ends, or for a while. */
+static int trace(pid_t pid)
+{
+	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
+		return 1;
+	for (int i = 0; i < 50 && kill(pid, 0) == 0; i++)
+		usleep(100000);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
+	if (argc == 4 && !strcmp(argv[1], "send-pipe"))
+		return send_pipe(argv[2], argv[3]);
 	if (argc != 3)
 		return 2;
+	if (!strcmp(argv[1], "trace"))
+		return trace((pid_t)atoi(argv[2]));
 	if (!strcmp(argv[1], "uffd"))
 		return uffd(atoi(argv[2]) > 64 ? 64 : atoi(argv[2]));
 	return busy(!strcmp(argv[1], "flood") ? 64 : 1, (unsigned)atoi(argv[2]));

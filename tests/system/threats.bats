@@ -386,7 +386,7 @@ forge() {
 	local e
 	e=$(engine_pid)
 	jq -n '{ ociVersion: "1.0.2", fds: ["seccompFd"], pid: 1, state: { id: "forged", pid: 1, bundle: "/" } }' >"$T/m"
-	"$SHK_BUILDDIR/tests/system/doors" send-pipe "$T/notify.sock" "$(cat "$T/m")"
+	"$SHK_BUILDDIR/tests/system/stall" send-pipe "$T/notify.sock" "$(cat "$T/m")"
 	expect_alert "Shrike internal: listener refused"
 	same_engine "$e"
 	no_containers
