@@ -99,6 +99,15 @@ static void raise_limits(void)
 	}
 }
 
+/* The keeper reads no file: what it serves comes from its command line. */
+static void not_served(const char *key, const char *wanted, const char *usual, const char *served,
+		       const char *option)
+{
+	if (served && strcmp(wanted, served) && strcmp(wanted, usual))
+		shk_warning("%s: %s is not served, but %s; start shriked with %s %s", key, wanted, served,
+			    option, wanted);
+}
+
 int main(int argc, char **argv)
 {
 	SHK_CLEANUP(shk_config_freep) struct shk_config *cfg = NULL;
@@ -118,6 +127,10 @@ int main(int argc, char **argv)
 	}
 	shk_log_init("shrike-engine", cfg->log_level);
 	raise_limits();
+	if (a.keeper) {
+		not_served("control_socket", cfg->control_socket, SHK_CONTROL_SOCKET, a.control, "--control");
+		not_served("notify_socket", cfg->notify_socket, SHK_NOTIFY_SOCKET, a.notify, "--notify");
+	}
 	if (a.control) {
 		free(cfg->control_socket);
 		cfg->control_socket = strdup(a.control);
