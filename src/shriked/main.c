@@ -29,6 +29,7 @@ enum { EXIT_USAGE = 2 };
 #define MS	      UINT64_C(1000000)
 #define BACKOFF_FIRST (50 * MS)
 #define BACKOFF_LAST  (5000 * MS)
+#define BACKOFF_CALLS (200 * MS) /* after an engine that served: calls of containers wait for the next */
 #define LONG_LIFE     (10000 * MS) /* an engine that lived this long starts the back-off anew */
 #define STOP_WAIT     (5000 * MS)  /* from SIGTERM or the end of the conversation to SIGKILL */
 #define CLAIM_WAIT    5000	   /* ms for an orphaned engine to let go of a socket */
@@ -223,10 +224,11 @@ static int prepare(struct keeper *k, struct shk_err *err)
 }
 
 /* Waits a little longer before each start that follows soon after the one before. */
-static void plan_start(struct keeper *k, uint64_t now)
+static void plan_start(struct keeper *k, uint64_t now, uint64_t last)
 {
+	k->backoff = SHK_MIN(k->backoff, last);
 	k->start_at = now + k->backoff;
-	k->backoff = k->backoff ? SHK_MIN(2 * k->backoff, BACKOFF_LAST) : BACKOFF_FIRST;
+	k->backoff = k->backoff ? SHK_MIN(2 * k->backoff, last) : BACKOFF_FIRST;
 }
 
 static void start(struct keeper *k)
@@ -235,7 +237,7 @@ static void start(struct keeper *k)
 
 	if (shk_engine_start(&k->engine, &k->args, &err) < 0) {
 		shk_error("cannot start the engine: %s", err.text);
-		plan_start(k, shk_now_mono());
+		plan_start(k, shk_now_mono(), BACKOFF_LAST);
 		return;
 	}
 	k->args.restarts++;
@@ -260,7 +262,7 @@ static int on_death(struct keeper *k, int status)
 	}
 	if (old)
 		k->backoff = 0;
-	plan_start(k, now);
+	plan_start(k, now, k->engine.ready ? BACKOFF_CALLS : BACKOFF_LAST);
 	shk_error("engine %d ended (%s %d); a new one starts in %llu ms", (int)pid,
 		  WIFSIGNALED(status) ? "signal" : "status",
 		  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),

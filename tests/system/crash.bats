@@ -64,7 +64,7 @@ compare() {
 }
 
 @test "engine killed again and again: no foreign errno, no lost alert, duplicates have one identity" {
-	local r kills=${SHK_LONG:+1000} seconds
+	local r kills=${SHK_KILLS:-${SHK_LONG:+1000}} seconds
 	kills=${kills:-20}
 	seconds=$((kills * 2 / 3 + 4))
 	for r in $RUNTIMES; do
