@@ -262,6 +262,66 @@ static bool convert_rules(struct json_object *profile, struct json_object *front
 	return true;
 }
 
+static bool has_condition(struct json_object *rule)
+{
+	static const char *const keys[] = { "includes", "excludes" };
+	struct json_object *v;
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(keys); i++)
+		if (json_object_object_get_ex(rule, keys[i], &v) &&
+		    json_object_is_type(v, json_type_object) && json_object_object_length(v))
+			return true;
+	return false;
+}
+
+/* Engines' own profiles have rules that hold for some capabilities or architectures only. */
+static bool is_conditional(struct json_object *profile, const char *name)
+{
+	struct json_object *rules = array_of(profile, "syscalls");
+
+	for (size_t i = 0; i < length(rules); i++) {
+		struct json_object *rule = json_object_array_get_idx(rules, i);
+
+		if (has_name(array_of(rule, "names"), name) && has_condition(rule))
+			return true;
+	}
+	return false;
+}
+
+/* The rules of one name, in their order and with their conditions: those that allow notify. */
+static bool keep_conditions(struct json_object *profile, struct json_object *front,
+			    const char *name, const struct shk_plan_call *c)
+{
+	static const char *const keys[] = { "args", "includes", "excludes" };
+	struct json_object *rules = array_of(profile, "syscalls");
+
+	for (size_t i = 0; i < length(rules); i++) {
+		struct json_object *rule = json_object_array_get_idx(rules, i), *mine = NULL, *names, *v;
+
+		if (!has_name(array_of(rule, "names"), name))
+			continue;
+		if (is_allow(text_of(rule, "action"))) {
+			mine = rule_new(name, c, NULL);
+			for (size_t k = 0; mine && k < SHK_ARRAY_SIZE(keys); k++)
+				if (json_object_object_get_ex(rule, keys[k], &v) && v &&
+				    !add(mine, keys[k], json_object_get(v)))
+					goto no_memory;
+		} else if (json_object_deep_copy(rule, &mine, NULL) == 0) {
+			names = json_object_new_array();
+			if (!names || !append(names, json_object_new_string(name)) ||
+			    !add(mine, "names", names))
+				goto no_memory;
+		}
+		if (!append(front, mine))
+			return false;
+		continue;
+no_memory:
+		json_object_put(mine);
+		return false;
+	}
+	return true;
+}
+
 /* Takes a name out of every rule, or of those that allow; rules left without a name go. */
 static void remove_name(struct json_object *profile, const char *name, bool allows_only)
 {
@@ -292,6 +352,11 @@ static int merge_call(struct json_object *profile, struct json_object *front, en
 	 * socketcall libseccomp makes its own rules from those of connect and the like. */
 	bool narrow = is_allow(text_of(profile, "defaultAction")) && strcmp(name, "socketcall"), ok;
 
+	if (c->what != SHK_PLAN_ERRNO && is_conditional(profile, name)) {
+		ok = keep_conditions(profile, front, name, c);
+		remove_name(profile, name, false);
+		return ok ? 0 : shk_err_sys(err, ENOMEM, "cannot make the seccomp profile");
+	}
 	switch (stance_of(profile, name)) {
 	case REFUSED:
 		/* None of them counts; whoever reads the profile shall not have to know that. */
@@ -369,6 +434,8 @@ struct json_object *shk_plan_oci(const struct shk_plan *plan, struct json_object
 	}
 	if (!profile || !front || !complete_architectures(profile))
 		goto no_memory;
+	/* Engines take one of the two. */
+	json_object_object_del(profile, "archMap");
 	for (unsigned i = 0; i < SHK_CALL_N && r >= 0; i++)
 		if (plan->call[i].what != SHK_PLAN_PASS)
 			r = merge_call(profile, front, i, &plan->call[i], err);

@@ -221,6 +221,6 @@ const struct shk_cli_cmd shk_cmd_profile = {
 	.exits = "  0 printed                     1 no such policy, errors in it, or in the profile\n"
 		 "  2 wrong usage                 4 a file cannot be read, or other failure",
 	.example = "  shrike profile web > web.json\n"
-		   "  docker run --security-opt seccomp=web.json nginx",
+		   "  podman run --security-opt seccomp=web.json nginx",
 	.run = run_profile,
 };

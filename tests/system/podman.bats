@@ -203,3 +203,20 @@ denied_by() {
 		jq -r .rule "$ALERTS" | sort | uniq -c
 	has_alert "Shrike internal: privileged container" "$id"
 }
+
+@test "podman's own profile, completed: judged, and what it refuses by capability stays refused" {
+	local id base=/usr/share/containers/seccomp.json
+	[ -e $base ] || skip "podman's profile is not installed"
+	"$SHK_BUILDDIR/shrike" profile --policy-dir "$T/policies" --rules-path "$SHK_SRCDIR/rules" \
+		--listener "$T/notify.sock" --base $base by-image >"$T/profile.json"
+	jq -e '[.syscalls[] | select(.names | index("init_module")) | [.action, .includes.caps, .excludes.caps]] ==
+		[["SCMP_ACT_NOTIFY", ["CAP_SYS_MODULE"], null], ["SCMP_ACT_ERRNO", null, ["CAP_SYS_MODULE"]]]' "$T/profile.json"
+	pod_run runc "--log-level error" web-c --security-opt "seccomp=$T/profile.json" $IMAGE /bin/sh -c "$RENAMES"
+	id=$(full_id web-c)
+	expect_alert "Rename below binary dir" "$id"
+	[ "$(ps_field "$id" way)" = profile ]
+	[ "$(ps_field "$id" policy)" = by-image ]
+	[ "$(ps_field "$id" name)" = web-c ]
+	run pod runc "" exec web-c /opt/act rename /usr/bin/tool /usr/bin/x
+	[[ $output == *EPERM* ]]
+}
