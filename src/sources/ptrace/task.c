@@ -172,6 +172,11 @@ int shk_task_find_syscall(pid_t tid, unsigned long rip, bool in_call, unsigned l
 				return 0;
 		}
 	}
+	/* Who was killed meanwhile has no memory any more. */
+	if (maps)
+		rewind(maps);
+	if (!maps || !fgets(line, sizeof(line), maps))
+		return shk_err_set(err, ESRCH, "process %d ended", (int)tid);
 	return shk_err_set(err, ENOEXEC, "no syscall instruction found in process %d; "
 			   "use shrike-runtime instead of the hook", (int)tid);
 }
