@@ -98,7 +98,7 @@ static void one(const struct shk_policy *p)
 	if (!p->name.n || !p->rules || !p->deadline_ns)
 		abort();
 	for (size_t i = 0; i < shk_ruleset_count(p->rules); i++)
-		if ((p->actions[i].kind == SHK_ACT_DENY) != (p->actions[i].err > 0) ||
+		if ((p->actions[i].kind != SHK_ACT_NONE) != (p->actions[i].err > 0) ||
 		    (p->actions[i].kind != SHK_ACT_NONE) != ((p->must[i / 64] >> i % 64) & 1))
 			abort();
 	shk_policy_warnings(p, NULL, NULL);

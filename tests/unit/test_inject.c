@@ -84,7 +84,7 @@ static int child_end(struct child *c)
 /* Waits until the child is in state s ('S' asleep, 'T' stopped), so that the case is the one meant. */
 static void until_state(pid_t pid, char s)
 {
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		char path[64], line[512], *p;
 		FILE *f;
 
@@ -109,7 +109,7 @@ static int inject(struct child *c, unsigned *flags, struct shk_err *err)
 				.bpf_len = SHK_ARRAY_SIZE(filter),
 				.flags = WAIT_KILLABLE };
 
-	return shk_inject_filter(&q, 10000, flags, err);
+	return shk_inject_filter(&q, 60000, flags, err);
 }
 
 /* Answers one getppid of the child with ANSWER, lets everything else pass. */

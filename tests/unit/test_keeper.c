@@ -297,7 +297,7 @@ static void kill_both(struct rig *r)
 	int c = 0;
 
 	end(r, SIGKILL);
-	for (int i = 0; i < 500 && c >= 0; i++) {
+	for (int i = 0; i < 3000 && c >= 0; i++) {
 		c = shk_connect_unix(r->control, NULL);
 		if (c >= 0) {
 			close(c);
@@ -337,7 +337,7 @@ static const char *ask_with(struct rig *r, const char *order, int fd)
 	ssize_t got;
 	int c = -1;
 
-	for (int i = 0; i < 500 && c < 0; i++) {
+	for (int i = 0; i < 3000 && c < 0; i++) {
 		c = shk_connect_unix(r->control, NULL);
 		if (c < 0)
 			usleep(10000);
@@ -487,7 +487,7 @@ static void signals_and_states(void **state)
 	assert_string_equal(ask(r, "hups"), "0");
 	ask(r, "ready");
 	assert_string_equal(told(r, NULL), "READY=1");
-	for (int i = 0; i < 200 && strcmp(ask(r, "hups"), "1") != 0; i++)
+	for (int i = 0; i < 3000 && strcmp(ask(r, "hups"), "1") != 0; i++)
 		usleep(10000);
 	assert_string_equal(ask(r, "hups"), "1");
 	ask(r, "status 3 policies\nREADY=0");
@@ -524,7 +524,7 @@ static void an_engine_that_hangs_up_is_replaced(void **state)
 	old = atoi(ask(r, "pid"));
 	ask(r, "close");
 	while (kill(old, 0) == 0) {
-		assert_true(shk_now_mono() - t < UINT64_C(20000000000));
+		assert_true(shk_now_mono() - t < UINT64_C(60000000000));
 		usleep(50000);
 	}
 	assert_string_equal(ask(r, "have"), "3=three ");
@@ -542,7 +542,7 @@ static void back_off_grows(void **state)
 	ask(r, "pid");
 	t = shk_now_mono() - t;
 	assert_true(t >= UINT64_C(350000000));
-	assert_true(t < UINT64_C(5000000000));
+	assert_true(t < UINT64_C(60000000000)); /* it starts again at all; no limit of a busy machine */
 }
 
 static void a_log_without_reader_does_no_harm(void **state)

@@ -137,6 +137,8 @@ int shk_inject_filter(const struct shk_inject *req, int timeout_ms, unsigned *re
 		goto undo;
 	r = fill_scratch(&t, req, (unsigned long)scratch, err);
 	number = r < 0 ? r : install(&t, req, (unsigned long)scratch, &flags, &unsure, err);
+	if (number < 0)
+		number = shk_tracee_blame(&t, number, err);
 	if (unsure) {
 		shk_tracee_kill(&t);
 		return number;
@@ -159,6 +161,7 @@ int shk_inject_filter(const struct shk_inject *req, int timeout_ms, unsigned *re
 	if (r == 0)
 		r = shk_tracee_release(&t, err);
 	if (r < 0) {
+		r = shk_tracee_blame(&t, r, err);
 		shk_tracee_kill(&t);
 		return r;
 	}

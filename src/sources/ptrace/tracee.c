@@ -237,8 +237,10 @@ int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms
 	if (r == 0)
 		r = shk_task_find_syscall(tid, t->regs.rip,
 					  (long)t->regs.orig_rax >= 0, &t->insn, err);
-	if (r < 0)
+	if (r < 0) {
+		r = shk_tracee_blame(t, r, err);
 		shk_tracee_release(t, NULL);
+	}
 	return r;
 }
 
@@ -343,6 +345,17 @@ int shk_tracee_write(struct shk_tracee *t, unsigned long addr, const void *p, si
 							    (int)t->tid);
 	}
 	return 0;
+}
+
+int shk_tracee_blame(struct shk_tracee *t, int r, struct shk_err *err)
+{
+	struct user_regs_struct regs;
+
+	/* Only SIGKILL ends a stop of ours, and requests to a task that is not stopped get ESRCH. */
+	if (r < 0 && r != -ESRCH && t->seized && t->stop != SHK_STOP_NONE &&
+	    ptrace(PTRACE_GETREGS, t->tid, NULL, &regs) < 0 && errno == ESRCH)
+		return died(t, err);
+	return r;
 }
 
 void shk_tracee_kill(struct shk_tracee *t)

@@ -49,6 +49,9 @@ int shk_tracee_call(struct shk_tracee *t, long nr, const unsigned long args[6], 
 /* Copies into the task's memory. */
 int shk_tracee_write(struct shk_tracee *t, unsigned long addr, const void *p, size_t n,
 		     struct shk_err *err);
+/* After a failure r: -ESRCH (and err says so) when the task was killed by somebody else meanwhile, whatever the
+ * step met that noticed first (no descriptors, no memory map); else r. Before release and kill. */
+int shk_tracee_blame(struct shk_tracee *t, int r, struct shk_err *err);
 /* Restores and detaches. When that cannot be done the task is killed and -errno returned. */
 int shk_tracee_release(struct shk_tracee *t, struct shk_err *err);
 /* Kills it and collects what the tracer must collect. */
