@@ -109,7 +109,7 @@ static int inject(struct child *c, unsigned *flags, struct shk_err *err)
 				.bpf_len = SHK_ARRAY_SIZE(filter),
 				.flags = WAIT_KILLABLE };
 
-	return shk_inject_filter(&q, 60000, flags, err);
+	return shk_inject_filter(&q, 10000, flags, err);
 }
 
 /* Answers one getppid of the child with ANSWER, lets everything else pass. */
