@@ -432,7 +432,9 @@ static int put_list(struct parse *p, struct value *v, uint64_t *addr)
 static int encode_sockaddr(struct parse *p, struct value *v, uint64_t size)
 {
 	unsigned char sa[SHK_SOCKADDR_MAX];
-	size_t n = shk_sockaddr_encode(v->sa_form, v->bytes, size > SHK_SOCKADDR_MAX ? 0 : (size_t)size, sa);
+	/* A longer length than any address has (EINVAL): what is read of it is as long as can be. */
+	size_t n = shk_sockaddr_encode(v->sa_form, v->bytes,
+				       (size_t)SHK_MIN(size, (uint64_t)SHK_SOCKADDR_MAX), sa);
 
 	if (!n)
 		return shk_tlex_fail(&p->l, "no address of this family; write inet\"1.2.3.4:80\", "
