@@ -210,11 +210,15 @@ void shk_engine_talk(struct shk_engine *e, struct shk_store *s)
 	}
 }
 
-void shk_engine_drain(struct shk_engine *e, struct shk_store *s)
+bool shk_engine_drain(struct shk_engine *e, struct shk_store *s)
 {
+	bool served;
+
 	for (int i = 0; i < DRAIN_MAX; i++)
 		if (take_packet(e, s) <= 0)
 			break;
+	served = e->ready;
 	shk_close(&e->sock);
 	*e = (struct shk_engine){ .sock = -1 };
+	return served;
 }

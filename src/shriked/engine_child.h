@@ -36,7 +36,7 @@ int shk_engine_start(struct shk_engine *e, const struct shk_engine_args *a, stru
 short shk_engine_events(const struct shk_engine *e);
 /* Sends and receives what goes without waiting. */
 void shk_engine_talk(struct shk_engine *e, struct shk_store *s);
-/* The engine is dead and reaped: what it had sent counts, then the socket is closed. */
-void shk_engine_drain(struct shk_engine *e, struct shk_store *s);
+/* The engine is dead and reaped: what it had sent counts, then the socket is closed. true: it had served. */
+bool shk_engine_drain(struct shk_engine *e, struct shk_store *s);
 
 #endif

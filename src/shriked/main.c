@@ -249,8 +249,8 @@ static int on_death(struct keeper *k, int status)
 	uint64_t now = shk_now_mono();
 	pid_t pid = k->engine.pid;
 	bool old = now - k->engine.started >= LONG_LIFE;
+	bool served = shk_engine_drain(&k->engine, &k->store);
 
-	shk_engine_drain(&k->engine, &k->store);
 	k->kill_at = 0;
 	if (k->stopping)
 		return EXIT_SUCCESS;
@@ -262,7 +262,7 @@ static int on_death(struct keeper *k, int status)
 	}
 	if (old)
 		k->backoff = 0;
-	plan_start(k, now, k->engine.ready ? BACKOFF_CALLS : BACKOFF_LAST);
+	plan_start(k, now, served ? BACKOFF_CALLS : BACKOFF_LAST);
 	shk_error("engine %d ended (%s %d); a new one starts in %llu ms", (int)pid,
 		  WIFSIGNALED(status) ? "signal" : "status",
 		  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
