@@ -16,6 +16,8 @@
 #include "sources/notify/notify.h"
 #include "verdict/kill.h"
 
+#define PATIENCE_MS 200
+
 static const struct shk_rule_info unreadable_rule = {
 	.name = { "Shrike internal: unreadable argument", 36 },
 };
@@ -160,14 +162,34 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 		unjudged(w->l, ctx->ev, arm, p, o);
 }
 
+/* The writer may be a moment behind (100 ms of a machine under load are some thousand alerts): the caller of a call
+ * that is let through waits for it, a little, rather than its alert being lost. A writer that does not move at all
+ * is waited for once a second, and alerts of verdicts have room of their own. */
+static void wait_for_room(struct shk_engine *g, size_t n)
+{
+	if (shk_journal_has_room(g->journal, 0, n) ||
+	    shk_now_mono() < atomic_load(&g->no_patience_until))
+		return;
+	for (unsigned ms = 0; ms < PATIENCE_MS; ms++) {
+		shk_sinks_kick(g->sinks);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		if (shk_journal_has_room(g->journal, 0, n))
+			return;
+	}
+	atomic_store(&g->no_patience_until, shk_now_mono() + 1000000000u);
+}
+
 /* The alerts are in the journal before the caller goes on. */
 static void commit(struct shk_worker *w, struct outcome *o)
 {
 	struct shk_engine *g = w->l->g;
 
-	for (unsigned i = 0; i < o->n_alerts; i++)
+	for (unsigned i = 0; i < o->n_alerts; i++) {
+		if (!o->verdict_alert[i])
+			wait_for_room(g, w->rendered[i].n);
 		(void)shk_journal_put_alert(g->journal, o->verdict_alert[i] ? SHK_JA_VERDICT : 0,
 					    w->rendered[i].p, w->rendered[i].n);
+	}
 	if (!o->n_alerts)
 		return;
 	atomic_fetch_add_explicit(&w->l->e->ctr->n_alerts, o->n_alerts, memory_order_relaxed);

@@ -90,6 +90,8 @@ void shk_journal_forget_container(struct shk_journal *j, uint64_t container);
 enum { SHK_JA_VERDICT = 1 /* may use the reserved quarter of the ring */ };
 /* Commits a record. -ENOSPC: full (counted; the caller need not), -EMSGSIZE. */
 int shk_journal_put_alert(struct shk_journal *j, uint32_t flags, const void *p, size_t n);
+/* Would a record of n bytes be taken now? Counts nothing. */
+bool shk_journal_has_room(struct shk_journal *j, uint32_t flags, size_t n);
 /* Writer thread: the oldest record not yet removed, copied into out (reset first). Returns a cookie
  * > 0, or 0 when empty. Iterate with after = cookie of the previous record (0: oldest). */
 uint64_t shk_journal_peek_alert(struct shk_journal *j, uint64_t after, struct shk_buf *out,

@@ -70,11 +70,24 @@ static bool read_rec(const struct shk_journal *j, uint64_t pos, uint64_t tail, s
 	       sum_ring(j, sum_head(r), pos + sizeof(*r), r->len) == r->sum;
 }
 
+static uint64_t room_for(uint32_t flags)
+{
+	return SHK_JOURNAL_RING - (flags & SHK_JA_VERDICT ? 0 : RESERVED);
+}
+
+bool shk_journal_has_room(struct shk_journal *j, uint32_t flags, size_t n)
+{
+	struct shk_journal_head *h = &j->f->head;
+	uint64_t head = atomic_load(&h->ring_head), tail = atomic_load(&h->ring_tail);
+
+	return n <= SHK_JOURNAL_ALERT_MAX && tail - head + rec_size((uint32_t)n) <= room_for(flags);
+}
+
 int shk_journal_put_alert(struct shk_journal *j, uint32_t flags, const void *p, size_t n)
 {
 	struct shk_journal_head *h = &j->f->head;
 	struct rec r = { .flags = flags };
-	uint64_t room = SHK_JOURNAL_RING - (flags & SHK_JA_VERDICT ? 0 : RESERVED);
+	uint64_t room = room_for(flags);
 	int ret = 0;
 
 	if (n > SHK_JOURNAL_ALERT_MAX)

@@ -358,6 +358,8 @@ static void a_quarter_is_for_verdicts(void **state)
 	assert_int_equal(plain, SHK_JOURNAL_RING / 4 * 3 / 60024);
 	assert_int_equal(plain + verdicts, SHK_JOURNAL_RING / 60024);
 	assert_int_equal(shk_journal_lost_alerts(b->j), 2);
+	assert_false(shk_journal_has_room(b->j, 0, 1));
+	assert_true(shk_journal_has_room(b->j, SHK_JA_VERDICT, 1));
 	assert_int_equal(shk_journal_put_alert(b->j, 0, "x", 1), -ENOSPC);
 	reopen(b);
 	assert_int_equal(shk_journal_lost_alerts(b->j), 3);
