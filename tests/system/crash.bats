@@ -25,7 +25,7 @@ prepare() {
 		deadline: { ms: 10000, then: deny }
 	END
 	start_daemon
-	ARGS='["/opt/witness", "/tmp/witness.log", "'"$1"'", "2"]' make_bundle "$T/b"
+	ARGS='["/opt/witness", "/tmp/witness.log", "'"$1"'", "2", "'"${2:-0}"'"]' make_bundle "$T/b"
 	add_hook "$T/b" prestart
 }
 
@@ -69,7 +69,7 @@ compare() {
 	seconds=$((kills * 2 / 3 + 4))
 	for r in $RUNTIMES; do
 		rm -f "$ALERTS"
-		prepare "$seconds"
+		prepare "$seconds" "$([ "$kills" -gt 100 ] && echo 3000)"
 		start "$r" "w-$r-$$" "$T/b"
 		kill_engine "$kills"
 		wait_until $((seconds + 60)) witness_over "w-$r-$$" "$r"

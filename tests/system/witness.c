@@ -2,7 +2,7 @@
 /*
  * witness - makes watched calls in a loop and writes down each call and its result itself.
  *
- * witness LOG SECONDS [THREADS]: each line of LOG is "thread n call errno ms". The calls: openat of a file that alerts
+ * witness LOG SECONDS [THREADS [PAUSE_US]]: each line of LOG is "thread n call errno ms". The calls: openat of a file that alerts
  * when written below /bin (call w), of one that does not (call r), rename below /bin (call m). Nothing of the
  * supervisor is asked: the test compares this log with the alerts. The number n is in the file's name, so
  * that each alert can be matched with its call.
@@ -19,6 +19,7 @@
 
 static int log_fd;
 static double until;
+static useconds_t pause_us; /* between rounds: what is logged in an hour must fit on a disk */
 
 static double now(void)
 {
@@ -47,6 +48,8 @@ static void *loop(void *arg)
 		double t0;
 		int fd;
 
+		if (pause_us)
+			usleep(pause_us);
 		/* creating would alert as well; O_WRONLY of a file that is not there must give ENOENT */
 		snprintf(path, sizeof(path), "/bin/w-%ld-%u", thread, n);
 		t0 = now();
@@ -74,6 +77,8 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || n < 1 || n > 64)
 		return 2;
+	if (argc > 4)
+		pause_us = (useconds_t)atoi(argv[4]);
 	log_fd = open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0644);
 	if (log_fd < 0)
 		return 3;
