@@ -254,6 +254,10 @@ int shk_op_session_listener(struct shk_peerconn *pc, struct json_object *req, st
 /* An entry for a container whose record, policy and process are known. Not yet in the registry. */
 int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object *record,
 			  struct shk_entry **ret, struct shk_err *err);
+/* A new record with the members of `keep` (NULL ends it) that `from` has. NULL: no memory. */
+struct json_object *shk_record_new(struct json_object *from, const char *const *keep, const char *way);
+/* rootfs of the record: root.path of its config, made absolute against its bundle. */
+void shk_record_add_rootfs(struct json_object *record);
 /* Members of the record that say which process and files it is about. */
 void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd);
 /* Reports a privileged container (THREATS C). */

@@ -78,30 +78,20 @@ static struct json_object *read_config(struct shk_str bundle)
 /* The record of a container that only the runtime's message tells of. */
 static struct json_object *hearsay(struct json_object *state)
 {
-	static const char *const keep[] = { "id", "bundle", "annotations" };
-	struct json_object *o = json_object_new_object(), *v, *config;
+	static const char *const keep[] = { "id", "bundle", "annotations", NULL };
+	struct json_object *o = shk_record_new(state, keep, "profile"), *config;
 
-	for (size_t i = 0; o && i < SHK_ARRAY_SIZE(keep); i++)
-		if (json_object_object_get_ex(state, keep[i], &v))
-			json_object_object_add(o, keep[i], json_object_get(v));
 	if (!o)
 		return NULL;
-	json_object_object_add(o, "way", json_object_new_string("profile"));
 	config = read_config(shk_json_str(state, "bundle"));
 	if (config) {
 		struct json_object *noted = shk_engine_noted(shk_json_str(state, "bundle"),
 							     shk_json_str(state, "id"), config);
-		struct shk_str root = shk_json_str(shk_json_object(config, "root"), "path");
-		struct shk_str bundle = shk_json_str(state, "bundle");
-		_cleanup_free_ char *path = NULL;
 
-		if (root.n && asprintf(&path, SHK_STR_FMT "%s" SHK_STR_FMT,
-				       SHK_STR_ARG(root.p[0] == '/' ? SHK_STR("") : bundle),
-				       root.p[0] == '/' ? "" : "/", SHK_STR_ARG(root)) >= 0)
-			json_object_object_add(o, "rootfs", json_object_new_string(path));
 		/* Also when it is NULL: no member of config.json is taken for it. */
 		json_object_object_add(config, "noted", noted);
 		json_object_object_add(o, "config", config);
+		shk_record_add_rootfs(o);
 	}
 	return o;
 }

@@ -184,15 +184,9 @@ static int answer(struct registration *x, const char *armed, const char *warning
 static struct json_object *record_of(struct registration *x, const char *way)
 {
 	static const char *const keep[] = { "id", "bundle", "rootfs", "annotations", "config",
-					    "runtime" };
-	struct json_object *o = json_object_new_object(), *v;
+					    "runtime", NULL };
 
-	for (size_t i = 0; o && i < SHK_ARRAY_SIZE(keep); i++)
-		if (json_object_object_get_ex(x->req, keep[i], &v))
-			json_object_object_add(o, keep[i], json_object_get(v));
-	if (o)
-		json_object_object_add(o, "way", json_object_new_string(way));
-	return o;
+	return shk_record_new(x->req, keep, way);
 }
 
 /* config.json already asks for a listener. */

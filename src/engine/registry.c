@@ -306,6 +306,38 @@ uint64_t shk_start_time(pid_t pid)
 	return v;
 }
 
+struct json_object *shk_record_new(struct json_object *from, const char *const *keep, const char *way)
+{
+	struct json_object *o = json_object_new_object(), *v;
+
+	for (; o && *keep; keep++)
+		if (json_object_object_get_ex(from, *keep, &v))
+			json_object_object_add(o, *keep, json_object_get(v));
+	if (o)
+		json_object_object_add(o, "way", json_object_new_string(way));
+	return o;
+}
+
+/* root.path of the facts, made absolute. */
+void shk_record_add_rootfs(struct json_object *record)
+{
+	struct shk_str root = shk_json_str(shk_json_object(shk_json_object(record, "config"), "root"),
+					   "path");
+	struct shk_str bundle = shk_json_str(record, "bundle");
+	_cleanup_free_ char *joined = NULL, *real = NULL;
+
+	if (!root.n)
+		return;
+	if (root.p[0] == '/')
+		joined = strndup(root.p, root.n);
+	else if (asprintf(&joined, SHK_STR_FMT "/" SHK_STR_FMT, SHK_STR_ARG(bundle),
+			  SHK_STR_ARG(root)) < 0)
+		joined = NULL;
+	real = joined ? realpath(joined, NULL) : NULL;
+	if (real || joined)
+		json_object_object_add(record, "rootfs", json_object_new_string(real ? real : joined));
+}
+
 static void add_u64(struct json_object *o, const char *key, uint64_t v)
 {
 	json_object_object_add(o, key, json_object_new_int64((int64_t)v));

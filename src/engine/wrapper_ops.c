@@ -65,38 +65,13 @@ static void make_room(struct shk_engine *g, struct shk_str id, struct shk_str bu
 	}
 }
 
-/* root.path of the facts, made absolute. */
-static void add_rootfs(struct json_object *record)
-{
-	struct shk_str root = shk_json_str(shk_json_object(shk_json_object(record, "config"), "root"),
-					   "path");
-	struct shk_str bundle = shk_json_str(record, "bundle");
-	_cleanup_free_ char *joined = NULL, *real = NULL;
-
-	if (!root.n)
-		return;
-	if (root.p[0] == '/')
-		joined = strndup(root.p, root.n);
-	else if (asprintf(&joined, SHK_STR_FMT "/" SHK_STR_FMT, SHK_STR_ARG(bundle),
-			  SHK_STR_ARG(root)) < 0)
-		joined = NULL;
-	real = joined ? realpath(joined, NULL) : NULL;
-	if (real || joined)
-		json_object_object_add(record, "rootfs", json_object_new_string(real ? real : joined));
-}
-
 static struct json_object *record_of(struct json_object *req)
 {
-	static const char *const keep[] = { "id", "bundle", "annotations", "config", "runtime" };
-	struct json_object *o = json_object_new_object(), *v;
+	static const char *const keep[] = { "id", "bundle", "annotations", "config", "runtime", NULL };
+	struct json_object *o = shk_record_new(req, keep, "wrapper");
 
-	for (size_t i = 0; o && i < SHK_ARRAY_SIZE(keep); i++)
-		if (json_object_object_get_ex(req, keep[i], &v))
-			json_object_object_add(o, keep[i], json_object_get(v));
-	if (!o)
-		return NULL;
-	json_object_object_add(o, "way", json_object_new_string("wrapper"));
-	add_rootfs(o);
+	if (o)
+		shk_record_add_rootfs(o);
 	return o;
 }
 
