@@ -102,7 +102,9 @@ start_wrapped() {
 		start "$r" "t-$r-$$" "$T/b"
 		export -f wrapped hybrid_cgroups
 		export T SHK_BUILDDIR
-		script -qec "bash -c 'wrapped $r exec -t t-$r-$$ /bin/sh -c \"echo on a tty\"'" /dev/null </dev/null >"$T/tty.out" 2>&1 3>&- || true
+		# script runs its command by $SHELL, which is dash where none is set, and dash hands no functions on.
+		SHELL=$(command -v bash) script -qec "wrapped $r exec -t t-$r-$$ /bin/sh -c 'echo on a tty'" \
+			/dev/null </dev/null >"$T/tty.out" 2>&1 3>&- || true
 		cat "$T/tty.out"
 		expect_alert "Terminal shell in container" "t-$r-$$"
 		runtime "$r" delete -f "t-$r-$$"
