@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fields/table.h"
+#include "state/recorded.h"
 
 /* Falco keeps this many bytes of what is read or written. */
 #define BUFFER_BYTES 80u
@@ -77,6 +78,8 @@ static bool hostname_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *r
 	char name[256];
 
 	(void)ref;
+	if (ctx->recorded)
+		return shk_set_opt(out, shk_recorded_hostname(ctx->recorded));
 	if (gethostname(name, sizeof(name)) < 0)
 		return false;
 	name[sizeof(name) - 1] = 0;
