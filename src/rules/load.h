@@ -153,6 +153,7 @@ struct shk_build_list {
 	size_t n;
 	struct shk_str joined;	    /* as pasted into a condition */
 	bool used;
+	bool odd_name;		    /* with a character that separates words in a condition */
 };
 struct shk_build_macro {
 	const struct shk_macro *m;
@@ -168,6 +169,7 @@ struct shk_build {
 	struct shk_arena a;
 	struct shk_build_list *list;
 	size_t n_list;
+	bool odd_names;
 	struct shk_build_macro *macro;
 	size_t n_macro;
 	struct shk_map list_of, macro_of;
