@@ -4,7 +4,7 @@
 
 #include "rules/load.h"
 
-static bool is_edge(char c)
+bool shk_list_edge(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '(' || c == ')' ||
 	       c == ',' || c == '=';
@@ -13,7 +13,7 @@ static bool is_edge(char c)
 static bool has_edge(struct shk_str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (is_edge(s.p[i]))
+		if (shk_list_edge(s.p[i]))
 			return true;
 	return false;
 }
@@ -136,8 +136,8 @@ static size_t find(struct shk_str in, struct shk_str name, size_t at)
 
 		if (!hit)
 			break;
-		if ((!s || is_edge(in.p[s - 1])) &&
-		    (s + name.n == in.n || is_edge(in.p[s + name.n])))
+		if ((!s || shk_list_edge(in.p[s - 1])) &&
+		    (s + name.n == in.n || shk_list_edge(in.p[s + name.n])))
 			return s;
 		at = s + 1;
 	}
@@ -181,7 +181,7 @@ static size_t next_list(struct shk_build *b, struct shk_str in, size_t from)
 	for (size_t i = 0; i <= in.n; i++) {
 		const struct shk_build_list *l;
 
-		if (i < in.n && !is_edge(in.p[i]))
+		if (i < in.n && !shk_list_edge(in.p[i]))
 			continue;
 		l = i > start ? shk_map_get(&b->list_of, (struct shk_str){ in.p + start, i - start }) :
 				NULL;

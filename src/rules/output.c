@@ -210,6 +210,14 @@ int shk_output_compile(struct shk_arena *a, struct shk_str text, const struct sh
 	return r;
 }
 
+struct shk_str shk_output_field(const struct shk_output *o, size_t i)
+{
+	for (size_t k = 0; k < o->slots.n; k++)
+		if (o->slots.v[k].kind == SHK_OPERAND_FIELD && !i--)
+			return o->slots.v[k].text;
+	return (struct shk_str){ 0 };
+}
+
 /* Length of the well-formed UTF-8 character at p, 0: none. */
 static size_t utf8_length(const unsigned char *p, size_t n)
 {

@@ -13,6 +13,7 @@
 	X(status)                                                                                  \
 	X(reload)                                                                                  \
 	X(check)                                                                                   \
+	X(rules)                                                                                   \
 	X(explain)                                                                                 \
 	X(profile)                                                                                 \
 	X(config)                                                                                  \
