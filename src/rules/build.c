@@ -270,7 +270,7 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	return r < 0 ? r : 1;
 }
 
-static int build_rules(struct shk_build *b, const struct shk_rule_def **defs, size_t *n)
+static int build_rules(struct shk_build *b, const struct shk_rule_def **defs)
 {
 	const struct shk_vec *rules = &b->l->t.rules;
 
@@ -284,8 +284,7 @@ static int build_rules(struct shk_build *b, const struct shk_rule_def **defs, si
 		r = build_rule(b, rule, def);
 		if (r < 0)
 			return r;
-		if (r && rule->enabled)
-			defs[(*n)++] = def;
+		defs[i] = r ? def : NULL;
 	}
 	return 0;
 }
@@ -319,7 +318,6 @@ int shk_loader_build(struct shk_loader *l)
 {
 	struct shk_build b = { .l = l };
 	const struct shk_rule_def **defs;
-	size_t n = 0;
 	int r;
 
 	shk_arena_init(&b.a, SHK_BUILD_MAX);
@@ -330,7 +328,7 @@ int shk_loader_build(struct shk_loader *l)
 	if (r >= 0)
 		r = shk_build_macros(&b);
 	if (r >= 0)
-		r = build_rules(&b, defs, &n);
+		r = build_rules(&b, defs);
 	if (r >= 0)
 		r = unused(&b);
 	shk_map_done(&b.list_of);
@@ -342,6 +340,6 @@ int shk_loader_build(struct shk_loader *l)
 	shk_arena_done(&l->build);
 	l->build = b.a;
 	l->defs = defs;
-	l->n_defs = n;
+	l->n_defs = l->t.rules.n;
 	return 0;
 }

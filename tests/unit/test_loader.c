@@ -201,7 +201,7 @@ static const struct {
 	{ "- {list: 'a b', items: []}\n", "1:LOAD_INVALID_LIST_NAME 1:LOAD_UNUSED_LIST" },
 	{ "- {macro: 1m, condition: evt.type=open}\n", "1:LOAD_INVALID_MACRO_NAME 1:LOAD_UNUSED_MACRO" },
 	{ "- {list: l, items: []}\n- {list: l, items: [a], append: true}\n",
-	  "2:LOAD_DEPRECATED_ITEM 2:LOAD_UNUSED_LIST" },
+	  "2:LOAD_DEPRECATED_ITEM 1:LOAD_UNUSED_LIST" },
 	{ RULE("r", "proc.name=x"), "3:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "proc.name=x") "  warn_evttypes: false\n", "" },
 	{ RULE("r", "evt.type=open and evt.dir=<"), "3:LOAD_DEPRECATED_ITEM" },
