@@ -61,7 +61,7 @@ static void from_facts(struct shk_fd_view *v)
 	v->remote = f->remote;
 	v->lport = f->lport;
 	v->rport = f->rport;
-	v->local_is_server = f->listening || !f->connected || f->lport < f->rport;
+	v->local_is_server = f->listening || !f->connected || (f->local.len && f->lport < f->rport);
 }
 
 static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
