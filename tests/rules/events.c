@@ -12,7 +12,7 @@ static void add_alert(struct rc_state *s, struct rc_world *w, unsigned rule)
 {
 	const struct shk_rule_info *info = shk_ruleset_rule(s->rs, rule);
 	struct shk_alert alert = { .rule = info, .ctx = &w->ctx, .ctr = w->ctx.ctr, .boot = "boot",
-				   .seq = w->num, .verdict = "allow" };
+				   .seq = s->n_events, .verdict = "allow" };
 	struct rc_alert *out;
 	struct shk_buf b;
 
@@ -53,14 +53,12 @@ static void each_event(struct rc_state *s, bool (*each)(struct rc_state *s, stru
 
 	if (!b || !s->rs)
 		return;
-	if (rc_world_open(&w, b->text) < 0)
-		rc_problem(s, b->line, "no memory");
-	else
-		while ((r = rc_world_next(&w, &err)) > 0) {
-			s->n_events++;
-			if (!each(s, &w, arg))
-				break;
-		}
+	r = rc_world_open(&w, b->text, &err);
+	while (r >= 0 && (r = rc_world_next(&w, &err)) > 0) {
+		s->n_events++;
+		if (!each(s, &w, arg))
+			break;
+	}
 	if (r < 0)
 		rc_problem(s, b->line, "events: %s (counted with one line before the first)", err.text);
 	else if (!s->n_events)

@@ -257,6 +257,8 @@ static void expect_line(struct rc_state *s, unsigned line, struct shk_str text)
 
 	if (!word.n || shk_str_eqz(word, "error") || shk_str_eqz(word, "warning"))
 		return;
+	if (shk_str_eqz(text, "no alert"))
+		return;
 	if (shk_str_eqz(text, "refused")) {
 		if (s->rs)
 			rc_problem(s, line, "was not refused");
@@ -266,7 +268,7 @@ static void expect_line(struct rc_state *s, unsigned line, struct shk_str text)
 		rc_problem(s, line, "nothing was compiled");
 		return;
 	}
-	if (shk_str_eqz(word, "alert") || shk_str_eqz(text, "no alert") || shk_str_eqz(text, "ok"))
+	if (shk_str_eqz(word, "alert") || shk_str_eqz(text, "ok"))
 		return;
 	if (shk_str_eqz(word, "rules") && shk_str_starts(rest, SHK_STR("= ")))
 		expect_rules(s, line, (struct shk_str){ rest.p + 2, rest.n - 2 });

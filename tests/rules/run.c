@@ -99,7 +99,7 @@ static void row_condition(struct rc_state *s, unsigned line, struct shk_str row,
 		return;
 	}
 	if (shk_str_starts(value, SHK_STR("is "))) {
-		struct shk_str got = canonical(s);
+		struct shk_str got = rc_trim(canonical(s));
 
 		value = (struct shk_str){ value.p + 3, value.n - 3 };
 		if (!shk_str_eq(value, got))
