@@ -75,6 +75,8 @@ struct shk_event {
 	struct shk_arena *arena; /* scratch of this event; borrowed */
 	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
 	bool unwrapped;	  /* call and raw are those inside socketcall or ipc: see shk_event_unwrap */
+	bool has_object;  /* the file that an open gave, as its source says: */
+	uint64_t obj_dev, obj_ino; /* makedev(3) number, inode */
 };
 
 /* Clears the record and sets what every event has. */

@@ -17,6 +17,7 @@
 
 struct shk_container;
 struct shk_proc;
+struct shk_recorded;
 
 /* Falco's parameter types (names as in fields.tsv), folded to what comparisons distinguish. */
 enum shk_type {
@@ -79,6 +80,7 @@ struct shk_eval_ctx {
 	bool proc_tried;
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
+	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
 				       * that all fd.* of an event speak of the same object */
 };
