@@ -91,6 +91,10 @@ static int parse_number(const struct shk_operand *left, struct shk_str s, struct
 	if (is_signed && bits < 64 && cut >> (bits - 1))
 		cut |= ~((UINT64_C(1) << bits) - 1);
 	ret->v.type = left->type;
+	if (left->type == SHK_T_DOUBLE) { /* whole numbers, as in Falco */
+		ret->v.u = shk_double_order(s.p[0] == '-' ? (double)(int64_t)u : (double)u);
+		return 0;
+	}
 	ret->changed = cut != u;
 	if (is_signed)
 		ret->v.i = (int64_t)cut;

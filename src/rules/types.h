@@ -32,7 +32,7 @@ static inline bool shk_type_is_text(enum shk_type t)
 static inline bool shk_type_is_number(enum shk_type t)
 {
 	return t == SHK_T_INT64 || t == SHK_T_UINT64 || t == SHK_T_RELTIME || t == SHK_T_ABSTIME ||
-	       t == SHK_T_PORT;
+	       t == SHK_T_PORT || t == SHK_T_DOUBLE;
 }
 
 /* evt.type or syscall.type: what it is compared with are events, not mere words. */
