@@ -27,15 +27,19 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -W "runc crun" -- "$cur"; compgen -f -- "$cur")
 		return
 		;;
-	--socket | --base | --listener | --config | -c)
+	--rules | --policy | --socket | --base | --listener | --config | -c)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--last | -n | --metadata)
+	--last | -n | --metadata | --condition)
 		return
 		;;
 	esac
+	if [ "$prev" = --field ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(shrike list fields --tsv 2>/dev/null | cut -f1)" -- "$cur")
+		return
+	fi
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W "$(shrike help "$cmd" 2>/dev/null |
@@ -47,6 +51,14 @@ _shrike() {
 	list)
 		mapfile -t COMPREPLY < <(compgen -W "syscalls fields flags" -- "$cur")
 		;;
+	rules)
+		if [ "$COMP_CWORD" = 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list show describe" -- "$cur")
+		else
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
 	explain | profile)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -W "$(_shrike_policies)" -- "$cur"; compgen -f -- "$cur")
@@ -55,7 +67,7 @@ _shrike() {
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
-	check | config)
+	check | config | replay | test)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

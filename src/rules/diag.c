@@ -183,6 +183,12 @@ const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n)
 	return l->out;
 }
 
+const struct shk_diag *shk_loader_last_diags(const struct shk_loader *l, size_t *n)
+{
+	*n = l->n_last;
+	return l->last;
+}
+
 /* Control characters of a rule file must not reach the terminal. */
 static void print_safe(struct shk_str s, struct shk_buf *out)
 {

@@ -43,6 +43,11 @@ struct shk_item {
 	unsigned index;		       /* position in its table, order of first definition */
 	unsigned order, visible;       /* counter at the first definition, at the latest change */
 	const struct shk_rnode *node;  /* the map that defined it last */
+	const struct shk_amend *amends; /* what was appended or overridden since, latest first */
+};
+struct shk_amend {
+	const struct shk_rnode *node;
+	const struct shk_amend *before;
 };
 
 struct shk_list {
@@ -90,9 +95,11 @@ struct shk_loader {
 	size_t n_collect;		     /* so many of them are of collecting */
 	struct shk_diag *out;		     /* the same as one array, for the caller */
 	size_t n_out;
+	const struct shk_diag *last;	     /* those of the last file alone, its build included */
+	size_t n_last;
 	struct shk_str extra_output;
 	struct shk_arena build;		     /* of the last build that succeeded */
-	const struct shk_rule_def **defs;    /* enabled rules, in index order; in build */
+	const struct shk_rule_def **defs;    /* by index; NULL: left out. In build */
 	size_t n_defs;
 };
 
@@ -122,6 +129,9 @@ int shk_load_result(struct shk_loader *l, size_t from, int r, struct shk_err *er
 /* ---- collect.c, collect_rule.c, exceptions.c ---- */
 int shk_collect_file(struct shk_loader *l, const struct shk_rfile *f, const struct shk_rnode *root);
 int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item);
+/* Notes that `node` changed what `old` defines: *rec keeps its place in the files. 0 or -ENOMEM. */
+int shk_collect_amend(struct shk_loader *l, struct shk_item *rec, const struct shk_item *old,
+		      const struct shk_rnode *node);
 /* Takes h.name and h.node of `rec` and puts it into the table in place of `old` (NULL: behind). */
 int shk_collect_put(struct shk_loader *l, struct shk_vec *v, struct shk_map *m,
 		    struct shk_item *rec, const struct shk_item *old);
@@ -153,6 +163,7 @@ struct shk_build_list {
 	size_t n;
 	struct shk_str joined;	    /* as pasted into a condition */
 	bool used;
+	bool odd_name;		    /* with a character that separates words in a condition */
 };
 struct shk_build_macro {
 	const struct shk_macro *m;
@@ -168,10 +179,13 @@ struct shk_build {
 	struct shk_arena a;
 	struct shk_build_list *list;
 	size_t n_list;
+	bool odd_names;
 	struct shk_build_macro *macro;
 	size_t n_macro;
 	struct shk_map list_of, macro_of;
 };
+/* Does this character separate the words of a condition that can be names of lists? */
+bool shk_list_edge(char c);
 int shk_build_lists(struct shk_build *b);
 /* Replaces list names by their items. origin, when not NULL, receives an array with the offset in `in`
  * for each byte of the result and one for its end. */
