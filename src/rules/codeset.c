@@ -6,7 +6,7 @@
 
 #define DEPTH_MAX  8	/* of sets within sets */
 #define FACTORS	   64	/* shared parts tried per set */
-#define YES_MAX	   0.6f /* a shared part that holds more often saves nothing */
+#define YES_MAX	   0.5f /* a shared part that holds more often saves nothing */
 
 struct factor {
 	shk_ref part;

@@ -51,14 +51,17 @@ static void find_folds(struct maker *m)
 static int general(struct maker *m, const struct shk_program **ret)
 {
 	struct shk_ruleset *rs = m->c.rs;
-	struct shk_program *p = SHK_ARENA_NEW(&rs->arena, struct shk_program);
-	struct shk_entry *v = SHK_ARENA_ARRAY(&rs->arena, struct shk_entry, rs->n_rule);
-	struct shk_entries all = { v, rs->n_rule };
+	struct shk_program *p;
+	struct shk_entry *v;
+	struct shk_entries all;
 	int r;
 
 	*ret = m->general;
 	if (m->general)
 		return 0;
+	p = SHK_ARENA_NEW(&rs->arena, struct shk_program);
+	v = SHK_ARENA_ARRAY(&rs->arena, struct shk_entry, rs->n_rule);
+	all = (struct shk_entries){ v, rs->n_rule };
 	if (!p || !v)
 		return -ENOMEM;
 	for (size_t i = 0; i < rs->n_rule; i++)
@@ -78,10 +81,10 @@ static int make(struct maker *m, unsigned id)
 	struct shk_str copy;
 	int r;
 
+	shk_buf_init(&key, KEY_MAX);
 	if (!list->n)
 		return 0;
 	shk_fold(rs, id, m->fold);
-	shk_buf_init(&key, KEY_MAX);
 	for (size_t i = 0; i < list->n; i++)
 		shk_buf_add(&key, &list->v[i].rule, sizeof(list->v[i].rule));
 	for (size_t i = 0; i < m->n_folds; i++)
