@@ -152,7 +152,7 @@ static bool is_cell(unsigned op, unsigned type)
 {
 	bool text = type == SHK_T_STRING || type == SHK_T_PATH, bytes = type == SHK_T_BYTES;
 	bool number = type == SHK_T_INT64 || type == SHK_T_UINT64 || type == SHK_T_RELTIME ||
-		      type == SHK_T_ABSTIME || type == SHK_T_PORT;
+		      type == SHK_T_ABSTIME || type == SHK_T_PORT || type == SHK_T_DOUBLE;
 
 	if (op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS)
 		return true;

@@ -16,14 +16,13 @@ bool nv_is_text(enum shk_type t)
 
 bool nv_is_multi(const struct nv_term *t)
 {
-	return t->kind == NV_FIELD && (t->ref.field->flags & SHK_F_MULTI) &&
-	       (!t->ref.has_arg || t->ref.key.p);
+	return t->kind == NV_FIELD && (t->ref.field->flags & SHK_F_MULTI) && !t->ref.has_arg;
 }
 
 static bool is_number(enum shk_type t)
 {
 	return t == SHK_T_INT64 || t == SHK_T_UINT64 || t == SHK_T_RELTIME || t == SHK_T_ABSTIME ||
-	       t == SHK_T_PORT;
+	       t == SHK_T_PORT || t == SHK_T_DOUBLE;
 }
 
 static bool is_event_type(const struct nv_term *t)
@@ -338,6 +337,8 @@ static int constant(struct shk_arena *a, const struct nv_node *e, const struct n
 		ok = !s.n || number(&e->left, s, &c->u) || service(s, &c->u);
 	} else if (is_number(t)) {
 		ok = number(&e->left, s, &c->u);
+		if (ok && t == SHK_T_DOUBLE) /* whole numbers only */
+			c->u = shk_double_order(s.p[0] == '-' ? -(double)-c->u : (double)c->u);
 	} else if (t == SHK_T_IPADDR) {
 		ok = address(s, &c->ip);
 	} else if (t == SHK_T_IPNET) {
