@@ -150,12 +150,24 @@ static int side(struct nv_term *t, struct shk_err *err)
 	}
 }
 
+static bool no_constants(const struct shk_field *f)
+{
+	static const char *const words[] = { "SIGTYPE", "SYSCALLID", "SOCKADDR", "SOCKTUPLE" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(words); i++)
+		if (strcmp(f->falco_type, words[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool allowed(const struct nv_node *e)
 {
 	enum shk_type t = e->left.type;
 	enum nv_op op = e->op;
 	bool equal = op == NV_EQ || op == NV_NE || op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS;
 
+	if (op != NV_EXISTS && e->left.kind == NV_FIELD && no_constants(e->left.ref.field))
+		return false;
 	if (t == SHK_T_LIST)
 		return op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS;
 	if (nv_is_text(t))
