@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 #define MOUNTS_BYTES (1u << 20)
 
@@ -92,9 +93,9 @@ static bool upper_of(struct shk_container *c)
 	char file[64], path[SHK_PATH_LIMIT];
 	size_t n;
 
+	shk_buf_init(&b, MOUNTS_BYTES);
 	if (s->upper.p)
 		return s->upper.n > 0;
-	shk_buf_init(&b, MOUNTS_BYTES);
 	snprintf(file, sizeof(file), "/proc/%d/mountinfo", (int)c->init_pid);
 	if (shk_read_file(file, &b, NULL) < 0)
 		return false;
@@ -113,10 +114,8 @@ bool shk_proc_exe_upper(struct shk_proc *p, bool *ret)
 	char text[SHK_PATH_LIMIT];
 	struct stat st;
 
-	if (p->rec) {
-		*ret = p->upper_layer;
-		return p->has_upper;
-	}
+	if (p->rec)
+		return shk_recorded_upper(p, ret);
 	if (!exe || exe->deleted || path.n < 2 || path.n > sizeof(text) || !p->c ||
 	    !upper_of(p->c) || exe->mnt_id != p->c->proc_state->upper_mnt)
 		return false;
