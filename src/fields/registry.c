@@ -17,6 +17,7 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_proc_ancestors,
 	&shk_table_proc_exe,
 	&shk_table_proc_std,
+	&shk_table_proc_usage,
 	&shk_table_thread,
 	&shk_table_user,
 	&shk_table_fd,
