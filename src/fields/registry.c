@@ -22,6 +22,7 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_user,
 	&shk_table_fd,
 	&shk_table_fd_net,
+	&shk_table_fdlist,
 	&shk_table_fs,
 	&shk_table_container,
 	&shk_table_container_mount,
