@@ -17,6 +17,21 @@ void shk_offline_done(struct shk_offline *o)
 	shk_buf_done(&o->record);
 }
 
+int shk_offline_bare(struct shk_ruleset *rules, bool all, struct shk_policy *ret)
+{
+	struct shk_action *none = calloc(shk_ruleset_count(rules) + 1, sizeof(*none));
+
+	*ret = (struct shk_policy){ .name = SHK_STR("rules"), .file = SHK_STR(""), .rules = rules,
+				    .mode = SHK_MODE_OBSERVE, .actions = none, .match_all = all };
+	return none ? 0 : -ENOMEM;
+}
+
+void shk_offline_bare_done(struct shk_policy *p)
+{
+	free((void *)(uintptr_t)p->actions);
+	p->actions = NULL;
+}
+
 static int tell(struct shk_offline *o, const struct shk_policy *p, struct shk_eval_ctx *ctx, unsigned rule,
 		unsigned n, const struct shk_verdict *v)
 {

@@ -20,6 +20,10 @@ struct shk_offline {
 	void *arg;
 };
 
+/* A policy that has these rules (borrowed) and nothing else: it observes. all: rule_matching: all. -ENOMEM. */
+int shk_offline_bare(struct shk_ruleset *rules, bool all, struct shk_policy *ret);
+void shk_offline_bare_done(struct shk_policy *p);
+
 void shk_offline_init(struct shk_offline *o);
 void shk_offline_done(struct shk_offline *o);
 /* Judges the event by the policy. 0, what on_alert returned, -ENOMEM, or -E2BIG: the event needs more room than

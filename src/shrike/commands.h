@@ -14,6 +14,7 @@
 	X(reload)                                                                                  \
 	X(check)                                                                                   \
 	X(replay)                                                                                  \
+	X(test)                                                                                    \
 	X(explain)                                                                                 \
 	X(profile)                                                                                 \
 	X(config)                                                                                  \

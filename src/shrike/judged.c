@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "engine/offline.h"
 #include "shrike/load.h"
 
 #define CONDITION_MAX (1u << 20)
@@ -27,7 +28,6 @@ static void print_diags(const struct shk_loader *l)
 int shk_judged_by_loader(struct shk_judged *j, struct shk_loader *l, bool all)
 {
 	struct shk_err err = { 0 };
-	struct shk_action *none;
 	int r = shk_loader_compile(l, NULL, &j->rules, &err);
 
 	if (r < 0)
@@ -35,11 +35,8 @@ int shk_judged_by_loader(struct shk_judged *j, struct shk_loader *l, bool all)
 	shk_loader_free(l);
 	if (r < 0)
 		return shk_cli_fail(r == -EINVAL ? SHK_EXIT_FINDING : SHK_EXIT_FAILED, "%s", err.text);
-	none = calloc(shk_ruleset_count(j->rules) + 1, sizeof(*none));
-	if (!none)
+	if (shk_offline_bare(j->rules, all, &j->bare) < 0)
 		return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
-	j->bare = (struct shk_policy){ .name = SHK_STR("rules"), .file = SHK_STR(""), .rules = j->rules,
-				       .mode = SHK_MODE_OBSERVE, .actions = none, .match_all = all };
 	j->fixed = &j->bare;
 	return SHK_EXIT_OK;
 }
@@ -87,7 +84,7 @@ const struct shk_policy *shk_judged_policy(const struct shk_judged *j, const str
 
 void shk_judged_done(struct shk_judged *j)
 {
-	free((void *)(uintptr_t)j->bare.actions);
+	shk_offline_bare_done(&j->bare);
 	shk_ruleset_unref(j->rules);
 	shk_policyset_unref(j->set);
 	*j = (struct shk_judged){ 0 };

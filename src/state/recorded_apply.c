@@ -25,6 +25,34 @@ static struct shk_rec_task *task_of(struct shk_recorded *r, const struct shk_eve
 	return shk_rec_task(r, ev->tid);
 }
 
+/* A program that is started is known by its call, also where its task is not: for this event, and for good once
+ * it runs. */
+static void stand_in(struct shk_recorded *r, struct shk_eval_ctx *ctx)
+{
+	struct shk_event *ev = ctx->ev;
+	struct shk_rec_task *t;
+
+	if (!shk_event_is_exec(ev) || (ev->has_ret && ev->ret < 0) || ev->tid <= 0)
+		return;
+	t = succeeded(ev) ? shk_rec_task_new(r, ev->tid) : SHK_ARENA_NEW(ev->arena, struct shk_rec_task);
+	if (!t)
+		return;
+	t->p.tid = ev->tid;
+	t->p.rec = r;
+	t->p.pidfd = -1;
+	/* As of a record that says nothing of it. */
+	if (succeeded(ev))
+		shk_rec_set_str(&t->p.root, SHK_STR("/"));
+	else
+		t->p.root = SHK_STR("/");
+	shk_rec_know(&t->p, SHK_FACT_ROOT, t->p.root.p != NULL);
+	t->p.c = ev->ctr;
+	t->p.tgid = ev->pid;
+	shk_rec_know(&t->p, SHK_FACT_STATUS, ev->pid > 0);
+	ctx->proc = &t->p;
+	ctx->proc_tried = true;
+}
+
 void shk_recorded_begin(struct shk_recorded *r, struct shk_event *ev, struct shk_str container,
 			struct shk_eval_ctx *ctx)
 {
@@ -36,6 +64,8 @@ void shk_recorded_begin(struct shk_recorded *r, struct shk_event *ev, struct shk
 	else
 		ev->ctr = t ? t->p.c : NULL;
 	ctx->ctr = ev->ctr;
+	if (!t)
+		stand_in(r, ctx);
 	if (!t || !succeeded(ev))
 		return;
 	shk_rec_made_fd(r, ctx, t);
@@ -159,8 +189,9 @@ static struct shk_rec_task *become_leader(struct shk_recorded *r, struct shk_rec
 {
 	struct shk_rec_task *l = t;
 
-	drop_threads(r, t->p.tgid, t);
-	if (t->p.tid == t->p.tgid)
+	if (t->p.tgid)
+		drop_threads(r, t->p.tgid, t);
+	if (t->p.tid == t->p.tgid || !t->p.tgid)
 		return t;
 	l = shk_rec_task_copy(r, t, t->p.tgid);
 	if (l) {
@@ -175,10 +206,13 @@ static struct shk_rec_task *become_leader(struct shk_recorded *r, struct shk_rec
 /* What the call's own arguments say of the new program; what they do not say is unknown. */
 static void executed(struct shk_recorded *r, struct shk_eval_ctx *ctx, struct shk_rec_task *t)
 {
-	struct shk_proc *next = shk_proc_of(ctx), *p;
+	struct shk_proc *next, *p;
 	struct shk_str comm, exepath;
 	const struct shk_strvec *argv, *env;
 
+	ctx->proc = &t->p;
+	ctx->proc_tried = true;
+	next = shk_proc_of(ctx);
 	if (!next || !next->base)
 		return;
 	comm = shk_proc_comm(next);

@@ -211,6 +211,35 @@ static void nothing_is_asked_of_this_machine(void **state)
 	done();
 }
 
+/* A program is known by the call that starts it. */
+static void a_program_of_an_unknown_task(void **state)
+{
+	(void)state;
+	open_text(HEAD
+		"event 1 tid=9 container=c execve(filename=\"/bin/sh\", argv=[\"sh\", \"-c\"]) ~ 0\n"
+		"event 1 tid=9 container=c getpid()\n"
+		"event 1 tid=9 container=c execve(filename=\"/bin/sh\", argv=[\"sh\"]) = -ENOENT\n"
+		"event 1 tid=9 container=c execve(filename=\"/bin/sh\", argv=[\"sh\", \"-x\"]) = 0\n"
+		"event 1 tid=9 getpid()\n");
+	next_event();
+	is("proc.name", "sh");
+	is("proc.cmdline", "sh -c");
+	is("proc.exepath", "/bin/sh");
+	is("proc.pname", "<null>");
+	is("proc.pid", "<null>");
+	is("user.uid", "<null>");
+	next_event();
+	is("proc.name", "<null>");
+	next_event();
+	is("proc.name", "<null>");
+	next_event();
+	is("proc.cmdline", "sh -x");
+	next_event();
+	is("proc.cmdline", "sh -x");
+	is("container.id", "c");
+	done();
+}
+
 static void paths(void **state)
 {
 	(void)state;
@@ -510,6 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process),
 		cmocka_unit_test(nothing_is_asked_of_this_machine),
+		cmocka_unit_test(a_program_of_an_unknown_task),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(tasks),

@@ -56,6 +56,18 @@ int shk_replay_open_text(const char *name, struct shk_str text, struct shk_repla
 	return 0;
 }
 
+int shk_replay_open_lines(const char *name, struct shk_str text, unsigned before, struct shk_replay **ret,
+			  struct shk_err *err)
+{
+	int rc = shk_replay_open_text(name, text, ret, err);
+
+	if (rc < 0)
+		return rc;
+	(*ret)->reader.line = before;
+	(*ret)->reader.versioned = !shk_str_starts(text, SHK_STR("shrike-events"));
+	return 0;
+}
+
 int shk_replay_open(const char *path, struct shk_replay **ret, struct shk_err *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;

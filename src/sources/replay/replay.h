@@ -19,6 +19,9 @@ int shk_replay_open(const char *path, struct shk_replay **ret, struct shk_err *e
 /* A text in memory, borrowed; name is for messages. */
 int shk_replay_open_text(const char *name, struct shk_str text, struct shk_replay **ret,
 			 struct shk_err *err);
+/* The same where no version line is needed: a text inside another file, whose lines follow line `before`. */
+int shk_replay_open_lines(const char *name, struct shk_str text, unsigned before, struct shk_replay **ret,
+			  struct shk_err *err);
 void shk_replay_free(struct shk_replay *r);
 SHK_DEFINE_CLEANUP(struct shk_replay, shk_replay_free)
 
