@@ -167,14 +167,14 @@ struct shk_str shk_proc_cgroups(struct shk_proc *p, struct shk_arena *arena)
 	return shk_arena_str(arena, (struct shk_str){ buf, (size_t)n });
 }
 
-/* Recorded tasks have no namespaces: those of one container count as one. */
+/* Recorded tasks may have no namespaces: then those of one container count as one. */
 static bool same_pidns(struct shk_proc *a, struct shk_proc *b)
 {
-	ino_t ns = shk_proc_ns(a, SHK_NS_PID);
+	ino_t of_a = shk_proc_ns(a, SHK_NS_PID), of_b = shk_proc_ns(b, SHK_NS_PID);
 
-	if (a->rec)
+	if (a->rec && !of_a && !of_b)
 		return a->c == b->c;
-	return ns && ns == shk_proc_ns(b, SHK_NS_PID);
+	return of_a && of_a == of_b;
 }
 
 static struct shk_proc *init_of(struct shk_proc *p)
