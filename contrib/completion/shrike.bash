@@ -27,15 +27,19 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -W "runc crun" -- "$cur"; compgen -f -- "$cur")
 		return
 		;;
-	--socket | --base | --listener | --config | -c)
+	--rules | --policy | --socket | --base | --listener | --config | -c)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--last | -n | --metadata)
+	--last | -n | --metadata | --condition)
 		return
 		;;
 	esac
+	if [ "$prev" = --field ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(shrike list fields --tsv 2>/dev/null | cut -f1)" -- "$cur")
+		return
+	fi
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W "$(shrike help "$cmd" 2>/dev/null |
@@ -63,7 +67,7 @@ _shrike() {
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
-	check | config)
+	check | config | replay | test)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

@@ -42,6 +42,7 @@ int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk
 /* ---- sinks ---- */
 struct shk_sink;
 struct shk_sinks; /* configured set + writer thread */
+struct shk_launcher;
 
 /* What `outputs:` of the configuration says, see docs/man/shrike.yaml.5. Built by engine/config.c. */
 struct shk_sink_config {
@@ -50,6 +51,8 @@ struct shk_sink_config {
 	bool iso8601;		  /* time form of the text line */
 	char *path;		  /* FILE; SYSLOG: socket, NULL: /dev/log */
 	char *command;		  /* PROGRAM: run by /bin/sh -c */
+	struct shk_launcher *launcher; /* PROGRAM: who starts it (launcher.h); NULL: the writer itself */
+	unsigned number;	  /* of the command there */
 	int facility;		  /* SYSLOG: LOG_AUTHPRIV ... */
 	bool rfc5424;
 	enum shk_priority min_priority;

@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include "alerts/launcher.h"
 #include "alerts/sink.h"
 #include "base/io.h"
 
@@ -76,7 +77,8 @@ static int program_open(struct shk_sink *s, struct shk_err *err)
 	/* Our end alone: the program may expect its input to block. */
 	if (fcntl(wr, F_SETFL, O_NONBLOCK) < 0)
 		return shk_err_sys(err, errno, "pipe");
-	rc = spawn_with(&s->pid, s->cfg.command, rd);
+	rc = s->cfg.launcher ? shk_launcher_start(s->cfg.launcher, s->cfg.number, rd, &s->pid) :
+			       spawn_with(&s->pid, s->cfg.command, rd);
 	if (rc < 0) {
 		s->pid = 0;
 		s->opened_at = shk_now_mono();

@@ -186,6 +186,7 @@ struct shk_engine {
 	unsigned restarts;
 	uint64_t started_ns;
 	_Atomic uint64_t last_key, n_events;
+	_Atomic uint64_t first_event_ns, last_event_ns; /* evt.reltime, evt.deltatime */
 	_Atomic uint64_t no_patience_until; /* CLOCK_MONOTONIC: the writer did not make room in time */
 	_Atomic bool stopping;
 	atomic_uint n_abandoned;	/* workers that hang and outlive their listener */

@@ -58,6 +58,7 @@ struct shk_mem_ops {
 struct shk_event {
 	uint64_t num;	  /* evt.num, from 1, set by the pipeline */
 	uint64_t time_ns; /* CLOCK_REALTIME */
+	uint64_t first_ns, prev_ns; /* time of the source's first event and of the one before; 0: none */
 	const struct shk_syscall *call; /* NULL: unknown call, see abi and nr */
 	enum shk_abi abi;
 	int32_t nr;
@@ -75,6 +76,8 @@ struct shk_event {
 	struct shk_arena *arena; /* scratch of this event; borrowed */
 	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
 	bool unwrapped;	  /* call and raw are those inside socketcall or ipc: see shk_event_unwrap */
+	bool has_object;  /* the file that an open gave, as its source says: */
+	uint64_t obj_dev, obj_ino; /* makedev(3) number, inode */
 };
 
 /* Clears the record and sets what every event has. */

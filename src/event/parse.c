@@ -46,27 +46,9 @@ static int number(struct parse *p, const char *what, uint64_t max, uint64_t *ret
 
 static int parse_time(struct parse *p)
 {
-	uint64_t sec, frac = 0;
-	unsigned digits = 0;
-	struct shk_str w;
-
 	shk_tlex_space(&p->l);
-	w = shk_tlex_word(&p->l);
-	for (size_t i = 0; i < w.n; i++) {
-		if (w.p[i] != '.')
-			continue;
-		for (size_t k = i + 1; k < w.n; k++, digits++) {
-			if (w.p[k] < '0' || w.p[k] > '9' || digits == 9)
-				return shk_tlex_fail(&p->l, "a time is SECONDS.NANOSECONDS");
-			frac = frac * 10 + (uint64_t)(w.p[k] - '0');
-		}
-		w.n = i;
-	}
-	for (; digits < 9; digits++)
-		frac *= 10;
-	if (!shk_str_to_u64(w, &sec) || sec > UINT64_MAX / 1000000000 - 1)
+	if (!shk_text_time(shk_tlex_word(&p->l), &p->ev->time_ns))
 		return shk_tlex_fail(&p->l, "a time is expected here: SECONDS.NANOSECONDS");
-	p->ev->time_ns = sec * 1000000000 + frac;
 	return 0;
 }
 
@@ -123,9 +105,13 @@ static int attribute(struct parse *p, struct shk_str name, struct shk_str *conta
 			r = shk_tlex_fail(&p->l, "nr is no call number");
 		p->ev->nr = (int32_t)v;
 		p->has_nr = true;
+	} else if (shk_str_eqz(name, "dev") || shk_str_eqz(name, "ino")) {
+		r = number(p, "dev or ino", UINT64_MAX, &v);
+		*(name.p[0] == 'd' ? &p->ev->obj_dev : &p->ev->obj_ino) = v;
+		p->ev->has_object = true;
 	} else {
 		r = shk_tlex_fail(&p->l, "unknown attribute; there are num, tid, pid, container, sensor, "
-				 "abi, nr");
+				 "abi, nr, dev, ino");
 	}
 	return r;
 }

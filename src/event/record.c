@@ -11,20 +11,21 @@
 static const struct {
 	const char *word;
 	unsigned keys;
-	const char *members[32];
+	const char *members[48];
 } kinds[] = {
 	[SHK_TEXT_EVENT] = { "event", 0, { NULL } },
 	[SHK_TEXT_CONTAINER] = { "container", 1,
 		{ "name", "image", "image_repo", "image_tag", "image_digest", "runtime", "engine", "bundle",
 		  "rootfs", "cgroup", "hostname", "privileged", "policy", "start", "init", "k8s_ns",
-		  "k8s_pod", "k8s_pod_uid", "k8s_container", "annotation.", "label.", NULL } },
+		  "k8s_pod", "k8s_pod_uid", "k8s_container", "mounts", "annotation.", "label.", NULL } },
 	[SHK_TEXT_PROCESS] = { "process", 1,
-		{ "pid", "ppid", "container", "vpid", "name", "exe", "exepath", "exe_ino", "exe_dev",
-		  "exe_upper", "exe_writable", "memfd", "args", "env", "cwd", "tty", "uid", "gid", "euid",
-		  "egid", "loginuid", "caps", "caps_permitted", "caps_inheritable", "sid", "pgid", "start",
-		  "exec_session", NULL } },
+		{ "pid", "ppid", "container", "vpid", "vtid", "vpgid", "vsid", "pidns", "threads", "name", "exe",
+		  "exepath", "exe_ino", "exe_dev", "exe_ctime", "exe_mtime", "exe_upper", "exe_writable",
+		  "memfd", "args", "env", "cwd", "root", "tty", "uid", "gid", "euid", "egid", "loginuid", "caps",
+		  "caps_permitted", "caps_inheritable", "sid", "pgid", "start", "exec_session", NULL } },
 	[SHK_TEXT_FD] = { "fd", 2,
-		{ "type", "path", "flags", "local", "remote", "proto", "ino", "dev", NULL } },
+		{ "type", "path", "name", "peer", "flags", "local", "remote", "proto", "listening", "server",
+		  "deleted", "cloexec", "ino", "dev", NULL } },
 	[SHK_TEXT_USER] = { "user", 1, { "name", "home", "shell", "container", NULL } },
 	[SHK_TEXT_GROUP] = { "group", 1, { "name", "container", NULL } },
 };
@@ -97,6 +98,7 @@ static int parse_pair(struct shk_tlex *l, struct shk_text_record *rec)
 		if (shk_str_eq(rec->pairs[i].name, pair->name))
 			return shk_tlex_fail(l, "this member is given twice");
 	rec->n_pairs++;
+	pair->column = (unsigned)(l->p - l->begin) + 1;
 	pair->is_list = l->p < l->end && *l->p == '[';
 	return pair->is_list ? shk_tlex_list(l, &pair->list) : shk_tlex_value(l, &pair->value);
 }
@@ -194,10 +196,34 @@ int shk_text_next(struct shk_text_reader *r, struct shk_arena *arena, struct shk
 			return shk_err_prefix(err, "line %u", r->line);
 		return 1;
 	}
-	if (!r->versioned)
+	if (!r->versioned && !r->more)
 		return shk_err_set(err, EBADMSG, "line 1: the text does not begin with \"" SHK_TEXT_HEAD
 				   "\"; put that line first");
 	return 0;
+}
+
+bool shk_text_time(struct shk_str s, uint64_t *ret)
+{
+	const char *dot = s.n ? memchr(s.p, '.', s.n) : NULL;
+	size_t whole = dot ? (size_t)(dot - s.p) : s.n, digits = 0;
+	uint64_t sec, frac = 0;
+
+	for (size_t i = whole + 1; i < s.n; i++, digits++) {
+		if (s.p[i] < '0' || s.p[i] > '9' || digits == 9)
+			return false;
+		frac = frac * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	for (; digits < 9; digits++)
+		frac *= 10;
+	if (!shk_str_to_u64((struct shk_str){ s.p, whole }, &sec) || sec > UINT64_MAX / 1000000000 - 1)
+		return false;
+	*ret = sec * 1000000000 + frac;
+	return true;
+}
+
+bool shk_text_number(struct shk_str s, uint64_t *ret)
+{
+	return shk_tlex_number(s, false, ret);
 }
 
 const struct shk_text_pair *shk_text_get(const struct shk_text_record *rec, const char *name)

@@ -259,6 +259,8 @@ void shk_event_print_in(struct shk_event *ev, struct shk_str container, struct s
 		shk_buf_printf(out, " nr=%d", ev->nr);
 	if (ev->unwrapped)
 		shk_buf_adds(out, " unwrapped");
+	if (ev->has_object)
+		shk_buf_printf(out, " dev=0x%" PRIx64 " ino=%" PRIu64, ev->obj_dev, ev->obj_ino);
 	shk_buf_printf(out, " %s(", ev->call ? ev->call->name : "unknown");
 	print_args(ev, out);
 	shk_buf_addc(out, ')');

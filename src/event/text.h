@@ -37,6 +37,7 @@ enum shk_text_kind {
 
 struct shk_text_pair {
 	struct shk_str name, value;
+	unsigned column; /* of the value, from 1 */
 	struct shk_strvec list; /* value was [...] */
 	bool is_list;
 };
@@ -57,6 +58,7 @@ struct shk_text_reader {
 	struct shk_str rest;
 	unsigned line;
 	bool versioned;
+	bool more; /* `rest` holds whole lines, and others follow: its end is not the end */
 };
 
 void shk_text_init(struct shk_text_reader *r, struct shk_str text);
@@ -64,6 +66,10 @@ void shk_text_init(struct shk_text_reader *r, struct shk_str text);
  * error, empty text too. */
 int shk_text_next(struct shk_text_reader *r, struct shk_arena *arena, struct shk_text_record *ret,
 		  struct shk_err *err);
+/* SECONDS[.NANOSECONDS] since 1970 in nanoseconds. false: no time. */
+bool shk_text_time(struct shk_str s, uint64_t *ret);
+/* A number as the text form has them: decimal, negative decimal (two's complement), 0x hexadecimal. */
+bool shk_text_number(struct shk_str s, uint64_t *ret);
 /* A member of a state record; NULL: absent. */
 const struct shk_text_pair *shk_text_get(const struct shk_text_record *rec, const char *name);
 /* A member that is a number (decimal, 0x...); otherwise: absent. */

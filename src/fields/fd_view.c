@@ -61,7 +61,7 @@ static void from_facts(struct shk_fd_view *v)
 	v->remote = f->remote;
 	v->lport = f->lport;
 	v->rport = f->rport;
-	v->local_is_server = f->listening || !f->connected || f->lport < f->rport;
+	v->local_is_server = f->listening || !f->connected || (f->local.len && f->lport < f->rport);
 }
 
 static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
@@ -169,6 +169,9 @@ static void open_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 		v->nameraw = raw->bytes;
 	if (!v->name.p && raw->state == SHK_ARG_OK)
 		v->name = raw->bytes;
+	/* There is no descriptor that could hold the name as it was given. */
+	if (failed && v->name.p)
+		v->nameraw = v->name;
 	/* The object itself is known once the call has been made. */
 	if (!failed && !ctx->ev->attempt && shk_fd_facts(ctx, (int)ret, &v->facts) &&
 	    v->facts.type && !v->facts.family)

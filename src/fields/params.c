@@ -120,6 +120,10 @@ size_t shk_event_params(const struct shk_event *ev, struct shk_param out[SHK_PAR
 			add(out, &n, (struct shk_param){ d->name, SHK_P_ARG, (uint8_t)i, NULL });
 		}
 	}
+	if (ev->has_object) {
+		add(out, &n, (struct shk_param){ "dev", SHK_P_DEV, 0, NULL });
+		add(out, &n, (struct shk_param){ "ino", SHK_P_INO, 0, NULL });
+	}
 	if (c->id == SHK_CALL_execve || c->id == SHK_CALL_execveat) {
 		/* The vectors are those parameters already, and the flags of execveat are not. */
 		size_t keep = 0;

@@ -22,6 +22,7 @@ enum shk_param_kind {
 	SHK_P_CLONE_FLAGS,
 	SHK_P_EXE_FLAGS,  /* what is remarkable about the file of a new program */
 	SHK_P_TUPLE,	  /* both ends of the socket the event is about */
+	SHK_P_DEV, SHK_P_INO, /* of the file that was opened */
 	SHK_P_FIELD,	  /* what another field says */
 };
 

@@ -48,7 +48,7 @@ bool shk_text_pid(struct shk_eval_ctx *ctx, pid_t pid, struct shk_buf *b)
 
 bool shk_text_uid(struct shk_eval_ctx *ctx, uid_t uid, struct shk_buf *b)
 {
-	const struct shk_user *u = ctx->ctr ? shk_user_by_uid(ctx->ctr, uid) : NULL;
+	const struct shk_user *u = shk_user_of(ctx, uid);
 
 	if (u && u->name.n)
 		shk_buf_addstr(b, u->name);
@@ -59,7 +59,7 @@ bool shk_text_uid(struct shk_eval_ctx *ctx, uid_t uid, struct shk_buf *b)
 
 bool shk_text_gid(struct shk_eval_ctx *ctx, gid_t gid, struct shk_buf *b)
 {
-	const struct shk_group *g = ctx->ctr ? shk_group_by_gid(ctx->ctr, gid) : NULL;
+	const struct shk_group *g = shk_group_of(ctx, gid);
 
 	if (g && g->name.n)
 		shk_buf_addstr(b, g->name);

@@ -195,6 +195,12 @@ bool shk_param_text(struct shk_eval_ctx *ctx, const struct shk_param *p, struct 
 		return shk_text_exe_flags(ctx, b);
 	case SHK_P_TUPLE:
 		return shk_text_tuple(ctx, b);
+	case SHK_P_DEV:
+		shk_buf_printf(b, "%" PRIX64, ctx->ev->obj_dev);
+		return true;
+	case SHK_P_INO:
+		shk_buf_printf(b, "%" PRIu64, ctx->ev->obj_ino);
+		return true;
 	case SHK_P_FIELD:
 		return shk_text_field(ctx, p->field, b);
 	}
@@ -281,6 +287,10 @@ bool shk_param_raw(struct shk_eval_ctx *ctx, const struct shk_param *p, struct s
 		return shk_event_open_resolve(ctx->ev, &flags) && set_number(out, flags);
 	case SHK_P_CLONE_FLAGS:
 		return shk_event_clone_flags(ctx->ev, &flags) && set_number(out, flags);
+	case SHK_P_DEV:
+		return set_number(out, ctx->ev->obj_dev);
+	case SHK_P_INO:
+		return set_number(out, ctx->ev->obj_ino);
 	case SHK_P_FIELD: {
 		struct shk_field_ref ref;
 		enum shk_type want = out->type;

@@ -4,17 +4,19 @@
  */
 #include "fields/proc_value.h"
 
-static const struct shk_proc_exe *exe_of(struct shk_eval_ctx *ctx)
+/* NULL: what is asked for is unknown. */
+static const struct shk_proc_exe *exe_of(struct shk_eval_ctx *ctx, unsigned known)
 {
 	struct shk_proc *p = shk_proc_of(ctx);
+	const struct shk_proc_exe *e = p ? shk_proc_exe(p) : NULL;
 
-	return p ? shk_proc_exe(p) : NULL;
+	return e && e->known & known ? e : NULL;
 }
 
 static bool memfd_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		      struct shk_value *out)
 {
-	const struct shk_proc_exe *e = exe_of(ctx);
+	const struct shk_proc_exe *e = exe_of(ctx, SHK_EXE_MEMFD);
 
 	(void)ref;
 	return e && shk_set_bool(out, e->memfd);
@@ -23,7 +25,7 @@ static bool memfd_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool writable_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			 struct shk_value *out)
 {
-	const struct shk_proc_exe *e = exe_of(ctx);
+	const struct shk_proc_exe *e = exe_of(ctx, SHK_EXE_WRITABLE);
 
 	(void)ref;
 	return e && shk_set_bool(out, e->writable);
@@ -53,7 +55,7 @@ static bool lower_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool ino_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out)
 {
-	const struct shk_proc_exe *e = exe_of(ctx);
+	const struct shk_proc_exe *e = exe_of(ctx, SHK_EXE_FILE);
 
 	(void)ref;
 	return e && shk_set_i(out, (int64_t)e->ino);
@@ -62,7 +64,7 @@ static bool ino_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool mtime_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		      struct shk_value *out)
 {
-	const struct shk_proc_exe *e = exe_of(ctx);
+	const struct shk_proc_exe *e = exe_of(ctx, SHK_EXE_MTIME);
 
 	(void)ref;
 	return e && shk_set_u(out, e->mtime_ns);
@@ -71,7 +73,7 @@ static bool mtime_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool ctime_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		      struct shk_value *out)
 {
-	const struct shk_proc_exe *e = exe_of(ctx);
+	const struct shk_proc_exe *e = exe_of(ctx, SHK_EXE_CTIME);
 
 	(void)ref;
 	return e && shk_set_u(out, e->ctime_ns);
@@ -89,7 +91,7 @@ static bool ctime_start_get(struct shk_eval_ctx *ctx, const struct shk_field_ref
 	uint64_t start;
 
 	(void)ref;
-	return p && shk_proc_start(p, &start) && since_ctime(shk_proc_exe(p), start, out);
+	return p && shk_proc_start(p, &start) && since_ctime(exe_of(ctx, SHK_EXE_CTIME), start, out);
 }
 
 #define ROW(n, t, ft, g, d)                                                                        \

@@ -9,6 +9,8 @@
 
 static const struct shk_field_table *const tables[] = {
 	&shk_table_evt,
+	&shk_table_evt_data,
+	&shk_table_evt_category,
 	&shk_table_evt_time,
 	&shk_table_evt_args,
 	&shk_table_proc,
@@ -23,6 +25,7 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_container,
 	&shk_table_container_mount,
 	&shk_table_shrike,
+	&shk_table_absent,
 };
 
 #define ROWS_MAX   512u
@@ -125,7 +128,8 @@ static size_t bracket(struct shk_str s, struct shk_str *arg)
 /* The row and the dotted argument of a name without brackets. */
 static const struct shk_field *find_dotted(struct shk_str name, struct shk_str *key)
 {
-	static const char *const dotted[] = { "evt.arg.", "evt.rawarg." };
+	static const char *const dotted[] = { "evt.arg.", "evt.rawarg.", "evt.type.is.",
+					      "evt.abspath.", "thread.cgroup." };
 	const struct shk_field *f = find(name);
 
 	key->p = NULL;

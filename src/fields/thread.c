@@ -123,7 +123,7 @@ static bool set_caps(struct shk_eval_ctx *ctx, struct shk_value *out, uint64_t s
 	return shk_set_buf(ctx, out, &b);
 }
 
-#define CAP_GETTER(word)                                                                           \
+#define CAP_GETTER(word, bit)                                                                      \
 	static bool word##_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,          \
 			       struct shk_value *out)                                              \
 	{                                                                                          \
@@ -131,12 +131,12 @@ static bool set_caps(struct shk_eval_ctx *ctx, struct shk_value *out, uint64_t s
 		const struct shk_proc_creds *c = p ? shk_proc_creds(p) : NULL;                     \
                                                                                                    \
 		(void)ref;                                                                         \
-		return c && set_caps(ctx, out, c->word);                                           \
+		return c && c->known & (bit) && set_caps(ctx, out, c->word);                       \
 	}
 
-CAP_GETTER(effective)
-CAP_GETTER(permitted)
-CAP_GETTER(inheritable)
+CAP_GETTER(effective, SHK_CREDS_EFFECTIVE)
+CAP_GETTER(permitted, SHK_CREDS_PERMITTED)
+CAP_GETTER(inheritable, SHK_CREDS_INHERITABLE)
 
 #define ROW(n, t, ft, fl, g, d)                                                                    \
 	{ .name = (n), .class_name = "process", .type = (t), .falco_type = (ft), .flags = (fl),    \

@@ -7,11 +7,13 @@
 #include "fields/proc_value.h"
 #include "state/users.h"
 
-static const struct shk_proc_creds *creds(struct shk_eval_ctx *ctx)
+/* NULL: the ids asked for are unknown. */
+static const struct shk_proc_creds *creds(struct shk_eval_ctx *ctx, unsigned known)
 {
 	struct shk_proc *p = shk_proc_of(ctx);
+	const struct shk_proc_creds *c = p ? shk_proc_creds(p) : NULL;
 
-	return p ? shk_proc_creds(p) : NULL;
+	return c && c->known & known ? c : NULL;
 }
 
 static bool set_or_na(struct shk_value *out, struct shk_str s)
@@ -22,7 +24,7 @@ static bool set_or_na(struct shk_value *out, struct shk_str s)
 static bool uid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out)
 {
-	const struct shk_proc_creds *c = creds(ctx);
+	const struct shk_proc_creds *c = creds(ctx, SHK_CREDS_UIDS);
 
 	(void)ref;
 	return c && shk_set_u(out, c->uid);
@@ -31,7 +33,7 @@ static bool uid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool gid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out)
 {
-	const struct shk_proc_creds *c = creds(ctx);
+	const struct shk_proc_creds *c = creds(ctx, SHK_CREDS_GIDS);
 
 	(void)ref;
 	return c && shk_set_u(out, c->gid);
@@ -40,7 +42,7 @@ static bool gid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 /* On the host no database is asked: uid 0 has its name, others are numbers only. */
 static struct shk_user user_of(struct shk_eval_ctx *ctx, uid_t uid)
 {
-	const struct shk_user *u = ctx->ctr ? shk_user_by_uid(ctx->ctr, uid) : NULL;
+	const struct shk_user *u = shk_user_of(ctx, uid);
 	struct shk_user none = { .uid = uid };
 
 	if (u)
@@ -54,7 +56,7 @@ static struct shk_user user_of(struct shk_eval_ctx *ctx, uid_t uid)
 	static bool word##_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,          \
 			       struct shk_value *out)                                              \
 	{                                                                                          \
-		const struct shk_proc_creds *c = creds(ctx);                                       \
+		const struct shk_proc_creds *c = creds(ctx, SHK_CREDS_UIDS);                       \
                                                                                                    \
 		(void)ref;                                                                         \
 		return c && set_or_na(out, user_of(ctx, c->uid).word);                             \
@@ -67,13 +69,13 @@ USER_GETTER(shell)
 static bool group_name_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			   struct shk_value *out)
 {
-	const struct shk_proc_creds *c = creds(ctx);
+	const struct shk_proc_creds *c = creds(ctx, SHK_CREDS_GIDS);
 	const struct shk_group *g;
 
 	(void)ref;
 	if (!c)
 		return false;
-	g = ctx->ctr ? shk_group_by_gid(ctx->ctr, c->gid) : NULL;
+	g = shk_group_of(ctx, c->gid);
 	if (g)
 		return set_or_na(out, g->name);
 	return shk_set_z(out, c->gid == 0 && !ctx->ctr ? "root" : "<NA>");

@@ -350,6 +350,8 @@ static struct json_object *json_value(const struct shk_slot *s, const struct shk
 	switch (v->type) {
 	case SHK_T_BOOL:
 		return json_object_new_boolean(v->b);
+	case SHK_T_DOUBLE:
+		return json_object_new_double(shk_double_of(v->u));
 	case SHK_T_LIST:
 		return json_list(&v->list);
 	case SHK_T_INT64:

@@ -10,9 +10,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "alerts/launcher.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "shrike-engine/confine.h"
 #include "shriked/keeper_proto.h"
 
 enum { EXIT_USAGE = 2, EXIT_START = 70, EXIT_CONFIG_BAD = 78 /* EX_CONFIG: shriked does not try again */ };
@@ -83,7 +85,7 @@ static int drop_capabilities(struct shk_err *err)
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_updatev(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET),
 		      CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_KILL, -1);
-	/* no_new_privs would bind the programs that alerts are piped into, too (sendmail is setgid). */
+	/* Not no_new_privs: it would bind the programs that alerts are piped into, too (sendmail is setgid). */
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return shk_err_sys(err, errno ? errno : EPERM, "drop capabilities");
 	return 0;
@@ -113,6 +115,7 @@ int main(int argc, char **argv)
 	SHK_CLEANUP(shk_config_freep) struct shk_config *cfg = NULL;
 	struct shk_engine_options o = { .keeper_fd = -1, .journal_fd = -1, .control_fd = -1,
 					.notify_fd = -1, .signals = true };
+	SHK_CLEANUP(shk_launcher_freep) struct shk_launcher *launcher = NULL;
 	struct shk_engine *g = NULL;
 	struct shk_err err = { 0 };
 	struct args a = { 0 };
@@ -159,7 +162,10 @@ int main(int argc, char **argv)
 	o.config = cfg;
 	o.config_path = a.config;
 	o.restarts = a.restarts;
-	if (drop_capabilities(&err) < 0 || shk_engine_new(&o, &g, &err) < 0) {
+	/* In this order: the launcher has the capabilities of the programs, and not the filter. */
+	if (drop_capabilities(&err) < 0 ||
+	    shk_launcher_new(cfg->outputs, cfg->n_outputs, &launcher, &err) < 0 ||
+	    shk_confine(&err) < 0 || shk_engine_new(&o, &g, &err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_START;
 	}

@@ -25,7 +25,8 @@ enum {
 	SHK_EXIT_FAILED = 4,	/* anything else: a file, memory, an answer nobody expected */
 };
 
-#define SHK_CLI_OPTS 12
+#define SHK_CLI_OPTS  12
+#define SHK_CLI_GIVEN 128
 
 struct shk_cli_opt {
 	const char *name;	/* "json" for --json; NULL ends the table */
@@ -50,6 +51,8 @@ struct shk_cli_cmd {
 
 struct shk_cli {
 	const struct shk_cli_cmd *cmd;
+	struct { unsigned row; const char *value; } given[SHK_CLI_GIVEN]; /* options with a value */
+	unsigned n_given;
 	const char *value[SHK_CLI_OPTS]; /* by row of cmd->opt; NULL: not given; "" for a flag */
 	const char *socket;		 /* --socket or NULL */
 	int argc;			 /* arguments that are no options */
@@ -63,6 +66,8 @@ struct shk_cli {
 
 /* Value of --name, NULL when it was not given. The name must be in the command's table. */
 const char *shk_cli_value(const struct shk_cli *c, const char *name);
+/* Values of an option that may be repeated, in order: the next one, NULL at the end. *pos starts at 0. */
+const char *shk_cli_each(const struct shk_cli *c, const char *name, unsigned *pos);
 static inline bool shk_cli_flag(const struct shk_cli *c, const char *name)
 {
 	return shk_cli_value(c, name) != NULL;

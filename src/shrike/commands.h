@@ -13,6 +13,8 @@
 	X(status)                                                                                  \
 	X(reload)                                                                                  \
 	X(check)                                                                                   \
+	X(replay)                                                                                  \
+	X(test)                                                                                    \
 	X(rules)                                                                                   \
 	X(explain)                                                                                 \
 	X(profile)                                                                                 \

@@ -82,6 +82,17 @@ const char *shk_cli_value(const struct shk_cli *c, const char *name)
 	return NULL;
 }
 
+const char *shk_cli_each(const struct shk_cli *c, const char *name, unsigned *pos)
+{
+	while (*pos < c->n_given) {
+		unsigned i = (*pos)++;
+
+		if (strcmp(c->cmd->opt[c->given[i].row].name, name) == 0)
+			return c->given[i].value;
+	}
+	return NULL;
+}
+
 static void nearest(struct shk_str word, struct shk_str name, unsigned *least, struct shk_str *best)
 {
 	unsigned d = shk_str_distance(word, name, *least);
@@ -140,8 +151,15 @@ static int take(struct shk_cli *c, int got)
 	for (size_t i = 0; i < SHK_CLI_OPTS && c->cmd->opt[i].name; i++) {
 		const struct shk_cli_opt *o = &c->cmd->opt[i];
 
-		if (got == OPT_FIRST + (int)i || (got < OPT_HELP && o->letter == got))
-			c->value[i] = o->arg ? optarg : "";
+		if (got != OPT_FIRST + (int)i && (got >= OPT_HELP || o->letter != got))
+			continue;
+		c->value[i] = o->arg ? optarg : "";
+		if (!o->arg)
+			continue;
+		if (c->n_given == SHK_CLI_GIVEN)
+			return 1000 + shk_cli_usage(c, "%s: more than %u options", c->cmd->name, SHK_CLI_GIVEN);
+		c->given[c->n_given].row = (unsigned)i;
+		c->given[c->n_given++].value = optarg;
 	}
 	return 0;
 }
@@ -179,8 +197,12 @@ int shk_cli_parse(struct shk_cli *c, int argc, char **argv)
 				return 1000 + shk_cli_usage(c, "%s: option %.64s takes no value",
 							    c->cmd->name, word);
 			return 1000 + bad_option(c, word);
-		default:
-			take(c, got);
+		default: {
+			int r = take(c, got);
+
+			if (r)
+				return r;
+		}
 		}
 	}
 	c->argc = argc - optind;

@@ -6,6 +6,7 @@
  * for as long as the very record it led to lives.
  */
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 static struct shk_proc *task(struct shk_proc *p)
 {
@@ -15,6 +16,8 @@ static struct shk_proc *task(struct shk_proc *p)
 /* A process by number, in the same place as p. */
 static struct shk_proc *other(struct shk_proc *p, pid_t pid)
 {
+	if (p->rec)
+		return shk_recorded_task(p->rec, pid);
 	return p->arena ? shk_proc_in_arena(p->arena, pid) : shk_procs_get(p->c, pid);
 }
 
@@ -66,6 +69,8 @@ struct shk_proc *shk_proc_parent(struct shk_proc *p)
 	struct shk_proc *q;
 
 	p = task(p);
+	if (p->rec)
+		return p->ppid > 0 && p->ppid != p->tid ? shk_recorded_task(p->rec, p->ppid) : NULL;
 	decision = p->arena ? 1 : p->c->proc_state->decision;
 	if (p->parent_at == decision)
 		return p->parent;
@@ -78,6 +83,8 @@ struct shk_proc *shk_proc_parent(struct shk_proc *p)
 pid_t shk_proc_ppid(struct shk_proc *p)
 {
 	p = task(p);
+	if (p->rec)
+		return p->ppid;
 	shk_proc_parent(p);
 	/* The number is good even if the parent cannot be looked at. */
 	return p->start || shk_proc_need(p, SHK_FACT_STAT) ? p->ppid : 0;
@@ -127,6 +134,8 @@ bool shk_proc_is_exec_session(struct shk_proc *p)
 	struct shk_proc *q;
 
 	p = task(p);
+	if (p->rec)
+		return p->session;
 	if (p->session || p->arena || !p->c->proc_state->n_marks)
 		return p->session;
 	q = p;

@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 /* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
 #define PIDFD_OF_THREAD O_EXCL
@@ -69,6 +70,11 @@ static int option(int sock, int name)
 	return getsockopt(sock, SOL_SOCKET, name, &v, &n) < 0 ? 0 : v;
 }
 
+bool shk_fd_guess_server(const struct shk_fd_facts *f)
+{
+	return f->listening || (f->connected && f->lport < CLIENT_PORTS && f->rport >= CLIENT_PORTS);
+}
+
 static void ip_ends(int sock, struct shk_fd_facts *f)
 {
 	struct sockaddr_storage sa;
@@ -84,8 +90,7 @@ static void ip_ends(int sock, struct shk_fd_facts *f)
 	f->type = f->family == AF_INET || f->remote.len == 4 ||
 				  (f->local.len == 4 && f->family == AF_INET6) ?
 			  '4' : '6';
-	f->server = f->listening || (f->connected && f->lport < CLIENT_PORTS &&
-				     f->rport >= CLIENT_PORTS);
+	f->server = shk_fd_guess_server(f);
 }
 
 static void unix_ends(int sock, struct shk_arena *arena, struct shk_fd_facts *f)
@@ -107,7 +112,7 @@ static void unix_ends(int sock, struct shk_arena *arena, struct shk_fd_facts *f)
 	f->server = f->listening || (f->connected && !f->peer_path.p);
 }
 
-static void name_socket(struct shk_fd_facts *f, struct shk_arena *arena)
+void shk_fd_name_socket(struct shk_fd_facts *f, struct shk_arena *arena)
 {
 	_cleanup_buf_ struct shk_buf b;
 
@@ -157,7 +162,7 @@ static bool socket_facts(struct shk_proc *task, int fd, struct shk_arena *arena,
 		f->type = 'o';
 		break;
 	}
-	name_socket(f, arena);
+	shk_fd_name_socket(f, arena);
 	return true;
 }
 
@@ -173,6 +178,8 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 	*ret = (struct shk_fd_facts){ 0 };
 	if (!task)
 		return false;
+	if (task->rec)
+		return shk_recorded_fd(task, fd, arena, ret);
 	snprintf(what, sizeof(what), "fd/%d", fd);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)task->tid, what);
 	n = shk_proc_readlink(task->tid, what, buf, sizeof(buf));

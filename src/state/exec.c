@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 #include "state/walk.h"
 
 bool shk_event_is_exec(const struct shk_event *ev)
@@ -26,6 +27,7 @@ struct shk_proc *shk_exec_overlay(struct shk_eval_ctx *ctx, struct shk_proc *bas
 	if (!p)
 		return NULL;
 	p->c = base->c;
+	p->rec = base->rec;
 	p->arena = ctx->ev->arena;
 	p->base = base;
 	p->ev = ctx->ev;
@@ -167,12 +169,13 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 /* Both facts are of one object, looked at once. */
 static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 {
-	struct shk_eval_ctx ctx = { .ev = p->ev, .ctr = p->c, .proc = p, .proc_tried = true };
+	struct shk_eval_ctx ctx = { .ev = p->ev, .ctr = p->c, .proc = p, .proc_tried = true,
+				    .recorded = p->rec };
 	char link[SHK_PATH_LIMIT];
 	struct shk_str path;
 	struct statx sx;
 
-	if (pin(&ctx, p, &sx, link, &path)) {
+	if (!p->rec && pin(&ctx, p, &sx, link, &path)) {
 		shk_exe_fill(&p->exe, &sx, path);
 		p->exepath = shk_proc_copy(p, shk_inside(p->c, path));
 		p->read_at[SHK_FACT_EXE] = p->read_at[SHK_FACT_EXEPATH] = 1;
@@ -180,8 +183,10 @@ static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 		return p->exepath.p != NULL;
 	}
 	/* Nothing there, or not to be looked at without waiting: the name as given. */
-	if (wanted != SHK_FACT_EXEPATH || by_descriptor(p->ev))
+	if (wanted != SHK_FACT_EXEPATH)
 		return false;
+	if (by_descriptor(p->ev))
+		return p->rec && shk_recorded_fd_path(p->base, dirfd_of(p->ev), &p->exepath);
 	return shk_event_abs_path(&ctx, p->ev->call->id == SHK_CALL_execveat ? 1 : 0, &p->exepath);
 }
 

@@ -98,6 +98,7 @@ void shk_exe_fill(struct shk_proc_exe *e, const struct statx *sx, struct shk_str
 		.uid = sx->stx_uid,
 		.gid = sx->stx_gid,
 		.mode = sx->stx_mode,
+		.known = SHK_EXE_ALL,
 		.deleted = sx->stx_nlink == 0,
 		/* A memfd has no link and this name; a file called so on another mount has one. */
 		.memfd = sx->stx_nlink == 0 && shk_str_starts(link, SHK_STR("/memfd:")),
@@ -211,6 +212,8 @@ bool shk_proc_need(struct shk_proc *p, enum shk_fact f)
 {
 	bool known;
 
+	if (p->rec && !p->ev)
+		return p->have & 1u << f;
 	if (!p->inside && !p->arena)
 		refresh_outside(p);
 	if (may_use(p, f))

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 #define DELETED " (deleted)"
 
@@ -107,6 +108,8 @@ static bool base_of(struct shk_proc *task, int dirfd, char *buf, size_t size, st
 	}
 	if (dirfd < 0)
 		return false;
+	if (task->rec)
+		return shk_recorded_fd_path(task, dirfd, ret);
 	snprintf(what, sizeof(what), "fd/%d", dirfd);
 	n = shk_proc_readlink(task->tid, what, buf, size);
 	/* "socket:[1]" and the like are no directories. */

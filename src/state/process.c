@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 static struct shk_proc *find_task(struct shk_eval_ctx *ctx)
 {
@@ -16,6 +17,8 @@ static struct shk_proc *find_task(struct shk_eval_ctx *ctx)
 	struct shk_proc *p;
 	bool first;
 
+	if (ctx->recorded)
+		return shk_recorded_task(ctx->recorded, ctx->ev->tid);
 	if (!c)
 		return shk_proc_in_arena(ctx->ev->arena, ctx->ev->tid);
 	s = shk_procs_of(c);
@@ -108,7 +111,11 @@ pid_t shk_proc_sid(struct shk_proc *p)
 static bool need_fresh_status(struct shk_proc *p)
 {
 	struct shk_proc *t = task(p);
-	uint64_t now = t->arena ? 1 : t->c->proc_state->decision;
+	uint64_t now;
+
+	if (t->rec)
+		return shk_proc_need(t, SHK_FACT_STATUS);
+	now = t->arena ? 1 : t->c->proc_state->decision;
 
 	if (t->read_at[SHK_FACT_STATUS] != now)
 		shk_proc_drop(t, SHK_FACT_STATUS);
@@ -137,7 +144,7 @@ const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p)
 
 bool shk_proc_tty(struct shk_proc *p, uint32_t *ret)
 {
-	if (!shk_proc_need(task(p), SHK_FACT_STAT))
+	if (!shk_proc_need(task(p), SHK_FACT_STAT) || (p->rec && !task(p)->has_tty))
 		return false;
 	*ret = task(p)->tty;
 	return true;
@@ -200,7 +207,8 @@ const struct shk_proc_exe *shk_proc_exe(struct shk_proc *p)
 {
 	if (!shk_proc_need(p, SHK_FACT_EXE))
 		return NULL;
-	p->exe.writable = may_write(&p->exe, shk_proc_creds(p));
+	if (!p->rec)
+		p->exe.writable = may_write(&p->exe, shk_proc_creds(p));
 	return &p->exe;
 }
 
@@ -215,6 +223,10 @@ bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns)
 	uint64_t since_boot;
 
 	p = task(p);
+	if (p->rec) {
+		*ret_ns = p->start_ns;
+		return p->start_ns != 0;
+	}
 	if (!p->start && !shk_proc_need(p, SHK_FACT_STAT))
 		return false;
 	clock_gettime(CLOCK_REALTIME, &real);

@@ -60,6 +60,14 @@ struct shk_str shk_proc_getenv(struct shk_proc *p, struct shk_str name);
 /* Inside the container, without " (deleted)". */
 struct shk_str shk_proc_exepath(struct shk_proc *p);
 
+/* Of a live process all are known, of a recorded one those that its record has. */
+#define SHK_EXE_FILE	 1u /* dev, ino */
+#define SHK_EXE_CTIME	 2u
+#define SHK_EXE_MTIME	 4u
+#define SHK_EXE_MEMFD	 8u
+#define SHK_EXE_WRITABLE 16u
+#define SHK_EXE_ALL	 31u
+
 struct shk_proc_exe {
 	dev_t dev;
 	ino_t ino;
@@ -68,6 +76,7 @@ struct shk_proc_exe {
 	uid_t uid;
 	gid_t gid;
 	uint32_t mode;
+	uint8_t known; /* SHK_EXE_*; others of these are zeroes */
 	bool memfd, deleted;
 	bool writable; /* the task's owner class, group or others may write it (mode bits alone) */
 };
@@ -82,11 +91,19 @@ bool shk_proc_tty(struct shk_proc *p, uint32_t *ret);
 /* (uint32_t)-1: unset. */
 bool shk_proc_loginuid(struct shk_proc *p, uint32_t *ret);
 
+#define SHK_CREDS_UIDS	      1u
+#define SHK_CREDS_GIDS	      2u
+#define SHK_CREDS_INHERITABLE 4u
+#define SHK_CREDS_PERMITTED   8u
+#define SHK_CREDS_EFFECTIVE   16u
+#define SHK_CREDS_ALL	      31u
+
 struct shk_proc_creds {
 	uid_t ruid, uid, suid, fsuid; /* uid: effective; all as seen from this user namespace */
 	gid_t rgid, gid, sgid, fsgid;
 	uint64_t inheritable, permitted, effective, bounding, ambient;
 	bool no_new_privs;
+	uint8_t known; /* SHK_CREDS_* */
 };
 const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p);
 uint32_t shk_proc_nthreads(struct shk_proc *p);

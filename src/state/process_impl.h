@@ -45,6 +45,7 @@ struct shk_strings {	/* argv, environ */
 
 struct shk_proc {
 	struct shk_container *c; /* NULL: of the host, lives in arena */
+	struct shk_recorded *rec; /* NULL: live; else nothing is ever read but from this */
 	struct shk_arena *arena; /* NULL: cached, owns its memory */
 	struct shk_proc *base;	 /* program to come: the task's record */
 	struct shk_event *ev;	 /* program to come */
@@ -87,6 +88,9 @@ struct shk_proc {
 	ino_t root_ino;
 	uint32_t loginuid;
 	ino_t ns[SHK_NS_N];
+	/* recorded */
+	uint64_t start_ns;	 /* since the epoch, 0: unknown */
+	bool has_tty, has_upper, upper_layer;
 };
 
 #define SHK_HELD_MAX  256 /* pidfds per container */

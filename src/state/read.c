@@ -198,6 +198,7 @@ bool shk_parse_status(struct shk_str text, struct shk_proc *p)
 		text.p += len;
 		text.n -= len;
 	}
+	p->creds.known = SHK_CREDS_ALL;
 	return p->tgid > 0;
 }
 

@@ -70,7 +70,7 @@ int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
 	struct shk_str name;
 	ssize_t n;
 
-	if (a->state != SHK_ARG_OK || !a->bytes.n)
+	if (a->state != SHK_ARG_OK || !a->bytes.n || ctx->recorded)
 		return 0;
 	from.tgid = task ? shk_proc_pid(task) : 0;
 	if (from.tgid <= 0)

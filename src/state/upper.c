@@ -105,14 +105,18 @@ static bool upper_of(struct shk_container *c)
 
 bool shk_proc_exe_upper(struct shk_proc *p, bool *ret)
 {
-	const struct shk_proc_exe *exe = shk_proc_exe(p);
-	struct shk_str path = shk_proc_exepath(p);
+	const struct shk_proc_exe *exe = p->rec ? NULL : shk_proc_exe(p);
+	struct shk_str path = p->rec ? (struct shk_str){ NULL, 0 } : shk_proc_exepath(p);
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	_cleanup_close_ int dir = -1, fd = -1;
 	char text[SHK_PATH_LIMIT];
 	struct stat st;
 
+	if (p->rec) {
+		*ret = p->upper_layer;
+		return p->has_upper;
+	}
 	if (!exe || exe->deleted || path.n < 2 || path.n > sizeof(text) || !p->c ||
 	    !upper_of(p->c) || exe->mnt_id != p->c->proc_state->upper_mnt)
 		return false;

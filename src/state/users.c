@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 #include "state/walk.h"
 
 #define FILE_BYTES (1u << 20)
@@ -230,4 +231,18 @@ const struct shk_group *shk_group_by_gid(struct shk_container *c, gid_t gid)
 	const struct shk_group *g = look_up(c, GROUP, gid, &inside);
 
 	return g || inside ? g : &root;
+}
+
+const struct shk_user *shk_user_of(struct shk_eval_ctx *ctx, uid_t uid)
+{
+	if (ctx->recorded)
+		return shk_recorded_user(ctx->recorded, ctx->ctr, uid);
+	return ctx->ctr ? shk_user_by_uid(ctx->ctr, uid) : NULL;
+}
+
+const struct shk_group *shk_group_of(struct shk_eval_ctx *ctx, gid_t gid)
+{
+	if (ctx->recorded)
+		return shk_recorded_group(ctx->recorded, ctx->ctr, gid);
+	return ctx->ctr ? shk_group_by_gid(ctx->ctr, gid) : NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef SHK_STATE_USERS_H
 #define SHK_STATE_USERS_H
 
+#include "fields/fields.h"
 #include "state/container.h"
 
 struct shk_user {
@@ -26,6 +27,11 @@ struct shk_group {
  * uid 0 (inside) without a file is "root". NULL: unknown. Valid until the lock is released. */
 const struct shk_user *shk_user_by_uid(struct shk_container *c, uid_t uid);
 const struct shk_group *shk_group_by_gid(struct shk_container *c, gid_t gid);
+
+/* The same of an event: in its container, or as recorded. NULL: unknown, or on the live host, where no
+ * database is asked. */
+const struct shk_user *shk_user_of(struct shk_eval_ctx *ctx, uid_t uid);
+const struct shk_group *shk_group_of(struct shk_eval_ctx *ctx, gid_t gid);
 
 /* Called by shk_container_unref. */
 void shk_users_free(struct shk_container *c);

@@ -205,6 +205,12 @@ static const struct {
 	{ RULE("r", "proc.name=x"), "3:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "proc.name=x") "  warn_evttypes: false\n", "" },
 	{ RULE("r", "evt.type=open and evt.dir=<"), "3:LOAD_DEPRECATED_ITEM" },
+	/* fields without values: once each, where Falco says nothing of its own */
+	{ RULE("r", "evt.type=open and k8s.rc.name=a and k8s.rc.name!=b and evt.pluginname exists"),
+	  "3:SHRIKE_NO_VALUE 3:SHRIKE_NO_VALUE" },
+	{ RULE("r", "evt.type=open and evt.latency>1"), "3:LOAD_DEPRECATED_ITEM" },
+	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: x %k8s.svc.label[a]\n"
+	  "  priority: info\n", "4:SHRIKE_NO_VALUE" },
 	{ RULE("r", "evt.type=open") "  source: other\n", "3:LOAD_UNKNOWN_SOURCE" },
 	{ RULE("r", "evt.type=open and a.b=1") "  skip-if-unknown-filter: true\n",
 	  "3:LOAD_UNKNOWN_FILTER" },
