@@ -55,8 +55,8 @@ static int warn_no_value(struct job *j, const struct shk_where *w, const struct 
 /* The texts of fields that print nothing useful any more. */
 static int warn_output(struct job *j, const struct shk_where *w, const struct shk_output *o)
 {
-	static const char *const texts[] = { "%container.info", "%evt.dir", "%evt.latency",
-					     "%evt.wait_latency" };
+	static const char *const texts[] = { "%container.info", "evt.dir", "evt.latency",
+					     "evt.wait_latency" };
 	struct shk_str s = j->r->output.s, name;
 	struct shk_field_ref ref;
 	int r = 0;
@@ -171,6 +171,10 @@ static int warnings(struct job *j)
 	shk_ast_calls(j->e, &calls);
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(calls.bit); i++)
 		n += (unsigned)__builtin_popcountll(calls.bit[i]);
+	if (!n && !calls.other)
+		return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
+				     "the condition is true for no event: its event types exclude each "
+				     "other");
 	if (!calls.any && n <= MANY_CALLS)
 		return 0;
 	return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
@@ -259,6 +263,8 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	r = shk_build_exceptions(b, rule, &j.cond);
 	if (r >= 0)
 		r = shk_build_parse(b, &j.cond, &j.where, &text, &j.e);
+	if (r >= 0)
+		r = shk_build_notes(b, j.e, &j.cond, &j.where);
 	if (r >= 0)
 		r = shk_build_resolve(b, &j.e, &j.cond, &j.where);
 	if (r >= 0)
