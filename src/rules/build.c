@@ -323,18 +323,20 @@ static int unused(struct shk_build *b)
 int shk_loader_build(struct shk_loader *l)
 {
 	struct shk_build b = { .l = l };
-	const struct shk_rule_def **defs;
+	const struct shk_rule_def **all, **defs;
+	size_t n = 0;
 	int r;
 
 	shk_arena_init(&b.a, SHK_BUILD_MAX);
 	shk_map_init(&b.list_of);
 	shk_map_init(&b.macro_of);
+	all = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
 	defs = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
-	r = defs ? shk_build_lists(&b) : -ENOMEM;
+	r = all && defs ? shk_build_lists(&b) : -ENOMEM;
 	if (r >= 0)
 		r = shk_build_macros(&b);
 	if (r >= 0)
-		r = build_rules(&b, defs);
+		r = build_rules(&b, all);
 	if (r >= 0)
 		r = unused(&b);
 	shk_map_done(&b.list_of);
@@ -343,9 +345,13 @@ int shk_loader_build(struct shk_loader *l)
 		shk_arena_done(&b.a);
 		return r;
 	}
+	for (size_t i = 0; i < l->t.rules.n; i++)
+		if (all[i] && ((const struct shk_rule *)l->t.rules.p[i])->enabled)
+			defs[n++] = all[i];
 	shk_arena_done(&l->build);
 	l->build = b.a;
 	l->defs = defs;
-	l->n_defs = l->t.rules.n;
+	l->n_defs = n;
+	l->all = all;
 	return 0;
 }

@@ -100,7 +100,8 @@ struct shk_loader {
 	struct shk_str extra_output;
 	bool notes;			     /* are wanted */
 	struct shk_arena build;		     /* of the last build that succeeded */
-	const struct shk_rule_def **defs;    /* by index; NULL: left out. In build */
+	const struct shk_rule_def **all;     /* by index; NULL: left out. In build */
+	const struct shk_rule_def **defs;    /* of these, the enabled ones */
 	size_t n_defs;
 };
 

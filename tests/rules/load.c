@@ -130,6 +130,8 @@ const char *rc_diag_text(struct rc_state *s, const struct shk_diag *d)
 		snprintf(at, sizeof(at), "%u:%u", d->line - s->condition_line + 1, d->column - 4);
 	else if (s->condition_line && d->line == s->condition_line)
 		snprintf(at, sizeof(at), "%u", d->column - 4);
+	else if (s->condition_line && d->line + 1 == s->condition_line)
+		snprintf(at, sizeof(at), "condition");
 	else if (s->output_line && d->line >= s->output_line)
 		snprintf(at, sizeof(at), "output:%u", d->column - 4);
 	else if (s->n_files > 1)
