@@ -164,8 +164,9 @@ static bool pattern_matches(const struct shk_path_pattern *p, struct shk_str pat
 	for (uint32_t i = 0; i < p->n; i++) {
 		if (!next_comp(&path, &c))
 			return false;
-		if (i < p->glob_from ? !shk_str_eq(p->comp[i], c) :
-				       !shk_glob_match(p->comp[i], c, false))
+		/* A backslash escapes in components with wildcards only. */
+		if (i < p->glob_from || !has_glob(p->comp[i]) ? !shk_str_eq(p->comp[i], c) :
+								!shk_glob_match(p->comp[i], c, false))
 			return false;
 	}
 	return true;

@@ -161,6 +161,13 @@ static void test_pmatch(void **state)
 	     "evt.arg.name pmatch (/x*,/t*)", "evt.arg.name pmatch (/tm*/no, /t*/the_file.s?)");
 	FALSE(w, "evt.arg.name pmatch (/tm)", "evt.arg.name pmatch (/tmp/the_file.sh/x)",
 	      "evt.arg.name pmatch (/t*/no, /tm*/nor)", "evt.arg.name pmatch ()");
+	/* A backslash means itself but in a component with wildcards, wherever that stands. */
+	strcpy(path, "/tmp/a\\b/c*d");
+	set_event(w, "open");
+	TRUE(w, "evt.arg.name pmatch (/tmp/a\\b)", "evt.arg.name pmatch (/t*/a\\b)",
+	     "evt.arg.name pmatch (/t*/a\\b/c\\*?)");
+	FALSE(w, "evt.arg.name pmatch (/t*/a\\b/c\\?d)", "evt.arg.name pmatch (/t*/a\\?b)");
+	strcpy(path, "/tmp/the_file.sh");
 }
 
 static void test_numbers(void **state)
