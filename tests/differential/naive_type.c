@@ -16,14 +16,13 @@ bool nv_is_text(enum shk_type t)
 
 bool nv_is_multi(const struct nv_term *t)
 {
-	return t->kind == NV_FIELD && (t->ref.field->flags & SHK_F_MULTI) &&
-	       (!t->ref.has_arg || t->ref.key.p);
+	return t->kind == NV_FIELD && (t->ref.field->flags & SHK_F_MULTI) && !t->ref.has_arg;
 }
 
 static bool is_number(enum shk_type t)
 {
 	return t == SHK_T_INT64 || t == SHK_T_UINT64 || t == SHK_T_RELTIME || t == SHK_T_ABSTIME ||
-	       t == SHK_T_PORT;
+	       t == SHK_T_PORT || t == SHK_T_DOUBLE;
 }
 
 static bool is_event_type(const struct nv_term *t)
@@ -151,12 +150,24 @@ static int side(struct nv_term *t, struct shk_err *err)
 	}
 }
 
+static bool no_constants(const struct shk_field *f)
+{
+	static const char *const words[] = { "SIGTYPE", "SYSCALLID", "SOCKADDR", "SOCKTUPLE" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(words); i++)
+		if (strcmp(f->falco_type, words[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool allowed(const struct nv_node *e)
 {
 	enum shk_type t = e->left.type;
 	enum nv_op op = e->op;
 	bool equal = op == NV_EQ || op == NV_NE || op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS;
 
+	if (op != NV_EXISTS && e->left.kind == NV_FIELD && no_constants(e->left.ref.field))
+		return false;
 	if (t == SHK_T_LIST)
 		return op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS;
 	if (nv_is_text(t))
@@ -338,6 +349,8 @@ static int constant(struct shk_arena *a, const struct nv_node *e, const struct n
 		ok = !s.n || number(&e->left, s, &c->u) || service(s, &c->u);
 	} else if (is_number(t)) {
 		ok = number(&e->left, s, &c->u);
+		if (ok && t == SHK_T_DOUBLE) /* whole numbers only */
+			c->u = shk_double_order(s.p[0] == '-' ? -(double)-c->u : (double)c->u);
 	} else if (t == SHK_T_IPADDR) {
 		ok = address(s, &c->ip);
 	} else if (t == SHK_T_IPNET) {
