@@ -51,6 +51,14 @@ _shrike() {
 	list)
 		mapfile -t COMPREPLY < <(compgen -W "syscalls fields flags" -- "$cur")
 		;;
+	rules)
+		if [ "$COMP_CWORD" = 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list show describe" -- "$cur")
+		else
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
 	explain | profile)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -W "$(_shrike_policies)" -- "$cur"; compgen -f -- "$cur")

@@ -65,8 +65,8 @@ struct shk_entry {
 	_Atomic int mode;		/* enum shk_mode */
 
 	/* Held for moments only, unlike ctr->lock, under which files of the container may be read. */
-	pthread_mutex_t seq_lock;	/* arm, policy, sequence numbers of the journal, note */
-	char *note;			/* for `shrike ps`, NULL: nothing to say */
+	pthread_mutex_t seq_lock;	/* arm, policy, sequence numbers of the journal, unwatched */
+	struct json_object *unwatched;	/* names of calls that the policy needs and the filter lacks */
 
 	/* guarded by the registry's lock */
 	struct shk_listener *listeners; /* newest first */
@@ -80,6 +80,16 @@ struct shk_entry {
 	uint64_t notified[(SHK_CALL_N + 63) / 64];
 	uint64_t kept[(SHK_CALL_N + 63) / 64]; /* of these: those that change facts and never pass unseen */
 };
+
+/* ---- narrow.c: calls that a policy needs and an installed filter does not notify ---- */
+/* Writes into a container's record what the filter of this plan notifies and refuses. */
+void shk_narrow_record(struct json_object *record, const struct shk_plan *plan);
+/* Names of the calls that this plan needs and the filter of the record lacks, in whole or in part. NULL: out of
+ * memory. The caller's. */
+struct json_object *shk_narrow_missing(struct json_object *record, const uint64_t *notified,
+				       const struct shk_plan *plan);
+/* The same for an entry's filter, kept as e->unwatched. Main thread, or before the entry is in the registry. */
+void shk_narrow_check(struct shk_entry *e, const struct shk_plan *plan);
 
 /* ---- listener and its workers ---- */
 #define SHK_WORKERS_MAX	  5   /* four may be stuck */
@@ -180,6 +190,7 @@ struct shk_engine {
 	unsigned restarts;
 	uint64_t started_ns;
 	_Atomic uint64_t last_key, n_events;
+	_Atomic uint64_t first_event_ns, last_event_ns; /* evt.reltime, evt.deltatime */
 	_Atomic uint64_t no_patience_until; /* CLOCK_MONOTONIC: the writer did not make room in time */
 	_Atomic bool stopping;
 	atomic_uint n_abandoned;	/* workers that hang and outlive their listener */
@@ -232,7 +243,6 @@ struct shk_armoury *shk_entry_armed_with(struct shk_entry *e, const struct shk_p
 void shk_entry_arm(struct shk_entry *e, struct shk_armoury *a, const struct shk_policy *p);
 /* What the filter that this plan became notifies of; goes into the record. */
 void shk_entry_set_filter(struct shk_entry *e, const struct shk_plan *plan);
-void shk_entry_note(struct shk_entry *e, const char *fmt, ...) SHK_PRINTF(2, 3);
 void shk_registry_add(struct shk_engine *g, struct shk_entry *e);
 /* Out of the registry, the keeper and the journal; listeners are closed. */
 void shk_registry_remove(struct shk_engine *g, struct shk_entry *e);

@@ -31,6 +31,18 @@ struct outcome {
 	bool unreadable;	/* something to tell about it */
 };
 
+/* Where the event stands in the line of all that this engine judges. */
+static void place(struct shk_engine *g, struct shk_event *ev)
+{
+	uint64_t none = 0;
+
+	ev->time_ns = shk_now_real();
+	ev->num = atomic_fetch_add(&g->n_events, 1) + 1;
+	ev->prev_ns = atomic_exchange(&g->last_event_ns, ev->time_ns);
+	ev->first_ns = atomic_compare_exchange_strong(&g->first_event_ns, &none, ev->time_ns) ?
+			       ev->time_ns : none;
+}
+
 static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_event *ev,
 		  struct shk_notify_ctx *ctx)
 {
@@ -44,8 +56,7 @@ static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_even
 	*ctx = (struct shk_notify_ctx){ l->fd, s->notif.id };
 	shk_notify_event(ev, &s->notif, ctx);
 	ev->ctr = l->e->ctr;
-	ev->time_ns = shk_now_real();
-	ev->num = atomic_fetch_add(&l->g->n_events, 1) + 1;
+	place(l->g, ev);
 	atomic_fetch_add_explicit(&ev->ctr->n_events, 1, memory_order_relaxed);
 }
 

@@ -58,6 +58,7 @@ struct shk_mem_ops {
 struct shk_event {
 	uint64_t num;	  /* evt.num, from 1, set by the pipeline */
 	uint64_t time_ns; /* CLOCK_REALTIME */
+	uint64_t first_ns, prev_ns; /* time of the source's first event and of the one before; 0: none */
 	const struct shk_syscall *call; /* NULL: unknown call, see abi and nr */
 	enum shk_abi abi;
 	int32_t nr;

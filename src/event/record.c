@@ -15,8 +15,8 @@ static const struct {
 } kinds[] = {
 	[SHK_TEXT_EVENT] = { "event", 0, { NULL } },
 	[SHK_TEXT_CONTAINER] = { "container", 1,
-		{ "name", "image", "image_repo", "image_tag", "image_digest", "runtime", "engine", "bundle",
-		  "rootfs", "cgroup", "hostname", "privileged", "policy", "start", "init", "k8s_ns",
+		{ "name", "image", "image_repo", "image_tag", "image_digest", "image_id", "runtime", "engine", "bundle",
+		  "rootfs", "cgroup", "hostname", "privileged", "host_pid", "host_network", "host_ipc", "policy", "start", "init", "k8s_ns",
 		  "k8s_pod", "k8s_pod_uid", "k8s_container", "mounts", "annotation.", "label.", NULL } },
 	[SHK_TEXT_PROCESS] = { "process", 1,
 		{ "pid", "ppid", "container", "vpid", "vtid", "vpgid", "vsid", "pidns", "threads", "name", "exe",

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * evt.c - the event itself: number, type, result, how a file is opened, data on its way.
+ * evt.c - the event itself: number, type, result, how a file is opened.
  *
  * An attempt has no result yet. It is judged as the success it is expected to be, or as the failure
  * the source found to be certain (ev->has_ret with a negative ev->ret).
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "fields/table.h"
 #include "state/recorded.h"
-
-/* Falco keeps this many bytes of what is read or written. */
-#define BUFFER_BYTES 80u
 
 bool shk_event_result(const struct shk_event *ev, int64_t *ret)
 {
@@ -30,6 +28,13 @@ static bool failed(int64_t ret)
 	return ret < 0 && ret >= -4095;
 }
 
+bool shk_event_failed(const struct shk_event *ev)
+{
+	int64_t ret;
+
+	return shk_event_result(ev, &ret) && failed(ret);
+}
+
 static bool num_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
 {
 	(void)ref;
@@ -41,6 +46,26 @@ static bool type_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, 
 {
 	(void)ref;
 	return shk_set_z(out, ctx->ev->call ? ctx->ev->call->evt_type : "unknown");
+}
+
+static int type_is_resolve(struct shk_field_ref *ref, struct shk_err *err)
+{
+	if (shk_evt_type_known(ref->key))
+		return 0;
+	return shk_err_set(err, EINVAL, "unknown event type '" SHK_STR_FMT "'", SHK_STR_ARG(ref->key));
+}
+
+static bool type_is_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	const struct shk_syscall *c = ctx->ev->call;
+	enum shk_call_id ids[16];
+	size_t n = shk_evt_type_calls(ref->key, ids, SHK_ARRAY_SIZE(ids));
+
+	for (size_t i = 0; c && i < n; i++)
+		if (ids[i] == c->id)
+			return shk_set_u(out, 1);
+	return shk_set_u(out, 0);
 }
 
 static bool call_name_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
@@ -131,10 +156,8 @@ static bool count_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool count_error_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			    struct shk_value *out)
 {
-	int64_t ret;
-
 	(void)ref;
-	return shk_event_result(ctx->ev, &ret) && failed(ret) && shk_set_u(out, 1);
+	return shk_event_failed(ctx->ev) && shk_set_u(out, 1);
 }
 
 /* ---- open ---- */
@@ -195,124 +218,15 @@ static bool open_exec_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *
 					 (mode & 0111));
 }
 
-/* ---- data ---- */
-
-enum io { IO_NONE, IO_READ, IO_WRITE };
-
-static enum io io_of(const struct shk_event *ev)
-{
-	switch (ev->call ? ev->call->id : SHK_CALL_N) {
-	case SHK_CALL_read:
-	case SHK_CALL_readv:
-	case SHK_CALL_pread64:
-	case SHK_CALL_preadv:
-	case SHK_CALL_preadv2:
-	case SHK_CALL_recvfrom:
-	case SHK_CALL_recvmsg:
-	case SHK_CALL_recvmmsg:
-		return IO_READ;
-	case SHK_CALL_write:
-	case SHK_CALL_writev:
-	case SHK_CALL_pwrite64:
-	case SHK_CALL_pwritev:
-	case SHK_CALL_pwritev2:
-	case SHK_CALL_sendto:
-	case SHK_CALL_sendmsg:
-	case SHK_CALL_sendmmsg:
-		return IO_WRITE;
-	default:
-		return IO_NONE;
-	}
-}
-
-static bool is_io_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
-{
-	(void)ref;
-	return shk_set_bool(out, io_of(ctx->ev) != IO_NONE);
-}
-
-static bool is_read_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
-			struct shk_value *out)
-{
-	(void)ref;
-	return shk_set_bool(out, io_of(ctx->ev) == IO_READ);
-}
-
-static bool is_write_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
-			 struct shk_value *out)
-{
-	(void)ref;
-	return shk_set_bool(out, io_of(ctx->ev) == IO_WRITE);
-}
-
-static bool io_dir_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
-		       struct shk_value *out)
-{
-	enum io io = io_of(ctx->ev);
-
-	(void)ref;
-	return io != IO_NONE && shk_set_z(out, io == IO_READ ? "read" : "write");
-}
-
-/* Address and size of the one buffer of read, write and their like: arguments 1 and 2. An attempt to
- * read has nothing in its buffer yet. */
-static bool data_of(const struct shk_event *ev, uint64_t *addr, uint64_t *size)
-{
-	int64_t ret = 0;
-	bool known = shk_event_result(ev, &ret);
-
-	switch (ev->call ? ev->call->id : SHK_CALL_N) {
-	case SHK_CALL_read:
-	case SHK_CALL_pread64:
-	case SHK_CALL_recvfrom:
-		if (ev->attempt)
-			return false;
-		break;
-	case SHK_CALL_write:
-	case SHK_CALL_pwrite64:
-	case SHK_CALL_sendto:
-		break;
-	default:
-		return false;
-	}
-	*addr = ev->raw[1];
-	*size = ev->raw[2];
-	if (known && !ev->attempt && ret >= 0)
-		*size = SHK_MIN(*size, (uint64_t)ret);
-	return !known || !failed(ret) || io_of(ev) == IO_WRITE;
-}
-
-static bool buflen_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
-		       struct shk_value *out)
-{
-	uint64_t addr;
-
-	(void)ref;
-	return data_of(ctx->ev, &addr, &out->u);
-}
-
-static bool buffer_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
-		       struct shk_value *out)
-{
-	uint64_t addr, size;
-	size_t n;
-	char *p;
-
-	(void)ref;
-	if (!data_of(ctx->ev, &addr, &size) || !ctx->ev->mem)
-		return false;
-	n = (size_t)SHK_MIN(size, (uint64_t)BUFFER_BYTES);
-	p = shk_arena_alloc_raw(ctx->ev->arena, n);
-	if (!p || (n && shk_event_read(ctx->ev, addr, p, n) < 0))
-		return false;
-	return shk_set_str(out, (struct shk_str){ p, n });
-}
-
 static const struct shk_field table[] = {
 	{ .name = "evt.num", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "UINT64",
 	  .flags = SHK_F_STABLE, .get = num_get, .doc = "Number of the event, counted from 1." },
 	{ .name = "evt.type", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
 	  .flags = SHK_F_STABLE, .get = type_get, .doc = "Type of the event: the word of its call." },
+	{ .name = "evt.type.is", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "UINT32",
+	  .flags = SHK_F_STABLE | SHK_F_ARG_KEY | SHK_F_ARG_DOTTED | SHK_F_ARG_REQUIRED,
+	  .get = type_is_get, .resolve = type_is_resolve,
+	  .doc = "1 when the event is of the type behind the dot (evt.type.is.open), else 0." },
 	{ .name = "syscall.type", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
 	  .flags = SHK_F_STABLE, .get = call_name_get,
 	  .doc = "The kernel's name of the call; missing for events that are no known call." },
@@ -324,7 +238,7 @@ static const struct shk_field table[] = {
 	{ .name = "evt.is_async", .class_name = "evt", .type = SHK_T_BOOL, .falco_type = "BOOL",
 	  .flags = SHK_F_STABLE, .get = no_get, .doc = "Event of a plugin: never true for calls." },
 	{ .name = "evt.hostname", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
-	  .flags = 0, .get = hostname_get, .doc = "Name of this machine." },
+	  .flags = 0, .origin = "this machine", .get = hostname_get, .doc = "Name of this machine." },
 	{ .name = "evt.res", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
 	  .flags = SHK_F_STABLE, .get = res_get,
 	  .doc = "SUCCESS, or the name of the error the call failed with." },
@@ -338,6 +252,9 @@ static const struct shk_field table[] = {
 	{ .name = "evt.count.error", .class_name = "evt", .type = SHK_T_UINT64,
 	  .falco_type = "UINT32", .flags = SHK_F_STABLE, .get = count_error_get,
 	  .doc = "1 for a call that failed, else missing." },
+	{ .name = "util.cnt", .class_name = "util", .type = SHK_T_UINT64, .falco_type = "UINT64",
+	  .flags = SHK_F_STABLE, .get = num_get,
+	  .doc = "A counter: the event's number, so that it is the same wherever it is asked for." },
 	{ .name = "evt.count.exit", .class_name = "evt", .type = SHK_T_UINT64,
 	  .falco_type = "UINT32", .flags = SHK_F_STABLE, .get = count_get, .doc = "Always 1." },
 	{ .name = "evt.is_open_read", .class_name = "evt", .type = SHK_T_BOOL, .falco_type = "BOOL",
@@ -352,20 +269,6 @@ static const struct shk_field table[] = {
 	{ .name = "evt.is_open_create", .class_name = "evt", .type = SHK_T_BOOL,
 	  .falco_type = "BOOL", .flags = 0, .get = open_create_get,
 	  .doc = "The open is known to create its file (O_EXCL with O_CREAT, or O_TMPFILE)." },
-	{ .name = "evt.is_io", .class_name = "evt", .type = SHK_T_BOOL, .falco_type = "BOOL",
-	  .flags = SHK_F_STABLE, .get = is_io_get, .doc = "The call reads or writes data." },
-	{ .name = "evt.is_io_read", .class_name = "evt", .type = SHK_T_BOOL, .falco_type = "BOOL",
-	  .flags = SHK_F_STABLE, .get = is_read_get, .doc = "The call reads or receives data." },
-	{ .name = "evt.is_io_write", .class_name = "evt", .type = SHK_T_BOOL, .falco_type = "BOOL",
-	  .flags = SHK_F_STABLE, .get = is_write_get, .doc = "The call writes or sends data." },
-	{ .name = "evt.io_dir", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
-	  .flags = SHK_F_STABLE, .get = io_dir_get, .doc = "'read' or 'write' for calls that move data." },
-	{ .name = "evt.buffer", .class_name = "evt", .type = SHK_T_BYTES, .falco_type = "BYTEBUF",
-	  .flags = 0, .get = buffer_get,
-	  .doc = "First 80 bytes of what is written, sent, or was read." },
-	{ .name = "evt.buflen", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "UINT64",
-	  .flags = SHK_F_STABLE, .get = buflen_get,
-	  .doc = "Bytes written, sent or read; of an attempt: asked for." },
 };
 
 SHK_FIELD_TABLE(shk_table_evt, table);

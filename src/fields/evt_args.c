@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "fields/params.h"
+#include "state/process.h"
 
 static int known_param(const struct shk_field_ref *ref, struct shk_err *err)
 {
@@ -78,6 +79,20 @@ static const struct shk_field raw_oct = {
 	.flags = RAW_FLAGS | SHK_F_OCT, .get = rawarg_get, .doc = "",
 };
 
+/* Arguments of types that nothing can be compared with (FALCO_RULE_LANGUAGE section 10): they exist or not. */
+static const struct {
+	const char *name;
+	struct shk_field row;
+} raw_opaque[] = {
+#define OPAQUE(arg, word)                                                                          \
+	{ arg, { .name = "evt.rawarg", .class_name = "evt", .type = SHK_T_BYTES,                   \
+		 .falco_type = word, .flags = RAW_FLAGS, .get = rawarg_get, .doc = "" } }
+	OPAQUE("sig", "SIGTYPE"),
+	OPAQUE("ID", "SYSCALLID"),
+	OPAQUE("addr", "SOCKADDR"),
+	OPAQUE("tuple", "SOCKTUPLE"),
+};
+
 static int rawarg_resolve(struct shk_field_ref *ref, struct shk_err *err)
 {
 	int r = known_param(ref, err);
@@ -90,6 +105,9 @@ static int rawarg_resolve(struct shk_field_ref *ref, struct shk_err *err)
 		ref->field = &raw_hex;
 	else if (flags & SHK_F_OCT)
 		ref->field = &raw_oct;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(raw_opaque); i++)
+		if (shk_str_eqz(ref->key, raw_opaque[i].name))
+			ref->field = &raw_opaque[i].row;
 	return 0;
 }
 
@@ -139,6 +157,37 @@ static bool args_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return shk_set_buf(ctx, out, &b);
 }
 
+/* Which path argument evt.abspath means: .src the first, .dst the second, without a word the first. Calls
+ * that take no directory descriptor have none, but for rename. */
+static int abspath_arg(const struct shk_event *ev, bool second)
+{
+	int i = second ? shk_event_path_arg2(ev) : shk_event_path_arg(ev);
+
+	/* The link itself is meant, not its text. */
+	if (ev->call && ev->call->id == SHK_CALL_symlinkat)
+		i = second ? -1 : shk_syscall_arg(ev->call, SHK_STR("linkpath"));
+	if (i < 0 ||
+	    (ev->call->arg[i].dirfd_arg < 0 && ev->call->id != SHK_CALL_rename))
+		return -1;
+	return i;
+}
+
+static int abspath_resolve(struct shk_field_ref *ref, struct shk_err *err)
+{
+	if (!ref->has_arg || shk_str_eqz(ref->key, "src") || shk_str_eqz(ref->key, "dst"))
+		return 0;
+	return shk_err_set(err, EINVAL, "evt.abspath takes .src or .dst, not '" SHK_STR_FMT "'",
+			   SHK_STR_ARG(ref->key));
+}
+
+static bool abspath_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	int i = abspath_arg(ctx->ev, ref->has_arg && shk_str_eqz(ref->key, "dst"));
+
+	return i >= 0 && shk_event_abs_path(ctx, (unsigned)i, &out->s);
+}
+
 static const struct shk_field table[] = {
 	{ .name = "evt.arg", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
 	  .flags = ARG_FLAGS | SHK_F_COSTLY,
@@ -147,6 +196,11 @@ static const struct shk_field table[] = {
 	{ .name = "evt.rawarg", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "DYN",
 	  .flags = RAW_FLAGS, .get = rawarg_get, .resolve = rawarg_resolve,
 	  .doc = "An argument of the call as its number or bytes: evt.rawarg.NAME." },
+	{ .name = "evt.abspath", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
+	  .flags = SHK_F_COSTLY | SHK_F_ARG_KEY | SHK_F_ARG_DOTTED,
+	  .get = abspath_get, .resolve = abspath_resolve,
+	  .doc = "Absolute path of the file a call names relative to a directory descriptor; of two "
+		 "paths .src or .dst." },
 	{ .name = "evt.args", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
 	  .flags = SHK_F_COSTLY, .get = args_get,
 	  .doc = "All arguments of the call as NAME=VALUE, separated by blanks." },

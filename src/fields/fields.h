@@ -33,6 +33,7 @@ enum shk_type {
 	SHK_T_IPADDR,	/* value.ip */
 	SHK_T_IPNET,	/* value.ip compared with networks */
 	SHK_T_LIST,	/* list of strings: value.list */
+	SHK_T_DOUBLE,	/* DOUBLE: value.u as made by shk_double_order */
 	SHK_T_N
 };
 const char *shk_type_name(enum shk_type t);
@@ -68,6 +69,9 @@ enum {
 	SHK_F_STABLE = 1 << 10,	    /* costs nothing to read: registers, header (cheapest first) */
 	SHK_F_COSTLY = 1 << 11,	    /* opens /proc files when not cached (evaluated last) */
 	SHK_F_ARG_DOTTED = 1 << 12, /* with ARG_KEY: the key is written .name, brackets hold an index */
+	SHK_F_LIVE = 1 << 13,	    /* of a living task only: the text form of events has no word for it */
+	SHK_F_NEVER = 1 << 14,	    /* known by name, and never has a value; `origin` says why */
+	SHK_F_WITHIN = 1 << 15,	    /* the one operator is =, and it means: no more than (evt.around) */
 };
 
 enum shk_path_state { SHK_PATH_UNTRIED, SHK_PATH_KNOWN, SHK_PATH_UNKNOWN };
@@ -115,6 +119,7 @@ struct shk_field {
 	/* Checks and completes a reference at load (argument names, result type). NULL: nothing. */
 	int (*resolve)(struct shk_field_ref *ref, struct shk_err *err);
 	const char *doc;	 /* one sentence */
+	const char *origin;	 /* see shk_field_origin */
 };
 
 /* Looks up `text` = name, name[arg], or evt.arg.x; the whole text must be a field. On success
@@ -124,6 +129,20 @@ int shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struct shk_e
 size_t shk_field_parse_prefix(struct shk_str text, struct shk_field_ref *ref);
 /* All rows in listing order; n may be NULL. */
 const struct shk_field *const *shk_fields_all(size_t *n);
+
+enum shk_availability { SHK_AVAILABLE, SHK_LIVE_ONLY, SHK_UNAVAILABLE };
+/* What can be expected of a field at all, and the word for it: "yes", "live only", "no". */
+enum shk_availability shk_field_availability(const struct shk_field *f);
+const char *shk_availability_name(enum shk_availability a);
+/* Where the value comes from; of an unavailable field why there is none. Part of a sentence. */
+const char *shk_field_origin(const struct shk_field *f);
+/* The argument a reference takes: "[index]", "[key]", ".name or [index]", ...; "" for none. What may be left
+ * out stands in parentheses. */
+const char *shk_field_argument(const struct shk_field *f);
+
+/* Doubles as numbers that are in the same order, so that whoever compares numbers compares them, too. */
+uint64_t shk_double_order(double d);
+double shk_double_of(uint64_t order);
 
 /* Extracts a value. false: missing. */
 static inline bool shk_field_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,

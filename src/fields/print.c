@@ -20,6 +20,7 @@ static const char *const type_names[SHK_T_N] = {
 	[SHK_T_IPADDR] = "ipaddr",
 	[SHK_T_IPNET] = "ipnet",
 	[SHK_T_LIST] = "list",
+	[SHK_T_DOUBLE] = "double",
 };
 
 const char *shk_type_name(enum shk_type t)
@@ -83,6 +84,9 @@ void shk_value_print(const struct shk_value *v, const struct shk_field *f, struc
 			shk_buf_addstr(out, v->list.v[i]);
 		}
 		shk_buf_addc(out, ')');
+		break;
+	case SHK_T_DOUBLE:
+		shk_buf_printf(out, "%.1f", shk_double_of(v->u));
 		break;
 	case SHK_T_N:
 		break;

@@ -9,20 +9,25 @@
 
 static const struct shk_field_table *const tables[] = {
 	&shk_table_evt,
+	&shk_table_evt_data,
+	&shk_table_evt_category,
 	&shk_table_evt_time,
 	&shk_table_evt_args,
 	&shk_table_proc,
 	&shk_table_proc_ancestors,
 	&shk_table_proc_exe,
 	&shk_table_proc_std,
+	&shk_table_proc_usage,
 	&shk_table_thread,
 	&shk_table_user,
 	&shk_table_fd,
 	&shk_table_fd_net,
+	&shk_table_fdlist,
 	&shk_table_fs,
 	&shk_table_container,
 	&shk_table_container_mount,
 	&shk_table_shrike,
+	&shk_table_absent,
 };
 
 #define ROWS_MAX   512u
@@ -125,7 +130,8 @@ static size_t bracket(struct shk_str s, struct shk_str *arg)
 /* The row and the dotted argument of a name without brackets. */
 static const struct shk_field *find_dotted(struct shk_str name, struct shk_str *key)
 {
-	static const char *const dotted[] = { "evt.arg.", "evt.rawarg." };
+	static const char *const dotted[] = { "evt.arg.", "evt.rawarg.", "evt.type.is.",
+					      "evt.abspath.", "thread.cgroup." };
 	const struct shk_field *f = find(name);
 
 	key->p = NULL;
@@ -205,9 +211,7 @@ static int parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err 
 
 int shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err *err)
 {
-	struct shk_err unused;
-
-	return parse(text, ref, err ? err : &unused);
+	return parse(text, ref, err);
 }
 
 size_t shk_field_parse_prefix(struct shk_str text, struct shk_field_ref *ref)

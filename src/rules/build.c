@@ -16,6 +16,8 @@ struct job {
 	struct shk_where where; /* the rule's condition */
 	struct shk_ast *e;
 	unsigned warned;	/* bit per field of dead[] */
+	const struct shk_field *missing[16]; /* without values, named so far */
+	unsigned n_missing;
 	int result;
 };
 
@@ -29,19 +31,45 @@ static bool source_known(struct shk_str s)
 	return shk_str_eqz(s, "k8s_audit") && shk_field_parse(SHK_STR("ka.verb"), &ref, &err) >= 0;
 }
 
-/* The texts of fields that print nothing useful any more. */
-static int warn_output(struct job *j, const struct shk_where *w)
+/* Fields whose going out of use Falco warns of, so that no second warning is needed. */
+static const char *const dead[] = { "evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns",
+				    "evt.latency.human", "evt.wait_latency" };
+
+/* Not a warning of Falco's: what it has no value for, either, it loads silently. Once per field. */
+static int warn_no_value(struct job *j, const struct shk_where *w, const struct shk_field *f,
+			 const char *so)
 {
-	static const char *const dead[] = { "%container.info", "%evt.dir", "%evt.latency",
-					    "%evt.wait_latency" };
-	struct shk_str s = j->r->output.s;
+	if (!(f->flags & SHK_F_NEVER) || j->n_missing == SHK_ARRAY_SIZE(j->missing))
+		return 0;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(dead); i++)
+		if (!strcmp(f->name, dead[i]))
+			return 0;
+	for (unsigned i = 0; i < j->n_missing; i++)
+		if (j->missing[i] == f)
+			return 0;
+	j->missing[j->n_missing++] = f;
+	return shk_load_warn(j->b->l, "SHRIKE_NO_VALUE", w, "%s never has a value here, so %s (%s)",
+			     f->name, so, shk_field_origin(f));
+}
+
+/* The texts of fields that print nothing useful any more. */
+static int warn_output(struct job *j, const struct shk_where *w, const struct shk_output *o)
+{
+	static const char *const texts[] = { "%container.info", "evt.dir", "evt.latency",
+					     "evt.wait_latency" };
+	struct shk_str s = j->r->output.s, name;
+	struct shk_field_ref ref;
 	int r = 0;
 
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(dead) && r >= 0; i++)
-		if (memmem(s.p, s.n, dead[i], strlen(dead[i])))
+	for (size_t i = 0; r >= 0 && (name = shk_output_field(o, i)).p; i++)
+		if (shk_field_parse(name, &ref, NULL) == 0)
+			r = warn_no_value(j, w, ref.field, "it prints <NA>");
+	j->n_missing = 0; /* in a condition it means more */
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(texts) && r >= 0; i++)
+		if (memmem(s.p, s.n, texts[i], strlen(texts[i])))
 			r = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", w,
 					  "%s says nothing any more; remove it from the output",
-					  dead[i]);
+					  texts[i]);
 	return r;
 }
 
@@ -66,7 +94,7 @@ static int output_of(struct job *j, struct shk_str *ret, bool *left_out)
 	w.file = n->file;
 	r = shk_output_compile(&j->b->a, *ret, &o, &err);
 	if (r >= 0)
-		return warn_output(j, &w);
+		return warn_output(j, &w, o);
 	if (r == -ENOMEM)
 		return r;
 	*left_out = j->r->skip_unknown;
@@ -79,10 +107,8 @@ static int output_of(struct job *j, struct shk_str *ret, bool *left_out)
 
 static void warn_field(struct job *j, const struct shk_operand *o)
 {
-	static const char *const dead[] = { "evt.dir", "evt.latency", "evt.latency.s",
-					    "evt.latency.ns", "evt.latency.human",
-					    "evt.wait_latency" };
-
+	if (j->result >= 0 && o->kind == SHK_OPERAND_FIELD)
+		j->result = warn_no_value(j, &j->where, o->ref.field, "no comparison with it holds");
 	for (size_t i = 0; o->kind == SHK_OPERAND_FIELD && i < SHK_ARRAY_SIZE(dead); i++)
 		if (j->result >= 0 && !(j->warned & 1u << i) && shk_str_eqz(o->text, dead[i])) {
 			j->warned |= 1u << i;
@@ -145,6 +171,10 @@ static int warnings(struct job *j)
 	shk_ast_calls(j->e, &calls);
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(calls.bit); i++)
 		n += (unsigned)__builtin_popcountll(calls.bit[i]);
+	if (!n && !calls.other)
+		return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
+				     "the condition is true for no event: its event types exclude each "
+				     "other");
 	if (!calls.any && n <= MANY_CALLS)
 		return 0;
 	return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
@@ -234,6 +264,8 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	if (r >= 0)
 		r = shk_build_parse(b, &j.cond, &j.where, &text, &j.e);
 	if (r >= 0)
+		r = shk_build_notes(b, j.e, &j.cond, &j.where);
+	if (r >= 0)
 		r = shk_build_resolve(b, &j.e, &j.cond, &j.where);
 	if (r >= 0)
 		r = check_types(&j);
@@ -244,7 +276,7 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	return r < 0 ? r : 1;
 }
 
-static int build_rules(struct shk_build *b, const struct shk_rule_def **defs, size_t *n)
+static int build_rules(struct shk_build *b, const struct shk_rule_def **defs)
 {
 	const struct shk_vec *rules = &b->l->t.rules;
 
@@ -258,8 +290,7 @@ static int build_rules(struct shk_build *b, const struct shk_rule_def **defs, si
 		r = build_rule(b, rule, def);
 		if (r < 0)
 			return r;
-		if (r && rule->enabled)
-			defs[(*n)++] = def;
+		defs[i] = r ? def : NULL;
 	}
 	return 0;
 }
@@ -292,19 +323,20 @@ static int unused(struct shk_build *b)
 int shk_loader_build(struct shk_loader *l)
 {
 	struct shk_build b = { .l = l };
-	const struct shk_rule_def **defs;
+	const struct shk_rule_def **all, **defs;
 	size_t n = 0;
 	int r;
 
 	shk_arena_init(&b.a, SHK_BUILD_MAX);
 	shk_map_init(&b.list_of);
 	shk_map_init(&b.macro_of);
+	all = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
 	defs = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
-	r = defs ? shk_build_lists(&b) : -ENOMEM;
+	r = all && defs ? shk_build_lists(&b) : -ENOMEM;
 	if (r >= 0)
 		r = shk_build_macros(&b);
 	if (r >= 0)
-		r = build_rules(&b, defs, &n);
+		r = build_rules(&b, all);
 	if (r >= 0)
 		r = unused(&b);
 	shk_map_done(&b.list_of);
@@ -313,9 +345,13 @@ int shk_loader_build(struct shk_loader *l)
 		shk_arena_done(&b.a);
 		return r;
 	}
+	for (size_t i = 0; i < l->t.rules.n; i++)
+		if (all[i] && ((const struct shk_rule *)l->t.rules.p[i])->enabled)
+			defs[n++] = all[i];
 	shk_arena_done(&l->build);
 	l->build = b.a;
 	l->defs = defs;
 	l->n_defs = n;
+	l->all = all;
 	return 0;
 }

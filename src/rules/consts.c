@@ -91,6 +91,10 @@ static int parse_number(const struct shk_operand *left, struct shk_str s, struct
 	if (is_signed && bits < 64 && cut >> (bits - 1))
 		cut |= ~((UINT64_C(1) << bits) - 1);
 	ret->v.type = left->type;
+	if (left->type == SHK_T_DOUBLE) { /* whole numbers, as in Falco */
+		ret->v.u = shk_double_order(s.p[0] == '-' ? (double)(int64_t)u : (double)u);
+		return 0;
+	}
 	ret->changed = cut != u;
 	if (is_signed)
 		ret->v.i = (int64_t)cut;
@@ -192,7 +196,8 @@ static int check_evt_type(struct shk_str word, struct shk_err *err)
 			best = shk_syscalls[i].evt_type;
 		}
 	}
-	return shk_err_set(err, EINVAL, "unknown event type \"" SHK_STR_FMT "\"%s%s%s",
+	/* As of an unknown field: skip-if-unknown-filter forgives both. */
+	return shk_err_set(err, ENOENT, "unknown event type \"" SHK_STR_FMT "\"%s%s%s",
 			   SHK_STR_ARG(word), best ? " (did you mean \"" : "", best ? best : "",
 			   best ? "\"?)" : "");
 }

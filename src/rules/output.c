@@ -210,6 +210,14 @@ int shk_output_compile(struct shk_arena *a, struct shk_str text, const struct sh
 	return r;
 }
 
+struct shk_str shk_output_field(const struct shk_output *o, size_t i)
+{
+	for (size_t k = 0; k < o->slots.n; k++)
+		if (o->slots.v[k].kind == SHK_OPERAND_FIELD && !i--)
+			return o->slots.v[k].text;
+	return (struct shk_str){ 0 };
+}
+
 /* Length of the well-formed UTF-8 character at p, 0: none. */
 static size_t utf8_length(const unsigned char *p, size_t n)
 {
@@ -342,6 +350,8 @@ static struct json_object *json_value(const struct shk_slot *s, const struct shk
 	switch (v->type) {
 	case SHK_T_BOOL:
 		return json_object_new_boolean(v->b);
+	case SHK_T_DOUBLE:
+		return json_object_new_double(shk_double_of(v->u));
 	case SHK_T_LIST:
 		return json_list(&v->list);
 	case SHK_T_INT64:

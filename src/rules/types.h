@@ -32,13 +32,13 @@ static inline bool shk_type_is_text(enum shk_type t)
 static inline bool shk_type_is_number(enum shk_type t)
 {
 	return t == SHK_T_INT64 || t == SHK_T_UINT64 || t == SHK_T_RELTIME || t == SHK_T_ABSTIME ||
-	       t == SHK_T_PORT;
+	       t == SHK_T_PORT || t == SHK_T_DOUBLE;
 }
 
 /* evt.type or syscall.type: what it is compared with are events, not mere words. */
 bool shk_field_is_evt_type(const struct shk_field *f);
 
-/* Converts one written constant for `left op ...`. -EINVAL with the reason. */
+/* Converts one written constant for `left op ...`. -EINVAL with the reason; -ENOENT: no such event type. */
 int shk_const_parse(struct shk_arena *a, const struct shk_operand *left, enum shk_op op,
 		    const struct shk_operand *word, struct shk_const *ret, struct shk_err *err);
 /* The calls a list of evt.type words stands for; other: a word that is no call is among them. */

@@ -116,23 +116,21 @@ static int list_syscalls(const struct shk_cli *c, enum form form)
 
 static int list_fields(const struct shk_cli *c, enum form form)
 {
-	struct shk_cli_table t = { .head = { "name", "type", "argument", "class", "description" } };
+	struct shk_cli_table t = { .head = { "name", "type", "argument", "availability", "class", "reason",
+					     "description" } };
 	const struct shk_field *const *all;
 	size_t n;
 
 	if (form == FORM_TSV)
-		tsv(t.head, 5);
+		tsv(t.head, 7);
 	all = shk_fields_all(&n);
 	for (size_t i = 0; i < n; i++) {
 		const struct shk_field *f = all[i];
-		bool index = f->flags & SHK_F_ARG_INDEX, key = f->flags & SHK_F_ARG_KEY;
-		const char *arg = index && key ? "index or key" : index ? "index" : key ? "key" : "";
-		char text[32];
 
-		snprintf(text, sizeof(text), "%s%s", arg,
-			 *arg && !(f->flags & SHK_F_ARG_REQUIRED) ? " (optional)" : "");
-		out_row(&t, form,
-			(const char *const[]){ f->name, f->falco_type, text, f->class_name, f->doc });
+		out_row(&t, form, (const char *const[]){
+			f->name, f->falco_type, shk_field_argument(f),
+			shk_availability_name(shk_field_availability(f)), f->class_name,
+			shk_field_origin(f), f->doc });
 	}
 	return out_end(c, &t, form);
 }
@@ -198,7 +196,9 @@ const struct shk_cli_cmd shk_cmd_list = {
 	.summary = "List the system calls, fields or flag words rules can use",
 	.detail = "\nsyscalls: numbers per ABI (x32 without its bit), the class of promise a verdict on\n"
 		  "the call can give, how often programs make it, and its arguments (evt.arg.NAME).\n"
-		  "fields: what conditions and outputs can name. flags: the words of flag arguments.",
+		  "fields: what conditions and outputs can name. The reason says where a value comes from, or why\n"
+		  "there is none. \"live only\": events read from a file lack it. Arguments in\n"
+		  "parentheses can be left out. flags: the words of flag arguments.",
 	.opt = { SHK_OPT_JSON, { "tsv", 0, NULL, "tab-separated, first line the column names" } },
 	.min_args = 1,
 	.max_args = 1,

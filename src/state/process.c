@@ -112,7 +112,7 @@ pid_t shk_proc_sid(struct shk_proc *p)
 }
 
 /* setpgid and setsid are not among the calls that keep status: read anew in each decision. */
-static bool need_fresh_status(struct shk_proc *p)
+bool shk_proc_fresh_status(struct shk_proc *p)
 {
 	struct shk_proc *t = task(p);
 	uint64_t now;
@@ -128,17 +128,17 @@ static bool need_fresh_status(struct shk_proc *p)
 
 pid_t shk_proc_vpgid(struct shk_proc *p)
 {
-	return need_fresh_status(p) ? task(p)->vpgid : 0;
+	return shk_proc_fresh_status(p) ? task(p)->vpgid : 0;
 }
 
 pid_t shk_proc_vsid(struct shk_proc *p)
 {
-	return need_fresh_status(p) ? task(p)->vsid : 0;
+	return shk_proc_fresh_status(p) ? task(p)->vsid : 0;
 }
 
 uint32_t shk_proc_nthreads(struct shk_proc *p)
 {
-	return need_fresh_status(p) ? task(p)->nthreads : 0;
+	return shk_proc_fresh_status(p) ? task(p)->nthreads : 0;
 }
 
 const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p)
