@@ -7,6 +7,7 @@
 struct set {
 	const struct shk_str *v;
 	size_t n;
+	struct shk_pathset paths;
 };
 
 struct bench_base {
@@ -38,7 +39,10 @@ struct bench_base *bench_base_new(const struct shk_ruleset *rs, struct shk_arena
 				v[k] = t->c[k].v.s;
 		if (t->n)
 			qsort(v, t->n, sizeof(*v), by_text);
-		b->set[i] = (struct set){ v, t->n };
+		b->set[i] = (struct set){ .v = v, .n = t->n };
+		if (t->kind == SHK_TEST_PATHSET &&
+		    shk_pathset_build(a, v, t->n, &b->set[i].paths) < 0)
+			return NULL;
 	}
 	return b->set ? b : NULL;
 }
@@ -166,15 +170,8 @@ static bool check_value(const struct bench_base *b, const struct shk_test *t,
 	if (t->right != SHK_SLOT_NONE)
 		return slot_value(b->rs, ctx, t->right, &right) &&
 		       holds(t, v, 0, &right, ctx->ev->arena);
-	if (t->kind == SHK_TEST_PATHSET) {
-		for (size_t i = 0; i < t->paths.n; i++) {
-			struct shk_pathset one = { &t->paths.v[i], 1 };
-
-			if (shk_pathset_match(&one, v->s))
-				return true;
-		}
-		return false;
-	}
+	if (t->kind == SHK_TEST_PATHSET)
+		return shk_pathset_match(&set->paths, v->s);
 	if (v->type == SHK_T_LIST) {
 		for (size_t i = 0; i < v->list.n; i++)
 			if (in_set(set, v->list.v[i]) != (t->op == SHK_OP_IN))

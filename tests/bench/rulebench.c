@@ -114,6 +114,10 @@ static bool same_answers(struct bench *b, struct bench_base *base)
 		if (x.n != y.n || memcmp(x.rule, y.rule, x.n * sizeof(x.rule[0])) != 0) {
 			fprintf(stderr, "rulebench: compiled set and baseline differ on %s, event %zu\n",
 				ctx.ev->call->name, i);
+			for (unsigned k = 0; k < x.n; k++)
+				fprintf(stderr, "  compiled: rule %u\n", x.rule[k]);
+			for (unsigned k = 0; k < y.n; k++)
+				fprintf(stderr, "  baseline: rule %u\n", y.rule[k]);
 			return false;
 		}
 	}

@@ -347,7 +347,7 @@ static int constant(struct shk_arena *a, const struct nv_node *e, const struct n
 		ok = c->u || shk_str_eqz(s, "false");
 	} else if (t == SHK_T_PORT) {
 		ok = !s.n || number(&e->left, s, &c->u) || service(s, &c->u);
-	} else if (is_number(t)) {
+	} else if (is_number(t) || t == SHK_T_DOUBLE) {
 		ok = number(&e->left, s, &c->u);
 		if (ok && t == SHK_T_DOUBLE) /* whole numbers only */
 			c->u = shk_double_order(s.p[0] == '-' ? -(double)-c->u : (double)c->u);
@@ -359,6 +359,17 @@ static int constant(struct shk_arena *a, const struct nv_node *e, const struct n
 		ok = hex_bytes(a, s, c);
 	}
 	return ok ? 0 : bad(err, word, "bad value for this type");
+}
+
+/* Section 10: what has no constants exists, or does not. */
+static bool has_no_constants(const struct nv_term *t)
+{
+	static const char *const types[] = { "SIGTYPE", "SYSCALLID", "SOCKADDR", "SOCKTUPLE" };
+
+	for (size_t i = 0; t->kind == NV_FIELD && i < SHK_ARRAY_SIZE(types); i++)
+		if (strcmp(t->ref.field->falco_type, types[i]) == 0)
+			return true;
+	return false;
 }
 
 static int check(struct shk_arena *a, struct nv_node *e, struct shk_err *err)
@@ -377,6 +388,8 @@ static int check(struct shk_arena *a, struct nv_node *e, struct shk_err *err)
 		return bad(err, &e->left, "this operator is not for this type");
 	if (e->op == NV_EXISTS)
 		return 0;
+	if (has_no_constants(&e->left))
+		return bad(err, &e->left, "nothing can be compared with this type");
 	if (right->kind == NV_CALL) {
 		r = side(right, err);
 		if (r < 0)
