@@ -27,12 +27,12 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -W "runc crun" -- "$cur"; compgen -f -- "$cur")
 		return
 		;;
-	--rules | --policy | --socket | --base | --listener | --config | -c)
+	--rules | --policy | --record | --socket | --base | --listener | --config | -c)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--last | -n | --metadata | --condition)
+	--last | -n | --metadata | --condition | --max-size)
 		return
 		;;
 	esac
@@ -50,6 +50,14 @@ _shrike() {
 	case $cmd in
 	list)
 		mapfile -t COMPREPLY < <(compgen -W "syscalls fields flags" -- "$cur")
+		;;
+	rules)
+		if [ "$COMP_CWORD" = 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list show describe" -- "$cur")
+		else
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
 		;;
 	explain | profile)
 		compopt -o filenames

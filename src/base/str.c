@@ -47,22 +47,26 @@ unsigned shk_str_distance(struct shk_str a, struct shk_str b, unsigned limit)
 {
 	unsigned row[DIST_MAX + 1];
 
-	if (a.n > DIST_MAX || b.n > DIST_MAX)
+	if (a.n > DIST_MAX || b.n > DIST_MAX ||
+	    (a.n > b.n ? a.n - b.n : b.n - a.n) >= limit)
 		return limit;
 	for (size_t j = 0; j <= b.n; j++)
 		row[j] = (unsigned)j;
 	for (size_t i = 1; i <= a.n; i++) {
-		unsigned diag = row[0];
+		unsigned diag = row[0], least = (unsigned)i;
 
-		row[0] = (unsigned)i;
+		row[0] = least;
 		for (size_t j = 1; j <= b.n; j++) {
 			unsigned up = row[j];
 			unsigned sub = diag + (a.p[i - 1] != b.p[j - 1]);
 			unsigned v = SHK_MIN(up, row[j - 1]) + 1;
 
 			row[j] = SHK_MIN(v, sub);
+			least = SHK_MIN(least, row[j]);
 			diag = up;
 		}
+		if (least >= limit) /* no later row has less */
+			return limit;
 	}
 	return SHK_MIN(row[b.n], limit);
 }

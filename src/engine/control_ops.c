@@ -20,7 +20,7 @@ static void add_u64(struct json_object *o, const char *key, uint64_t v)
 
 static struct json_object *describe(struct shk_entry *e)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_object_new_object(), *unwatched = NULL;
 	struct shk_container *c = e->ctr;
 	unsigned listeners, sessions;
 	bool armed = false;
@@ -52,9 +52,11 @@ static struct json_object *describe(struct shk_entry *e)
 	add_u64(o, "denied", atomic_load(&c->n_denied));
 	add_u64(o, "killed", atomic_load(&c->n_killed));
 	pthread_mutex_lock(&e->seq_lock);
-	if (e->note)
-		add_str(o, "note", shk_str(e->note));
+	if (e->unwatched && json_object_array_length(e->unwatched))
+		(void)json_object_deep_copy(e->unwatched, &unwatched, NULL);
 	pthread_mutex_unlock(&e->seq_lock);
+	if (unwatched)
+		json_object_object_add(o, "unwatched", unwatched);
 	return o;
 }
 

@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "control/control.h"
 #include "engine/engine.h"
+#include "engine/recorder.h"
 #include "journal/journal.h"
 #include "policy/plan.h"
 #include "state/process.h"
@@ -64,8 +65,8 @@ struct shk_entry {
 	_Atomic int mode;		/* enum shk_mode */
 
 	/* Held for moments only, unlike ctr->lock, under which files of the container may be read. */
-	pthread_mutex_t seq_lock;	/* arm, policy, sequence numbers of the journal, note */
-	char *note;			/* for `shrike ps`, NULL: nothing to say */
+	pthread_mutex_t seq_lock;	/* arm, policy, sequence numbers of the journal, unwatched */
+	struct json_object *unwatched;	/* names of calls that the policy needs and the filter lacks */
 
 	/* guarded by the registry's lock */
 	struct shk_listener *listeners; /* newest first */
@@ -73,10 +74,22 @@ struct shk_entry {
 	bool had_listener, removed;
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
 
+	struct shk_recorded_lines lines; /* guarded by the container's lock */
+
 	/* calls the installed filter notifies of; constant once the first listener is there */
 	uint64_t notified[(SHK_CALL_N + 63) / 64];
 	uint64_t kept[(SHK_CALL_N + 63) / 64]; /* of these: those that change facts and never pass unseen */
 };
+
+/* ---- narrow.c: calls that a policy needs and an installed filter does not notify ---- */
+/* Writes into a container's record what the filter of this plan notifies and refuses. */
+void shk_narrow_record(struct json_object *record, const struct shk_plan *plan);
+/* Names of the calls that this plan needs and the filter of the record lacks, in whole or in part. NULL: out of
+ * memory. The caller's. */
+struct json_object *shk_narrow_missing(struct json_object *record, const uint64_t *notified,
+				       const struct shk_plan *plan);
+/* The same for an entry's filter, kept as e->unwatched. Main thread, or before the entry is in the registry. */
+void shk_narrow_check(struct shk_entry *e, const struct shk_plan *plan);
 
 /* ---- listener and its workers ---- */
 #define SHK_WORKERS_MAX	  5   /* four may be stuck */
@@ -139,6 +152,7 @@ struct shk_peerconn {
 	struct shk_peer peer;
 	bool busy;			/* a job answers later: nothing is read until then */
 	bool closing;
+	bool record;			/* the one who records; until all is sent */
 	bool follow;			/* events -f */
 	uint64_t follow_next;		/* number of the next record */
 	uint64_t follow_lost;
@@ -198,6 +212,7 @@ struct shk_engine {
 	unsigned n_jobs;
 	pthread_cond_t job_cond;
 
+	struct shk_recorder recorder;
 	struct shk_history history;
 	struct shk_peerconn *conns;	/* main thread */
 	size_t n_conns;
@@ -228,7 +243,6 @@ struct shk_armoury *shk_entry_armed_with(struct shk_entry *e, const struct shk_p
 void shk_entry_arm(struct shk_entry *e, struct shk_armoury *a, const struct shk_policy *p);
 /* What the filter that this plan became notifies of; goes into the record. */
 void shk_entry_set_filter(struct shk_entry *e, const struct shk_plan *plan);
-void shk_entry_note(struct shk_entry *e, const char *fmt, ...) SHK_PRINTF(2, 3);
 void shk_registry_add(struct shk_engine *g, struct shk_entry *e);
 /* Out of the registry, the keeper and the journal; listeners are closed. */
 void shk_registry_remove(struct shk_engine *g, struct shk_entry *e);
@@ -314,6 +328,14 @@ void shk_control_events(struct shk_engine *g); /* new records for followers */
 int shk_op_ps(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_events(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* record_op.c */
+int shk_op_record(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* Sends what there is, as far as the connection takes it; the end, once the other side wants no more. */
+void shk_record_send(struct shk_peerconn *pc);
+/* The other side has closed its half: the rest is sent. */
+void shk_record_finish(struct shk_peerconn *pc);
+/* The connection is gone. */
+void shk_record_drop(struct shk_peerconn *pc);
 int shk_op_reload(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 
 /* ---- history.c ---- */

@@ -178,6 +178,7 @@ static void restore_container(struct shk_engine *g, struct have *h, uint64_t key
 {
 	struct shk_entry *e = NULL;
 	struct shk_err err = { 0 };
+	const struct shk_plan *plan;
 	struct json_object *o;
 
 	if (shk_entry_from_record(g, key, json_object_get(h->o), &e, &err) < 0) {
@@ -188,6 +189,10 @@ static void restore_container(struct shk_engine *g, struct have *h, uint64_t key
 	e->had_listener = json_object_object_get_ex(h->o, "listening", &o) &&
 			  json_object_get_boolean(o);
 	pthread_mutex_unlock(&g->reg_lock);
+	/* Policies may have changed since the filter was made. */
+	plan = shk_armoury_plan(e->arm, e->policy);
+	if (plan && e->had_listener)
+		shk_narrow_check(e, plan);
 	shk_registry_add(g, e);
 	shk_entry_unref(e);
 }

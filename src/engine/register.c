@@ -72,6 +72,7 @@ void shk_entry_set_filter(struct shk_entry *e, const struct shk_plan *plan)
 	}
 	json_object_object_add(e->record, "notified", bits_to_json(e->notified));
 	json_object_object_add(e->record, "kept", bits_to_json(e->kept));
+	shk_narrow_record(e->record, plan);
 	shk_proc_keep(e->ctr, is_kept, e);
 }
 

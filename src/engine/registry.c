@@ -45,10 +45,11 @@ void shk_entry_unref(struct shk_entry *e)
 		return;
 	shk_close(&e->init_pidfd);
 	shk_armoury_unref(e->arm);
+	shk_recorded_lines_done(&e->lines);
 	shk_container_unref(e->ctr);
 	json_object_put(e->record);
 	free(e->nonce);
-	free(e->note);
+	json_object_put(e->unwatched);
 	pthread_mutex_destroy(&e->seq_lock);
 	free(e);
 }
@@ -78,23 +79,6 @@ struct shk_armoury *shk_entry_armed_with(struct shk_entry *e, const struct shk_p
 	*p = e->policy;
 	pthread_mutex_unlock(&e->seq_lock);
 	return a;
-}
-
-void shk_entry_note(struct shk_entry *e, const char *fmt, ...)
-{
-	char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
-	if (text && !*text)
-		free(TAKE_PTR(text));
-	pthread_mutex_lock(&e->seq_lock);
-	free(e->note);
-	e->note = text;
-	pthread_mutex_unlock(&e->seq_lock);
 }
 
 void shk_registry_add(struct shk_engine *g, struct shk_entry *e)

@@ -3,21 +3,20 @@
  * Reload: everything is compiled before anything changes; what fails leaves the old set in force.
  *
  * A filter cannot learn to notify more. Where a new policy needs a call that the installed filter lets pass,
- * the container says so (`shrike ps`, an alert); the rest of the policy is in force at once.
+ * the container says so (`shrike ps`, an alert); the rest of the policy is in force at once. A policy can name
+ * calls to be notified in reserve.
  */
 #include <errno.h>
 #include <json-c/json.h>
 
 #include "engine/internal.h"
 
-static void missing_calls(const struct shk_entry *e, const struct shk_plan *plan, struct shk_buf *out)
+/* "connect, openat", or nothing. */
+static void names_of(struct json_object *array, struct shk_buf *out)
 {
-	for (unsigned i = 0; i < SHK_CALL_N; i++) {
-		if (plan->call[i].what != SHK_PLAN_NOTIFY || (e->notified[i / 64] >> i % 64 & 1) ||
-		    plan->call[i].why == NULL || strcmp(plan->call[i].why, "rules") != 0)
-			continue;
-		shk_buf_printf(out, "%s%s", out->n ? ", " : "", shk_syscalls[i].name);
-	}
+	for (size_t i = 0; array && i < json_object_array_length(array); i++)
+		shk_buf_printf(out, "%s%s", i ? ", " : "",
+			       json_object_get_string(json_object_array_get_idx(array, i)));
 }
 
 static void apply_to(struct shk_engine *g, struct shk_entry *e, struct shk_armoury *a,
@@ -25,30 +24,25 @@ static void apply_to(struct shk_engine *g, struct shk_entry *e, struct shk_armou
 {
 	const struct shk_policy *p = shk_policyset_select(a->ps, e->ctr);
 	const struct shk_plan *plan = shk_armoury_plan(a, p);
-	struct shk_buf missing;
+	_cleanup_buf_ struct shk_buf names, text;
 
-	shk_buf_init(&missing, 512);
+	shk_buf_init(&names, 8192);
+	shk_buf_init(&text, 16384);
 	shk_entry_arm(e, a, p);
-	if (plan && e->had_listener)
-		missing_calls(e, plan, &missing);
-	if (missing.n) {
-		shk_entry_note(e, "not watched until its next start: %s", missing.p);
-		shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: filter too narrow", NULL,
-			 "Policy " SHK_STR_FMT " needs calls that the container's filter does not notify; "
-			 "they are watched from its next start on: %s", SHK_STR_ARG(p->name), missing.p);
-		if (warnings) {
-			struct shk_buf text;
-
-			shk_buf_init(&text, 1024);
-			shk_buf_printf(&text, "container " SHK_STR_FMT ": not watched until its next start: %s",
-				       SHK_STR_ARG(e->ctr->id), missing.p);
-			json_object_array_add(warnings, json_object_new_string_len(text.p, (int)text.n));
-			shk_buf_done(&text);
-		}
-	} else {
-		shk_entry_note(e, "%s", "");
-	}
-	shk_buf_done(&missing);
+	if (!plan || !e->had_listener)
+		return;
+	shk_narrow_check(e, plan); /* only this thread changes e->unwatched */
+	names_of(e->unwatched, &names);
+	if (!names.n)
+		return;
+	shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: filter too narrow", NULL,
+		 "Policy " SHK_STR_FMT " needs calls that the container's filter does not notify; they "
+		 "are watched from its next start on: %s", SHK_STR_ARG(p->name), names.p);
+	if (!warnings)
+		return;
+	shk_buf_printf(&text, "container " SHK_STR_FMT ": not watched until its next start: %s",
+		       SHK_STR_ARG(e->ctr->id), names.p);
+	json_object_array_add(warnings, json_object_new_string_len(text.p, (int)text.n));
 }
 
 static int failed(struct shk_engine *g, const struct shk_err *err)

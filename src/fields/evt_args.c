@@ -79,6 +79,20 @@ static const struct shk_field raw_oct = {
 	.flags = RAW_FLAGS | SHK_F_OCT, .get = rawarg_get, .doc = "",
 };
 
+/* Arguments of types that nothing can be compared with (FALCO_RULE_LANGUAGE section 10): they exist or not. */
+static const struct {
+	const char *name;
+	struct shk_field row;
+} raw_opaque[] = {
+#define OPAQUE(arg, word)                                                                          \
+	{ arg, { .name = "evt.rawarg", .class_name = "evt", .type = SHK_T_BYTES,                   \
+		 .falco_type = word, .flags = RAW_FLAGS, .get = rawarg_get, .doc = "" } }
+	OPAQUE("sig", "SIGTYPE"),
+	OPAQUE("ID", "SYSCALLID"),
+	OPAQUE("addr", "SOCKADDR"),
+	OPAQUE("tuple", "SOCKTUPLE"),
+};
+
 static int rawarg_resolve(struct shk_field_ref *ref, struct shk_err *err)
 {
 	int r = known_param(ref, err);
@@ -91,6 +105,9 @@ static int rawarg_resolve(struct shk_field_ref *ref, struct shk_err *err)
 		ref->field = &raw_hex;
 	else if (flags & SHK_F_OCT)
 		ref->field = &raw_oct;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(raw_opaque); i++)
+		if (shk_str_eqz(ref->key, raw_opaque[i].name))
+			ref->field = &raw_opaque[i].row;
 	return 0;
 }
 

@@ -211,9 +211,7 @@ static int parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err 
 
 int shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err *err)
 {
-	struct shk_err unused;
-
-	return parse(text, ref, err ? err : &unused);
+	return parse(text, ref, err);
 }
 
 size_t shk_field_parse_prefix(struct shk_str text, struct shk_field_ref *ref)

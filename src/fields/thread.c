@@ -133,7 +133,7 @@ static const char *const cap_names[] = {
 
 static bool set_caps(struct shk_eval_ctx *ctx, struct shk_value *out, uint64_t set)
 {
-	struct shk_buf b _cleanup_buf_;
+	struct shk_buf b _cleanup_buf_ = { 0 };
 
 	if (!set)
 		return shk_set_z(out, "");

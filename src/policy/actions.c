@@ -123,7 +123,20 @@ int shk_policy_check_disable(const struct shk_policy_def *d, const struct shk_ru
 {
 	int r = check_names(d, all, &d->disable_names, true, err);
 
-	return r < 0 ? r : check_tags(d, all, &d->disable_tags, err);
+	if (r >= 0)
+		r = check_tags(d, all, &d->disable_tags, err);
+	for (size_t i = 0; i < d->n_choice && r >= 0; i++) {
+		const struct shk_pchoice *c = &d->choice[i];
+		const struct shk_ynode *rule = c->rule, *tag = c->tag;
+		const struct shk_pstrs names = { &rule, rule != NULL }, tags = { &tag, tag != NULL };
+
+		/* "*" fits also where there are no rules */
+		if (rule && !shk_str_eqz(rule->text, "*"))
+			r = check_names(d, all, &names, true, err);
+		if (r >= 0)
+			r = check_tags(d, all, &tags, err);
+	}
+	return r;
 }
 
 int shk_policy_resolve(struct shk_arena *a, struct shk_policy_def *d, struct shk_err *err)

@@ -22,6 +22,11 @@ struct shk_pmatch { /* one entry of `match`: every pattern given must hold */
 	size_t n_annotation, n_label;
 };
 
+struct shk_pchoice { /* one entry of `rules.select` */
+	bool enable;
+	const struct shk_ynode *rule, *tag; /* NULL: not asked for */
+};
+
 enum shk_cmp { SHK_CMP_NONE, SHK_CMP_EQ, SHK_CMP_GE, SHK_CMP_GT, SHK_CMP_LE, SHK_CMP_LT };
 
 struct shk_paction { /* one entry of `actions` */
@@ -39,6 +44,9 @@ struct shk_policy_def {
 	struct shk_pmatch *match;
 	size_t n_match;
 	struct shk_pstrs files, disable_tags, disable_names;
+	struct shk_pchoice *choice; /* rules.select */
+	size_t n_choice;
+	enum shk_priority min_priority;
 	struct shk_paction *action;
 	size_t n_action;
 	bool is_default;

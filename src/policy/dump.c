@@ -141,11 +141,26 @@ static void dump_rules(const struct shk_policy_def *d, struct shk_buf *out)
 		quote_list(out, &d->files);
 	else
 		shk_buf_adds(out, "[\"shrike_rules.yaml\"]");
+	shk_buf_adds(out, d->n_choice ? "\n  select:" : "\n  select: []");
+	for (size_t i = 0; i < d->n_choice; i++) {
+		const struct shk_pchoice *c = &d->choice[i];
+
+		shk_buf_printf(out, "\n    - %s: { ", c->enable ? "enable" : "disable");
+		if (c->rule) {
+			shk_buf_adds(out, "rule: ");
+			quote(out, c->rule->text);
+		}
+		if (c->tag) {
+			shk_buf_adds(out, c->rule ? ", tag: " : "tag: ");
+			quote(out, c->tag->text);
+		}
+		shk_buf_adds(out, " }");
+	}
 	shk_buf_adds(out, "\n  disable: { tags: ");
 	quote_list(out, &d->disable_tags);
 	shk_buf_adds(out, ", names: ");
 	quote_list(out, &d->disable_names);
-	shk_buf_adds(out, " }\n");
+	shk_buf_printf(out, " }\n  priority: %s\n", shk_priority_name(d->min_priority));
 }
 
 static void dump_mode(const struct shk_policy_def *d, struct shk_buf *out)
@@ -180,6 +195,20 @@ static void dump_actions(const struct shk_policy_def *d, struct shk_buf *out)
 		dump_action(out, &a->then);
 		shk_buf_addc(out, '\n');
 	}
+}
+
+static void dump_reserve(const struct shk_policy_def *d, struct shk_buf *out)
+{
+	const char *sep = "";
+
+	shk_buf_adds(out, "reserve: [");
+	for (unsigned i = 0; i < SHK_CALL_N; i++) {
+		if (!(d->pub.reserve[i / 64] >> i % 64 & 1))
+			continue;
+		shk_buf_printf(out, "%s%s", sep, shk_syscalls[i].name);
+		sep = ", ";
+	}
+	shk_buf_adds(out, "]\n");
 }
 
 #define WORD_KEY(key, expr)                                                                        \

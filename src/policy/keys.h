@@ -16,6 +16,7 @@
 	X(rules, "{ files: [shrike_rules.yaml] }", "which rules are evaluated")                    \
 	X(mode, "observe", "observe, shadow (say what would be refused) or enforce")               \
 	X(actions, "[]", "what to do when a rule matches; first matching entry wins")              \
+	X(reserve, "[]", "calls to notify though no rule needs them, for rules to come")           \
 	X(io_uring, "deny", "deny: setup fails with ENOSYS; allow")                                \
 	X(unjudged_doors, "deny", "calls nobody can judge that reach an enforced object")          \
 	X(on_policy_error, "refuse", "refuse: the container does not start; observe")              \

@@ -3,6 +3,7 @@
 
 #include "policy/def.h"
 #include "policy/keys.h"
+#include "policy/plan.h"
 
 #define DEADLINE_MAX_MS 600000
 #define LIMIT_MAX	1000000
@@ -61,10 +62,95 @@ static int rules_disable(struct shk_pparse *p, const struct shk_ynode *n, void *
 	return shk_pparse_map(p, n, "rules.disable", keys, SHK_ARRAY_SIZE(keys), into);
 }
 
+static int choice_rule(struct shk_pparse *p, const struct shk_ynode *n, void *into)
+{
+	struct shk_str text;
+
+	((struct shk_pchoice *)into)->rule = n;
+	return shk_pparse_text(p, n, &text);
+}
+
+static int choice_tag(struct shk_pparse *p, const struct shk_ynode *n, void *into)
+{
+	struct shk_str text;
+
+	((struct shk_pchoice *)into)->tag = n;
+	return shk_pparse_text(p, n, &text);
+}
+
+static int one_choice(struct shk_pparse *p, const struct shk_ynode *n, void *into, bool enable)
+{
+	static const struct shk_pkey keys[] = { { "rule", choice_rule }, { "tag", choice_tag } };
+	struct shk_pchoice *c = into;
+	int r;
+
+	if (c->rule || c->tag)
+		return shk_policy_fail(p->file, n, p->err,
+				       "an entry of \"select\" either enables or disables; begin each "
+				       "with its own '-'");
+	c->enable = enable;
+	r = shk_pparse_map(p, n, enable ? "enable" : "disable", keys, SHK_ARRAY_SIZE(keys), into);
+	if (r >= 0 && !c->rule && !c->tag)
+		r = shk_policy_fail(p->file, n, p->err, "\"rule\" or \"tag\" is missing");
+	return r;
+}
+
+static int choice_enable(struct shk_pparse *p, const struct shk_ynode *n, void *into)
+{
+	return one_choice(p, n, into, true);
+}
+
+static int choice_disable(struct shk_pparse *p, const struct shk_ynode *n, void *into)
+{
+	return one_choice(p, n, into, false);
+}
+
+static int rules_select(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	static const struct shk_pkey keys[] = { { "enable", choice_enable },
+						{ "disable", choice_disable } };
+	struct shk_policy_def *d = p->d;
+	size_t count = 0;
+
+	if (n->kind != SHK_Y_SEQ)
+		return shk_policy_fail(p->file, n, p->err,
+				       "\"select\" takes a list: [ disable: { rule: \"*\" } ]");
+	for (const struct shk_ynode *c = n->first; c; c = c->next)
+		count++;
+	d->choice = SHK_ARENA_ARRAY(p->a, struct shk_pchoice, count);
+	if (!d->choice)
+		return shk_err_set(p->err, ENOMEM, "%s: too large for a policy file", p->file);
+	for (const struct shk_ynode *c = n->first; c; c = c->next) {
+		struct shk_pchoice *to = &d->choice[d->n_choice++];
+		int r = shk_pparse_map(p, c, "rules.select", keys, SHK_ARRAY_SIZE(keys), to);
+
+		if (r < 0)
+			return r;
+		if (!to->rule && !to->tag)
+			return shk_policy_fail(p->file, c, p->err,
+					       "\"enable\" or \"disable\" is missing");
+	}
+	return 0;
+}
+
+static int rules_priority(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	struct shk_str text;
+	int r = shk_pparse_text(p, n, &text);
+
+	if (r < 0 || shk_priority_parse(text, &p->d->min_priority))
+		return r;
+	return shk_policy_fail(p->file, n, p->err,
+			       "\"%.100s\" is no priority; use one of emergency, alert, critical, error, "
+			       "warning, notice, informational, debug", text.p);
+}
+
 static int parse_rules(struct shk_pparse *p, const struct shk_ynode *n, void *into)
 {
 	static const struct shk_pkey keys[] = { { "files", rules_files },
-						{ "disable", rules_disable } };
+						{ "select", rules_select },
+						{ "disable", rules_disable },
+						{ "priority", rules_priority } };
 
 	return shk_pparse_map(p, n, "rules", keys, SHK_ARRAY_SIZE(keys), into);
 }
@@ -88,6 +174,38 @@ static int parse_allow(struct shk_pparse *p, const struct shk_ynode *n, bool *al
 		return r;
 	*allow = r == 1;
 	return 0;
+}
+
+static int reserve_call(struct shk_pparse *p, const struct shk_ynode *n)
+{
+	const struct shk_syscall *s = shk_syscall_by_name(n->text);
+	struct shk_reg_filter always = { .always = true };
+	struct shk_nearest near = { .word = n->text };
+	char buf[160];
+
+	for (unsigned i = 0; !s && i < SHK_CALL_N; i++)
+		shk_nearest_offer(&near, shk_str(shk_syscalls[i].name));
+	if (!s)
+		return shk_policy_fail(p->file, n, p->err, "there is no call \"%.100s\"%s", n->text.p,
+				       near.best.p ? shk_nearest_text(&near, buf, sizeof(buf)) :
+						     "; `shrike list syscalls` shows all");
+	if (!shk_plan_watchable(s->id, &always))
+		return shk_policy_fail(p->file, n, p->err,
+				       "%s is a call of the hot path; to stop at each would slow the "
+				       "container down many times, so it cannot be kept in reserve",
+				       s->name);
+	p->d->pub.reserve[s->id / 64] |= UINT64_C(1) << s->id % 64;
+	return 0;
+}
+
+static int parse_reserve(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	struct shk_pstrs names = { 0 };
+	int r = shk_pparse_texts(p, n, &names);
+
+	for (size_t i = 0; r >= 0 && i < names.n; i++)
+		r = reserve_call(p, names.v[i]);
+	return r;
 }
 
 static int parse_io_uring(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
@@ -216,7 +334,7 @@ static const struct shk_pkey policy_keys[] = { SHK_POLICY_KEYS(X) };
 
 void shk_policy_def_init(struct shk_policy_def *d)
 {
-	*d = (struct shk_policy_def){ .pub = {
+	*d = (struct shk_policy_def){ .min_priority = SHK_PRIO_DEBUG, .pub = {
 					      .mode = SHK_MODE_OBSERVE,
 					      .refuse_on_error = true,
 					      .unreadable_deny = true,

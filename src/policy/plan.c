@@ -152,6 +152,22 @@ static void plan_state(enum shk_call_id id, struct shk_plan_call *c)
 	c->what = SHK_PLAN_NOTIFY;
 }
 
+/* For rules of a reload: the filter cannot learn them later. */
+static void plan_reserve(const struct shk_policy *p, enum shk_call_id id, struct shk_plan_call *c)
+{
+	if (!(p->reserve[id / 64] >> id % 64 & 1))
+		return;
+	if (c->what == SHK_PLAN_ERRNO) {
+		if (!c->warn)
+			c->warn = "kept in reserve, but refused by the filter, so no rule will see it";
+		return;
+	}
+	if (c->what == SHK_PLAN_PASS)
+		c->why = "reserve";
+	c->what = SHK_PLAN_NOTIFY;
+	c->when = (struct shk_reg_filter){ .always = true };
+}
+
 bool shk_plan_keeps(const struct shk_plan *plan, enum shk_call_id id)
 {
 	const struct shk_plan_call *c = &plan->call[id];
@@ -184,6 +200,8 @@ int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_
 	shk_doors_apply(p, plan);
 	for (unsigned i = 0; p->rules && shk_ruleset_count(p->rules) && i < SHK_CALL_N; i++)
 		plan_state(i, &plan->call[i]);
+	for (unsigned i = 0; i < SHK_CALL_N; i++)
+		plan_reserve(p, i, &plan->call[i]);
 	r = shk_filter_build(plan, err);
 	if (r < 0)
 		return shk_err_prefix(err, "policy \"" SHK_STR_FMT "\"", SHK_STR_ARG(p->name));

@@ -27,7 +27,8 @@ struct shk_plan_call {
 	int err;		/* ERRNO */
 	bool enforced;		/* a rule with an action can match; else observed */
 	struct shk_reg_filter when; /* NOTIFY: register test (always, or a disjunction) */
-	const char *why;	/* "rules", "arming", "state", "io_uring", "door", "refused door", "memory" */
+	const char *why;	/* "rules", "arming", "state", "io_uring", "door", "refused door", "memory",
+				 * "reserve" */
 	const char *warn;	/* what a person should know about this choice; NULL: nothing */
 };
 

@@ -33,6 +33,7 @@ struct shk_policy {
 	struct shk_ruleset *rules;	  /* held by the set */
 	const struct shk_action *actions; /* one per rule index, first matching entry; NONE: alert only */
 	const uint64_t *must;		  /* bitmap of rules with an action */
+	uint64_t reserve[(SHK_CALL_N + 63) / 64]; /* calls notified without need; rules of a reload may */
 	bool match_all;			  /* rule_matching: all; default first */
 	bool io_uring_allow;
 	bool refuse_on_error;		  /* on_policy_error: refuse */

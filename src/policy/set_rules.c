@@ -96,11 +96,27 @@ static struct shk_str *texts_of(struct shk_arena *a, const struct shk_pstrs *s)
 	return v;
 }
 
+static struct shk_rule_choice *choices_of(struct shk_arena *a, const struct shk_policy_def *d)
+{
+	struct shk_rule_choice *v = SHK_ARENA_ARRAY(a, struct shk_rule_choice, d->n_choice);
+
+	for (size_t i = 0; v && i < d->n_choice; i++) {
+		v[i].enable = d->choice[i].enable;
+		if (d->choice[i].rule)
+			v[i].name = d->choice[i].rule->text;
+		if (d->choice[i].tag)
+			v[i].tag = d->choice[i].tag->text;
+	}
+	return v;
+}
+
 static int compile(struct shk_policyset *ps, const struct shk_policy_def *d, struct shk_loader *l,
 		   struct shk_ruleset **ret, struct shk_err *err)
 {
 	struct shk_rule_select select = {
-		.min_priority = SHK_PRIO_DEBUG,
+		.min_priority = d->min_priority,
+		.choices = choices_of(&ps->arena, d),
+		.n_choices = d->n_choice,
 		.disable_tags = texts_of(&ps->arena, &d->disable_tags),
 		.disable_names = texts_of(&ps->arena, &d->disable_names),
 		.n_disable_tags = d->disable_tags.n,
@@ -108,12 +124,15 @@ static int compile(struct shk_policyset *ps, const struct shk_policy_def *d, str
 	};
 	int r;
 
-	if (!select.disable_tags || !select.disable_names)
+	if (!select.choices || !select.disable_tags || !select.disable_names)
 		return shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
-	if (select.n_disable_tags || select.n_disable_names) {
+	if (select.n_disable_tags || select.n_disable_names || select.n_choices) {
 		SHK_CLEANUP(shk_ruleset_unrefp) struct shk_ruleset *all = NULL;
+		const struct shk_rule_choice each = { .enable = true, .name = SHK_STR("*") };
+		const struct shk_rule_select whole = { .min_priority = SHK_PRIO_DEBUG,
+						       .choices = &each, .n_choices = 1 };
 
-		r = shk_loader_compile(l, NULL, &all, err);
+		r = shk_loader_compile(l, &whole, &all, err);
 		if (r >= 0)
 			r = shk_policy_check_disable(d, all, err);
 		if (r < 0)
@@ -157,6 +176,13 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 	shk_buf_addstr(&key, shk_buf_view(&files));
 	add_selection(&key, 't', &d->disable_tags);
 	add_selection(&key, 'n', &d->disable_names);
+	for (size_t i = 0; i < d->n_choice; i++) {
+		const struct shk_pchoice *c = &d->choice[i];
+
+		shk_buf_printf(&key, "%c%s\t%s\n", c->enable ? '+' : '-', c->rule ? c->rule->text.p : "",
+			       c->tag ? c->tag->text.p : "");
+	}
+	shk_buf_printf(&key, "p%d\n", (int)d->min_priority);
 	if (files.failed || key.failed)
 		return fail_at(d, NULL, err, "too many rule files");
 	for (size_t i = 0; i < ps->n_shared; i++)

@@ -38,7 +38,8 @@ enum shk_operand_kind { SHK_OPERAND_NONE, SHK_OPERAND_FIELD, SHK_OPERAND_TEXT, S
 struct shk_operand {
 	enum shk_operand_kind kind;
 	unsigned pos, end;	   /* byte range in the condition text */
-	struct shk_str text;	   /* FIELD: as written, canonical; TEXT: the unescaped value */
+	/* FIELD: as written, its argument in quotes only if need be; TEXT: the unescaped value */
+	struct shk_str text;
 	bool quoted;		   /* TEXT: was in quotes */
 	struct shk_field_ref ref;  /* FIELD: set by shk_ast_type; key points into text */
 	enum shk_transform call;   /* CALL */

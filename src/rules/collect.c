@@ -20,6 +20,19 @@ int shk_collect_put(struct shk_loader *l, struct shk_vec *v, struct shk_map *m,
 	return shk_map_set(m, rec->name, rec);
 }
 
+int shk_collect_amend(struct shk_loader *l, struct shk_item *rec, const struct shk_item *old,
+		      const struct shk_rnode *node)
+{
+	struct shk_amend *a = SHK_ARENA_NEW(&l->a, struct shk_amend);
+
+	if (!a)
+		return -ENOMEM;
+	*a = (struct shk_amend){ node, old->amends };
+	rec->node = old->node;
+	rec->amends = a;
+	return 0;
+}
+
 static bool is_blank(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
@@ -121,6 +134,8 @@ static int collect_list(struct shk_loader *l, const struct shk_rnode *item)
 	}
 	for (const struct shk_rnode *c = items->first; c; c = c->next)
 		to[rec->n++] = c->text;
+	if (op == 'a' && shk_collect_amend(l, &rec->h, &old->h, item) < 0)
+		return -ENOMEM;
 	return shk_collect_put(l, &l->t.lists, &l->lists, &rec->h, old ? &old->h : NULL);
 }
 
@@ -156,6 +171,8 @@ static int collect_macro(struct shk_loader *l, const struct shk_rnode *item)
 		return r;
 	r = op == 'a' ? shk_text_join(l, &old->cond, cond, &rec->cond) :
 			shk_text_of(l, cond, false, &rec->cond);
+	if (r >= 0 && op == 'a')
+		r = shk_collect_amend(l, &rec->h, &old->h, item);
 	if (r < 0)
 		return r;
 	return shk_collect_put(l, &l->t.macros, &l->macros, &rec->h, old ? &old->h : NULL);

@@ -266,6 +266,8 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 			r = same_source(l, &w, rec);
 		if (r >= 0)
 			r = any ? override(l, &w, ops, rec) : append_rule(l, &w, rec);
+		if (r >= 0)
+			r = shk_collect_amend(l, &rec->h, &old->h, item);
 	} else if (full || !shk_rnode_get(item, "enabled")) {
 		r = define(l, &w, old, rec);
 	} else {
@@ -275,6 +277,8 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 				  "write override: {enabled: replace}");
 		if (r >= 0)
 			r = shk_key_bool(l, &w, "enabled", &rec->enabled);
+		if (r >= 0)
+			r = shk_collect_amend(l, &rec->h, &old->h, item);
 		if (r >= 0) { /* changes neither place nor visibility */
 			l->t.rules.p[old->h.index] = rec;
 			return shk_map_set(&l->rules, rec->h.name, rec);
@@ -282,7 +286,5 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 	}
 	if (r < 0)
 		return r;
-	rec->h.name = name->text;
-	rec->h.node = item;
 	return shk_collect_put(l, &l->t.rules, &l->rules, &rec->h, old ? &old->h : NULL);
 }

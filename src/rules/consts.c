@@ -196,7 +196,8 @@ static int check_evt_type(struct shk_str word, struct shk_err *err)
 			best = shk_syscalls[i].evt_type;
 		}
 	}
-	return shk_err_set(err, EINVAL, "unknown event type \"" SHK_STR_FMT "\"%s%s%s",
+	/* As of an unknown field: skip-if-unknown-filter forgives both. */
+	return shk_err_set(err, ENOENT, "unknown event type \"" SHK_STR_FMT "\"%s%s%s",
 			   SHK_STR_ARG(word), best ? " (did you mean \"" : "", best ? best : "",
 			   best ? "\"?)" : "");
 }

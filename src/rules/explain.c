@@ -2,7 +2,7 @@
 /* The compiled form as text. */
 #include "rules/program.h"
 
-static void print_slot(const struct shk_ruleset *rs, uint32_t i, struct shk_buf *out)
+void shk_explain_slot(const struct shk_ruleset *rs, uint32_t i, struct shk_buf *out)
 {
 	const struct shk_slot *s = &rs->slots.v[i];
 
@@ -27,7 +27,7 @@ static void print_slot_line(const struct shk_ruleset *rs, uint32_t i, struct shk
 	for (size_t k = 0; k < s->n_arg; k++) {
 		if (k)
 			shk_buf_adds(out, ", ");
-		print_slot(rs, s->arg[k], out);
+		shk_explain_slot(rs, s->arg[k], out);
 	}
 	shk_buf_addc(out, ')');
 	if (s->index)
@@ -60,7 +60,7 @@ static const char *kind_name(enum shk_test_kind k)
 		[SHK_TEST_EXISTS] = "present", [SHK_TEST_CALL] = "call",
 		[SHK_TEST_VALUE] = "value",    [SHK_TEST_STRSET] = "string set",
 		[SHK_TEST_NUMSET] = "number set", [SHK_TEST_PATHSET] = "path prefixes",
-		[SHK_TEST_REGEX] = "pattern",  [SHK_TEST_LIST_ALL] = "all of list",
+		[SHK_TEST_NETSET] = "network set", [SHK_TEST_REGEX] = "pattern",  [SHK_TEST_LIST_ALL] = "all of list",
 		[SHK_TEST_LIST_ANY] = "any of list",
 	};
 
@@ -72,11 +72,11 @@ static void print_test(const struct shk_ruleset *rs, const struct shk_test *t, s
 	static const char *const mods[] = { "", " oneof", " anyof", " allof" };
 
 	shk_buf_printf(out, "%s%s: ", kind_name(t->kind), t->multi ? ", each candidate" : "");
-	print_slot(rs, t->left, out);
+	shk_explain_slot(rs, t->left, out);
 	shk_buf_printf(out, " %s%s", shk_op_name(t->op), mods[t->mod]);
 	if (t->right != SHK_SLOT_NONE) {
 		shk_buf_addc(out, ' ');
-		print_slot(rs, t->right, out);
+		shk_explain_slot(rs, t->right, out);
 	} else if (t->n == 1) {
 		shk_buf_addc(out, ' ');
 		print_const(&t->c[0], out);
@@ -161,4 +161,5 @@ void shk_ruleset_explain(const struct shk_ruleset *rs, struct shk_buf *out)
 			print_slot_line(rs, i, out);
 	for (uint32_t i = 0; i < rs->n_node; i++)
 		print_node(rs, i, uses[i], out);
+	shk_explain_programs(rs, out);
 }

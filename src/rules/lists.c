@@ -4,10 +4,18 @@
 
 #include "rules/load.h"
 
-static bool is_edge(char c)
+bool shk_list_edge(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '(' || c == ')' ||
 	       c == ',' || c == '=';
+}
+
+static bool has_edge(struct shk_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (shk_list_edge(s.p[i]))
+			return true;
+	return false;
 }
 
 static bool is_blank(char c)
@@ -32,6 +40,14 @@ static int join(struct shk_build *b, struct shk_build_list *l)
 		if (quote)
 			shk_buf_addc(&out, '"');
 	}
+	if (out.failed && out.n + (1u << 12) > SHK_CONDITION_MAX) {
+		const struct shk_item *h = &l->l->h;
+		struct shk_where w = shk_where_node("list", h->name, h->node, NULL, NULL);
+
+		return shk_load_error(b->l, "LOAD_ERR_COMPILE_CONDITION", &w,
+				      "the items of list '%.*s' have more than %u bytes; split it",
+				      SHK_STR_ARG(h->name), SHK_CONDITION_MAX);
+	}
 	if (out.failed)
 		return -ENOMEM;
 	l->joined = shk_arena_str(&b->a, out.n ? shk_buf_view(&out) : (struct shk_str){ "", 0 });
@@ -50,6 +66,7 @@ static struct shk_build_list *inner(struct shk_build *b, const struct shk_list *
 int shk_build_lists(struct shk_build *b)
 {
 	const struct shk_tables *t = &b->l->t;
+	int r;
 
 	b->n_list = t->lists.n;
 	b->list = SHK_ARENA_ARRAY(&b->a, struct shk_build_list, b->n_list);
@@ -57,6 +74,8 @@ int shk_build_lists(struct shk_build *b)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->n_list; i++) {
 		b->list[i].l = t->lists.p[i];
+		b->list[i].odd_name = has_edge(b->list[i].l->h.name);
+		b->odd_names |= b->list[i].odd_name;
 		if (shk_map_set(&b->list_of, b->list[i].l->h.name, &b->list[i]) < 0)
 			return -ENOMEM;
 	}
@@ -83,8 +102,9 @@ int shk_build_lists(struct shk_build *b)
 				memcpy(to, o->l->item, o->l->n * sizeof(*to));
 			to += o->l->n;
 		}
-		if (join(b, &b->list[i]) < 0)
-			return -ENOMEM;
+		r = join(b, &b->list[i]);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -126,8 +146,8 @@ static size_t find(struct shk_str in, struct shk_str name, size_t at)
 
 		if (!hit)
 			break;
-		if ((!s || is_edge(in.p[s - 1])) &&
-		    (s + name.n == in.n || is_edge(in.p[s + name.n])))
+		if ((!s || shk_list_edge(in.p[s - 1])) &&
+		    (s + name.n == in.n || shk_list_edge(in.p[s + name.n])))
 			return s;
 		at = s + 1;
 	}
@@ -161,6 +181,30 @@ static void paste_list(struct paste *p, struct shk_str in, const unsigned *from,
 	add(p, (struct shk_str){ in.p + at, in.n - at }, from ? from + at : NULL, 0);
 }
 
+/* The first list from index `from` on that the text names, or n_list. What stands between two edges is
+ * looked up, so that the work does not grow with the number of lists; names that hold an edge, which the
+ * loader warns of, are searched for. */
+static size_t next_list(struct shk_build *b, struct shk_str in, size_t from)
+{
+	size_t best = b->n_list, start = 0;
+
+	for (size_t i = 0; i <= in.n; i++) {
+		const struct shk_build_list *l;
+
+		if (i < in.n && !shk_list_edge(in.p[i]))
+			continue;
+		l = i > start ? shk_map_get(&b->list_of, (struct shk_str){ in.p + start, i - start }) :
+				NULL;
+		start = i + 1;
+		if (l && l->l->h.index >= from && l->l->h.index < best)
+			best = l->l->h.index;
+	}
+	for (size_t i = from; b->odd_names && i < best; i++)
+		if (b->list[i].odd_name && find(in, b->list[i].l->h.name, 0) < in.n)
+			best = i;
+	return best;
+}
+
 static int paste_all(struct shk_build *b, struct paste *p, struct shk_str in, struct shk_str *ret,
 		     const unsigned **origin)
 {
@@ -173,9 +217,7 @@ static int paste_all(struct shk_build *b, struct paste *p, struct shk_str in, st
 		for (size_t i = 0; i <= in.n; i++)
 			from[i] = (unsigned)i;
 	}
-	for (size_t i = 0; i < b->n_list; i++) {
-		if (find(in, b->list[i].l->h.name, 0) == in.n)
-			continue;
+	for (size_t i = 0; (i = next_list(b, in, i)) < b->n_list; i++) {
 		b->list[i].used = true;
 		shk_buf_reset(&p->text);
 		shk_buf_reset(&p->from);

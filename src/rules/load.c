@@ -45,6 +45,11 @@ int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text)
 	return l->extra_output.p ? 0 : -ENOMEM;
 }
 
+void shk_loader_want_notes(struct shk_loader *l)
+{
+	l->notes = true;
+}
+
 /* ---- undoing a file with an error ---- */
 
 static int copy_vec(struct shk_arena *a, const struct shk_vec *v, struct shk_vec *ret)
@@ -94,7 +99,8 @@ static int restore(struct shk_loader *l, const struct shk_tables *t)
 
 /* ---- files ---- */
 
-static int publish(struct shk_loader *l)
+/* The diagnostics as an array; last_n of them, from last_from on, are those of the file just added. */
+static int publish(struct shk_loader *l, size_t last_from, size_t last_n)
 {
 	struct shk_diag *d = SHK_ARENA_ARRAY(&l->a, struct shk_diag, l->diags.n);
 
@@ -104,6 +110,8 @@ static int publish(struct shk_loader *l)
 		d[i] = *(const struct shk_diag *)l->diags.p[i];
 	l->out = d;
 	l->n_out = l->diags.n;
+	l->last = d + last_from;
+	l->n_last = last_n;
 	return 0;
 }
 
@@ -127,7 +135,7 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 {
 	struct shk_tables before;
 	struct shk_vec old = l->diags;
-	size_t from = l->n_collect, n_old = old.n;
+	size_t from = l->n_collect, n_old = old.n, n_last;
 	int r = copy_vec(&l->a, &l->diags, &old), r2;
 
 	if (r >= 0)
@@ -139,6 +147,7 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 	l->n_collect = l->diags.n;
 	if (r >= 0)
 		r = shk_loader_build(l);
+	n_last = l->diags.n - from;
 	if (r < 0) {
 		r2 = restore(l, &before);
 		if (r2 < 0)
@@ -148,7 +157,7 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 		for (size_t i = from; i < n_old && r2 >= 0; i++)
 			r2 = shk_vec_push(&l->a, &l->diags, old.p[i]);
 	}
-	r2 = publish(l);
+	r2 = publish(l, from, n_last);
 	if (r2 < 0)
 		r = r2;
 	return shk_load_result(l, from, r, err);
@@ -219,60 +228,4 @@ int shk_loader_add_path(struct shk_loader *l, const char *path, struct shk_err *
 	if (stat(path, &st) < 0)
 		return shk_err_sys(err, errno, "%s", path);
 	return S_ISDIR(st.st_mode) ? add_dir(l, path, err) : add_file(l, path, err);
-}
-
-/* ---- the set ---- */
-
-/* '*' stands for any text. Linear in practice: only the last star is ever tried again. */
-static bool glob(struct shk_str p, struct shk_str s)
-{
-	size_t i = 0, k = 0, star = SIZE_MAX, mark = 0;
-
-	while (k < s.n) {
-		if (i < p.n && p.p[i] == '*') {
-			star = i++;
-			mark = k;
-		} else if (i < p.n && p.p[i] == s.p[k]) {
-			i++;
-			k++;
-		} else if (star != SIZE_MAX) {
-			i = star + 1;
-			k = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (i < p.n && p.p[i] == '*')
-		i++;
-	return i == p.n;
-}
-
-static bool selected(const struct shk_rule_def *d, const struct shk_rule_select *s)
-{
-	if (!s)
-		return true;
-	if (d->priority > s->min_priority)
-		return false;
-	for (size_t i = 0; i < s->n_disable_names; i++)
-		if (glob(s->disable_names[i], d->name))
-			return false;
-	for (size_t i = 0; i < s->n_disable_tags; i++)
-		for (size_t k = 0; k < d->n_tags; k++)
-			if (shk_str_eq(s->disable_tags[i], d->tags[k]))
-				return false;
-	return true;
-}
-
-int shk_loader_compile(struct shk_loader *l, const struct shk_rule_select *select,
-		       struct shk_ruleset **ret, struct shk_err *err)
-{
-	_cleanup_free_ const struct shk_rule_def **defs = calloc(l->n_defs + 1, sizeof(*defs));
-	size_t n = 0;
-
-	if (!defs)
-		return shk_err_sys(err, ENOMEM, "compiling rules");
-	for (size_t i = 0; i < l->n_defs; i++)
-		if (selected(l->defs[i], select))
-			defs[n++] = l->defs[i];
-	return shk_ruleset_build(defs, n, ret, err);
 }

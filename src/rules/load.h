@@ -43,6 +43,11 @@ struct shk_item {
 	unsigned index;		       /* position in its table, order of first definition */
 	unsigned order, visible;       /* counter at the first definition, at the latest change */
 	const struct shk_rnode *node;  /* the map that defined it last */
+	const struct shk_amend *amends; /* what was appended or overridden since, latest first */
+};
+struct shk_amend {
+	const struct shk_rnode *node;
+	const struct shk_amend *before;
 };
 
 struct shk_list {
@@ -90,9 +95,13 @@ struct shk_loader {
 	size_t n_collect;		     /* so many of them are of collecting */
 	struct shk_diag *out;		     /* the same as one array, for the caller */
 	size_t n_out;
+	const struct shk_diag *last;	     /* those of the last file alone, its build included */
+	size_t n_last;
 	struct shk_str extra_output;
+	bool notes;			     /* are wanted */
 	struct shk_arena build;		     /* of the last build that succeeded */
-	const struct shk_rule_def **defs;    /* enabled rules, in index order; in build */
+	const struct shk_rule_def **all;     /* by index; NULL: left out. In build */
+	const struct shk_rule_def **defs;    /* of these, the enabled ones */
 	size_t n_defs;
 };
 
@@ -116,12 +125,18 @@ int shk_load_error(struct shk_loader *l, const char *code, const struct shk_wher
 /* Adds a warning. 0 or -ENOMEM. */
 int shk_load_warn(struct shk_loader *l, const char *code, const struct shk_where *w,
 		  const char *fmt, ...) SHK_PRINTF(4, 5);
+/* The same for a note. */
+int shk_load_note(struct shk_loader *l, const char *code, const struct shk_where *w,
+		  const char *fmt, ...) SHK_PRINTF(4, 5);
 /* The first error as one line, or out of memory. */
 int shk_load_result(struct shk_loader *l, size_t from, int r, struct shk_err *err);
 
 /* ---- collect.c, collect_rule.c, exceptions.c ---- */
 int shk_collect_file(struct shk_loader *l, const struct shk_rfile *f, const struct shk_rnode *root);
 int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item);
+/* Notes that `node` changed what `old` defines: *rec keeps its place in the files. 0 or -ENOMEM. */
+int shk_collect_amend(struct shk_loader *l, struct shk_item *rec, const struct shk_item *old,
+		      const struct shk_rnode *node);
 /* Takes h.name and h.node of `rec` and puts it into the table in place of `old` (NULL: behind). */
 int shk_collect_put(struct shk_loader *l, struct shk_vec *v, struct shk_map *m,
 		    struct shk_item *rec, const struct shk_item *old);
@@ -153,6 +168,7 @@ struct shk_build_list {
 	size_t n;
 	struct shk_str joined;	    /* as pasted into a condition */
 	bool used;
+	bool odd_name;		    /* with a character that separates words in a condition */
 };
 struct shk_build_macro {
 	const struct shk_macro *m;
@@ -168,10 +184,13 @@ struct shk_build {
 	struct shk_arena a;
 	struct shk_build_list *list;
 	size_t n_list;
+	bool odd_names;
 	struct shk_build_macro *macro;
 	size_t n_macro;
 	struct shk_map list_of, macro_of;
 };
+/* Does this character separate the words of a condition that can be names of lists? */
+bool shk_list_edge(char c);
 int shk_build_lists(struct shk_build *b);
 /* Replaces list names by their items. origin, when not NULL, receives an array with the offset in `in`
  * for each byte of the result and one for its end. */
@@ -183,6 +202,9 @@ int shk_build_parse(struct shk_build *b, const struct shk_text *cond, const stru
 /* Puts byte `at` of the pasted text of cond into *w. */
 int shk_build_locate(struct shk_build *b, const struct shk_text *cond, unsigned at,
 		     struct shk_where *w);
+/* Notes about a condition that was parsed and not resolved yet, if they are wanted. */
+int shk_build_notes(struct shk_build *b, const struct shk_ast *e, const struct shk_text *cond,
+		    const struct shk_where *w);
 int shk_build_macros(struct shk_build *b);
 /* Replaces the references in a rule's tree. */
 int shk_build_resolve(struct shk_build *b, struct shk_ast **e, const struct shk_text *cond,

@@ -15,6 +15,16 @@ bool shk_glob_match(struct shk_str pattern, struct shk_str value, bool fold);
 bool shk_contains(struct shk_str value, struct shk_str what);
 bool shk_icontains(struct shk_str value, struct shk_str what);
 
+/* Not keyed: what is looked up with it was put there by the rules' author, and a lookup never passes more
+ * than the run of slots that makes, whatever a container chooses to look up. */
+uint32_t shk_str_hash(struct shk_str s);
+static inline uint64_t shk_str_length_bit(struct shk_str s)
+{
+	return UINT64_C(1) << (s.n < 63 ? s.n : 63);
+}
+/* Cuts the next component off; empty ones are dropped. false: none left. */
+bool shk_path_next(struct shk_str *path, struct shk_str *ret);
+
 struct shk_strset {
 	uint64_t lengths;	    /* bit min(length, 63) of each element */
 	uint32_t mask;		    /* slots - 1 */

@@ -126,6 +126,21 @@ static int parse_arg(struct parser *p, struct shk_str *ret)
 	return 1;
 }
 
+/* The quotes that an argument needs to be read again: blanks and brackets do not stand bare. */
+static const char *arg_quotes(struct shk_str arg)
+{
+	bool bare = arg.n > 0, twofold = false;
+
+	for (size_t i = 0; i < arg.n; i++) {
+		char c = arg.p[i];
+
+		bare &= c != '[' && c != ']' && c != '"' && c != '\'' && c != ' ' &&
+			(c < '\b' || c > '\r');
+		twofold |= c == '"';
+	}
+	return bare ? "" : twofold ? "'" : "\"";
+}
+
 static int parse_field(struct parser *p, struct shk_operand *ret)
 {
 	unsigned start = pos(p);
@@ -138,8 +153,9 @@ static int parse_field(struct parser *p, struct shk_operand *ret)
 	if (r < 0)
 		return r;
 	if (r) {
-		const char *t = shk_arena_printf(p->a, "%.*s[%.*s]", SHK_STR_ARG(name),
-						 SHK_STR_ARG(arg));
+		const char *q = arg_quotes(arg);
+		const char *t = shk_arena_printf(p->a, "%.*s[%s%.*s%s]", SHK_STR_ARG(name), q,
+						 SHK_STR_ARG(arg), q);
 
 		if (!t)
 			return no_memory(p);

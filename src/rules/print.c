@@ -53,13 +53,28 @@ static void print_items(const struct shk_operand *o, bool in_call, struct shk_bu
 	shk_buf_addc(out, ')');
 }
 
+/* An argument that needed quotes has them in the operand's text, not in the canonical one. */
+static void print_field(struct shk_str s, struct shk_buf *out)
+{
+	const char *open = s.n ? memchr(s.p, '[', s.n) : NULL;
+	size_t name = open ? (size_t)(open - s.p) : s.n;
+
+	if (s.n < name + 4 || (open[1] != '"' && open[1] != '\'')) {
+		shk_buf_addstr(out, s);
+		return;
+	}
+	shk_buf_add(out, s.p, name + 1);
+	shk_buf_add(out, open + 2, s.n - name - 4);
+	shk_buf_addc(out, ']');
+}
+
 static void print_operand(const struct shk_operand *o, bool in_call, struct shk_buf *out)
 {
 	switch (o->kind) {
 	case SHK_OPERAND_NONE:
 		return;
 	case SHK_OPERAND_FIELD:
-		shk_buf_addstr(out, o->text);
+		print_field(o->text, out);
 		return;
 	case SHK_OPERAND_TEXT:
 		if (in_call)

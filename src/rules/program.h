@@ -12,8 +12,10 @@
 #include <stdatomic.h>
 
 #include "rules/match.h"
+#include "rules/nets.h"
 #include "rules/regex.h"
 #include "rules/slots.h"
+#include "rules/trie.h"
 #include "rules/types.h"
 
 /* How a test looks at its value(s). */
@@ -24,6 +26,7 @@ enum shk_test_kind {
 	SHK_TEST_STRSET, /* text in set */
 	SHK_TEST_NUMSET, /* number in sorted constants */
 	SHK_TEST_PATHSET,
+	SHK_TEST_NETSET, /* address or network in a list */
 	SHK_TEST_REGEX,
 	SHK_TEST_LIST_ALL, SHK_TEST_LIST_ANY, /* list against set, or against the right slot */
 };
@@ -40,8 +43,33 @@ struct shk_test {
 	const struct shk_call_set *calls;
 	struct shk_strset set;
 	struct shk_pathset paths;
+	struct shk_nets nets;
 	struct shk_regex **re;	   /* n of them */
 	unsigned cost;
+	uint32_t group, bit;	   /* answered with others: its bit; group UINT32_MAX: it is not */
+};
+
+#define SHK_CANDIDATES_MAX 1024 /* of a field with several values: far above what a field may have */
+
+/* Comparisons of one value with constant texts, of all rules: the first one that is asked for has all
+ * of them answered. */
+enum shk_group_class {
+	SHK_GROUP_ENDS,	  /* whole text, its beginning, its end */
+	SHK_GROUP_INSIDE, /* contains */
+	SHK_GROUP_FOLD,	  /* icontains */
+	SHK_GROUP_N
+};
+
+struct shk_group {
+	uint32_t slot;
+	enum shk_group_class class;
+	bool multi;		 /* any candidate will do */
+	uint32_t word, n_word;	 /* its answers among those of all groups */
+	uint32_t n_test;
+	const uint64_t *there;	 /* those that hold for every text but the ones named: != */
+	struct shk_words words;
+	struct shk_trie prefix, suffix, inside;
+	struct shk_comps comps;
 };
 
 enum shk_node_kind { SHK_NODE_TEST, SHK_NODE_AND, SHK_NODE_OR };
@@ -66,6 +94,50 @@ struct shk_entries {
 	size_t n;
 };
 
+/*
+ * The program of one or more types of event (code.c): steps, executed in order but for jumps, which
+ * lead forward only, so it ends. Rules that share a comparison which mostly fails are behind one jump. A SPREAD step
+ * looks at all comparisons of a group at once and puts the blocks of those that hold on a list, to be
+ * executed in the end: rules nothing speaks for cost nothing. Parts used more than once are subroutines
+ * whose answer is kept.
+ */
+enum shk_step_op {
+	SHK_DO_TEST,   /* a: number of the kept answer; b: test. Jump if it is `when` */
+	SHK_DO_BIT,    /* a: bit among those of all groups; b: group. Jump if it is `when` */
+	SHK_DO_PART,   /* a: number of the kept answer; b: first step of the subroutine. Jump alike */
+	SHK_DO_RETURN, /* a: number of the kept answer, which is `when` */
+	SHK_DO_SPREAD, /* a: spread; b: group */
+	SHK_DO_MATCH,  /* a: entry */
+	SHK_DO_JUMP,
+	SHK_DO_END,    /* of this block */
+};
+
+struct shk_step {
+	uint8_t op;
+	uint8_t when;
+	uint16_t unused;
+	uint32_t a, b, to;
+};
+
+struct shk_spread {
+	const uint64_t *mask;	/* n_word of the group: bits that have blocks */
+	const uint32_t *base;	/* per word: number of such bits before it */
+	const uint32_t *first;	/* per such bit, and one more: into block */
+	const uint32_t *block;
+};
+
+struct shk_program {
+	const struct shk_step *step;
+	uint32_t n_step;
+	const struct shk_spread *spread;
+	uint32_t n_spread;
+	const uint32_t *block;	/* first step of each */
+	uint32_t n_block;
+	uint32_t n_keep;	/* answers kept */
+	const uint16_t *rule;	/* of each entry, ascending */
+	uint32_t n_rule;
+};
+
 struct shk_ruleset {
 	atomic_uint refs;
 	atomic_ullong regex_limits;
@@ -83,6 +155,9 @@ struct shk_ruleset {
 	struct shk_call_set *calls;
 	size_t n_rule;
 	struct shk_entries by_call[SHK_CALL_N], other;
+	struct shk_group *group;
+	uint32_t n_group, n_group_word;
+	const struct shk_program *program[SHK_CALL_N + 1]; /* last: for events that are no known call */
 };
 
 /* ---- graph.c: building; all return -errno ---- */
@@ -102,12 +177,55 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 		   struct shk_err *err);
 void shk_test_done(struct shk_test *t);
 
-/* ---- test.c ---- */
+/* Once it is known which tests are in a group, for the others: their sets. -ENOMEM. */
+int shk_test_finish(struct shk_ruleset *rs, struct shk_test *t);
+
+/* ---- group.c ---- */
+int shk_groups_build(struct shk_ruleset *rs); /* -ENOMEM */
+
+/* ---- fold.c: what a node is for events of one type ---- */
+enum { SHK_FOLD_OPEN, SHK_FOLD_NO, SHK_FOLD_YES };
+/* id SHK_CALL_N: events that are no known call, of which nothing is known. fold: one per node. */
+void shk_fold(const struct shk_ruleset *rs, unsigned id, uint8_t *fold);
+/* Can it be decided by the type at all? */
+bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t);
+
+/* ---- guess.c: how often a node holds, what it costs to find out ---- */
+struct shk_guess {
+	float yes, cost;
+};
+void shk_guess(const struct shk_ruleset *rs, struct shk_guess *g);
+
+/* ---- programs.c, code.c ---- */
+/* Programs for all types of events; call after shk_groups_build. -ENOMEM, -E2BIG. */
+int shk_programs_build(struct shk_ruleset *rs, struct shk_err *err);
+
+/* The set while its programs are made. */
+struct shk_coder {
+	struct shk_ruleset *rs;
+	const struct shk_guess *guess;
+	const uint8_t *shared; /* per node: used in several places */
+	const uint8_t *fold;   /* per node, of the type in hand */
+	size_t steps;	       /* of all programs so far */
+};
+#define SHK_STEPS_MAX ((size_t)2 << 20) /* of a set: past it, one program does for all types */
+/* -ENOMEM; -E2BIG past SHK_STEPS_MAX when `bounded`. */
+int shk_code(struct shk_coder *c, const struct shk_entries *list, bool bounded,
+	     struct shk_program *ret);
+
+/* ---- explain.c, explain_code.c ---- */
+void shk_explain_slot(const struct shk_ruleset *rs, uint32_t slot, struct shk_buf *out);
+void shk_explain_programs(const struct shk_ruleset *rs, struct shk_buf *out);
+
+/* ---- group.c, test.c, eval.c ---- */
 struct shk_run {
 	struct shk_ruleset *rs;
 	struct shk_slot_run slots;
-	uint8_t *result; /* per node: 0 unknown, 1 false, 2 true */
+	uint64_t *known, *answer; /* of tests and parts: bit per kept answer */
+	uint64_t *ran;		  /* groups */
+	uint64_t *bits;		  /* their answers, valid once the group ran */
 };
 bool shk_test_holds(struct shk_run *run, const struct shk_test *t);
+void shk_group_run(struct shk_run *run, uint32_t group);
 
 #endif

@@ -33,7 +33,8 @@ struct shk_diag_loc {
 	unsigned line, column, offset;	     /* Falco's conventions, 0-based as it prints them */
 };
 struct shk_diag {
-	bool error;		 /* else warning */
+	bool error;		 /* else warning, or */
+	bool note;		 /* what Falco does not say: only after shk_loader_want_notes */
 	const char *code;	 /* "LOAD_ERR_COMPILE_CONDITION" */
 	struct shk_str file;
 	unsigned line, column;	 /* 1-based, for people */
@@ -56,6 +57,8 @@ int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text);
 	"container_image_repository=%container.image.repository "                                  \
 	"container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name "                     \
 	"k8s_ns_name=%k8s.ns.name"
+/* Also notes about what is right and hardly meant: a misspelt name of a list. Before the first file. */
+void shk_loader_want_notes(struct shk_loader *l);
 /* Adds a file, or the *.yaml / *.yml of a directory (sorted). 0, or -EINVAL when it has errors: see
  * diagnostics; *err gets the first as "file:line:column: text (remedy)". */
 int shk_loader_add_path(struct shk_loader *l, const char *path, struct shk_err *err);
@@ -66,18 +69,70 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
  * only a later file uses is no longer reported then). A file with an error leaves nothing behind but its
  * diagnostics. Valid until the loader is freed. */
 const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n);
+/* Those of the last file that was added: of reading it and of the compilation of all up to it, as Falco
+ * reports them for each file. Valid until the next file. */
+const struct shk_diag *shk_loader_last_diags(const struct shk_loader *l, size_t *n);
 /* Compiler-style print of one diagnostic: file:line:col: error|warning: message [CODE], line, caret. */
 void shk_diag_print(const struct shk_diag *d, struct shk_buf *out);
 
-/* Which collected rules go into a set. */
+/* Switches rules on or off: those whose name fits (* is any text) and those with the tag. p NULL: not
+ * asked for. */
+struct shk_rule_choice {
+	bool enable;
+	struct shk_str name, tag;
+};
+/* Which collected rules go into a set: those that are enabled, changed by each choice in turn, without
+ * those disabled here and those less severe than min_priority. The order is that of their definitions. */
 struct shk_rule_select {
-	enum shk_priority min_priority;	    /* less severe rules are left out; SHK_PRIO_DEBUG: all */
+	enum shk_priority min_priority;	    /* SHK_PRIO_DEBUG: all */
+	const struct shk_rule_choice *choices;
+	size_t n_choices;
 	const struct shk_str *disable_tags, *disable_names; /* names may be globs (*) */
 	size_t n_disable_tags, n_disable_names;
 };
-/* Compiles what was collected (enabled rules). select may be NULL. */
+/* Compiles what was collected. select NULL: the enabled rules. */
 int shk_loader_compile(struct shk_loader *l, const struct shk_rule_select *select,
 		       struct shk_ruleset **ret, struct shk_err *err);
+
+/* ---- what was collected, for people: rules that are switched off or left out, too ---- */
+struct shk_strs { /* sorted bytewise, each once */
+	const struct shk_str *v;
+	size_t n;
+};
+struct shk_rule_part { /* an item of a file, as written */
+	struct shk_str file, text;
+	unsigned line; /* 1-based */
+};
+struct shk_exception_desc {
+	struct shk_str name;
+	const struct shk_str *field, *comp; /* n of each */
+	size_t n, n_values;
+};
+struct shk_rule_desc {
+	struct shk_str name, desc, source;
+	enum shk_priority priority;
+	const struct shk_str *tags; /* sorted bytewise */
+	size_t n_tags;
+	bool enabled;
+	bool left_out; /* a warning says why; what comes of compiling is empty */
+	const struct shk_rule_part *part; /* the definition, then what amended it */
+	size_t n_part;
+	const struct shk_exception_desc *exception;
+	size_t n_exception;
+	struct shk_str condition, output; /* compiled: macros and lists replaced, extra output added */
+	/* Event types for which it can be true; all of them when `any_event`. Macros and lists are those
+	 * that the condition itself names. */
+	struct shk_strs events, fields, operators, output_fields, macros, lists;
+	bool any_event;
+};
+/* Rules collected so far, in the order of their definitions. */
+size_t shk_loader_rules(const struct shk_loader *l);
+/* Describes the i-th; the texts live in `a` or with the loader. -ENOMEM. */
+int shk_loader_describe(struct shk_loader *l, size_t i, struct shk_arena *a,
+			struct shk_rule_desc *ret);
+/* The items that define the macro (or the list) of this name, as written. 1: there is one, 0: not. */
+int shk_loader_show(struct shk_loader *l, const char *kind, struct shk_str name,
+		    struct shk_arena *a, const struct shk_rule_part **ret, size_t *n);
 
 /* ---- compiled set ---- */
 struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs);

@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Not keyed: the elements are the rule author's, and a lookup never passes more than the run of
- * slots they make, whatever a container chooses to look up. */
-static uint32_t hash(struct shk_str s)
+uint32_t shk_str_hash(struct shk_str s)
 {
 	uint64_t h = s.n * UINT64_C(0x9e3779b97f4a7c15);
 	size_t i = 0;
@@ -26,11 +24,6 @@ static uint32_t hash(struct shk_str s)
 	return (uint32_t)(h >> 32);
 }
 
-static uint64_t length_bit(struct shk_str s)
-{
-	return UINT64_C(1) << SHK_MIN(s.n, (size_t)63);
-}
-
 int shk_strset_build(struct shk_arena *a, const struct shk_str *v, size_t n, struct shk_strset *ret)
 {
 	size_t size = 2;
@@ -44,7 +37,7 @@ int shk_strset_build(struct shk_arena *a, const struct shk_str *v, size_t n, str
 	*ret = (struct shk_strset){ .mask = (uint32_t)(size - 1), .slot = slot };
 	for (size_t i = 0; i < n; i++) {
 		struct shk_str s = shk_arena_str(a, v[i]);
-		uint32_t at = hash(v[i]) & ret->mask;
+		uint32_t at = shk_str_hash(v[i]) & ret->mask;
 
 		if (!s.p)
 			return -ENOMEM;
@@ -53,23 +46,22 @@ int shk_strset_build(struct shk_arena *a, const struct shk_str *v, size_t n, str
 		while (slot[at].p)
 			at = (at + 1) & ret->mask;
 		slot[at] = s;
-		ret->lengths |= length_bit(s);
+		ret->lengths |= shk_str_length_bit(s);
 	}
 	return 0;
 }
 
 bool shk_strset_has(const struct shk_strset *s, struct shk_str key)
 {
-	if (!(s->lengths & length_bit(key)))
+	if (!(s->lengths & shk_str_length_bit(key)))
 		return false;
-	for (uint32_t at = hash(key) & s->mask; s->slot[at].p; at = (at + 1) & s->mask)
+	for (uint32_t at = shk_str_hash(key) & s->mask; s->slot[at].p; at = (at + 1) & s->mask)
 		if (shk_str_eq(s->slot[at], key))
 			return true;
 	return false;
 }
 
-/* Cuts the next component off; empty ones are dropped. false: none left. */
-static bool next_comp(struct shk_str *path, struct shk_str *ret)
+bool shk_path_next(struct shk_str *path, struct shk_str *ret)
 {
 	const char *end;
 
@@ -100,7 +92,7 @@ static int build_pattern(struct shk_arena *a, struct shk_str text, struct shk_pa
 	if (!copy.p || !comp)
 		return -ENOMEM;
 	*out = (struct shk_path_pattern){ .glob_from = UINT32_MAX };
-	while (next_comp(&copy, &c)) {
+	while (shk_path_next(&copy, &c)) {
 		if (has_glob(c) && out->glob_from == UINT32_MAX)
 			out->glob_from = n;
 		comp[n++] = c;
@@ -162,10 +154,11 @@ static bool pattern_matches(const struct shk_path_pattern *p, struct shk_str pat
 	struct shk_str c;
 
 	for (uint32_t i = 0; i < p->n; i++) {
-		if (!next_comp(&path, &c))
+		if (!shk_path_next(&path, &c))
 			return false;
-		if (i < p->glob_from ? !shk_str_eq(p->comp[i], c) :
-				       !shk_glob_match(p->comp[i], c, false))
+		/* A backslash escapes in components with wildcards only. */
+		if (i < p->glob_from || !has_glob(p->comp[i]) ? !shk_str_eq(p->comp[i], c) :
+								!shk_glob_match(p->comp[i], c, false))
 			return false;
 	}
 	return true;

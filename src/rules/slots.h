@@ -47,7 +47,7 @@ enum { SHK_SLOT_UNKNOWN, SHK_SLOT_MISSING, SHK_SLOT_OK };
 struct shk_slot_run {
 	const struct shk_slot *slot;
 	struct shk_eval_ctx *ctx;
-	uint8_t *state;
+	uint8_t *state; /* zero: unknown */
 	struct shk_value *val;
 };
 

@@ -2,8 +2,6 @@
 /* One comparison (FALCO_RULE_LANGUAGE sections 12, 13). A missing value makes every one false. */
 #include "rules/program.h"
 
-#define CANDIDATES_MAX 1024 /* of a field with several values: far above what a field may have */
-
 static bool ip_eq(const struct shk_ip *a, const struct shk_ip *b)
 {
 	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
@@ -141,6 +139,8 @@ static bool constants(struct shk_run *run, const struct shk_test *t, const struc
 {
 	size_t hits = 0;
 
+	if (t->n == 1)
+		return one_constant(run, t, 0, v);
 	for (size_t i = 0; i < t->n; i++) {
 		bool hit = one_constant(run, t, i, v);
 
@@ -193,6 +193,8 @@ static bool value_holds(struct shk_run *run, const struct shk_test *t, const str
 		return in_numbers(t, v->u);
 	case SHK_TEST_PATHSET:
 		return shk_pathset_match(&t->paths, v->s);
+	case SHK_TEST_NETSET:
+		return shk_nets_has(&t->nets, &v->ip);
 	case SHK_TEST_LIST_ALL:
 	case SHK_TEST_LIST_ANY:
 		return list_holds(t, v, right);
@@ -211,7 +213,7 @@ static bool candidates_hold(struct shk_run *run, const struct shk_test *t,
 	const struct shk_field_ref *ref = &run->slots.slot[t->left].ref;
 	bool all = t->op == SHK_OP_NE && !ref->field->any_ne, some = false;
 
-	for (unsigned k = 0; k < CANDIDATES_MAX; k++) {
+	for (unsigned k = 0; k < SHK_CANDIDATES_MAX; k++) {
 		struct shk_value v = { .type = ref->type };
 		bool hit;
 

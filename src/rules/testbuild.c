@@ -92,6 +92,9 @@ static enum shk_test_kind kind_of(const struct shk_ast *e)
 		return SHK_TEST_REGEX;
 	if (member && e->consts && (shk_type_is_text(e->left.type) || e->left.type == SHK_T_BYTES))
 		return SHK_TEST_STRSET;
+	if ((member || (e->op == SHK_OP_EQ && e->mod == SHK_MOD_ANYOF)) && e->consts &&
+	    (e->left.type == SHK_T_IPADDR || e->left.type == SHK_T_IPNET))
+		return SHK_TEST_NETSET;
 	if (member && e->consts && shk_type_is_number(e->left.type))
 		return SHK_TEST_NUMSET;
 	return SHK_TEST_VALUE;
@@ -116,11 +119,10 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 		   struct shk_err *err)
 {
 	const struct shk_field *f = e->left.kind == SHK_OPERAND_FIELD ? e->left.ref.field : NULL;
-	struct shk_str *v = NULL;
 	int r;
 
 	*t = (struct shk_test){ .kind = kind_of(e), .op = e->op, .mod = e->mod,
-				.right = SHK_SLOT_NONE };
+				.right = SHK_SLOT_NONE, .group = UINT32_MAX };
 	if (f && f->flags & SHK_F_WITHIN)
 		t->op = SHK_OP_LE;
 	t->multi = f && (f->flags & SHK_F_MULTI) && f->multi && !e->left.ref.has_arg &&
@@ -140,24 +142,46 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 		r = build_calls(rs, e, t);
 	if (r < 0)
 		return r == -ENOMEM ? no_memory(err) : r;
-	if (t->right == SHK_SLOT_NONE &&
-	    (t->kind == SHK_TEST_STRSET || t->kind == SHK_TEST_CALL ||
-	     t->kind == SHK_TEST_LIST_ALL || t->kind == SHK_TEST_LIST_ANY)) {
-		r = words(rs, t, &v);
-		if (r == 0)
-			r = shk_strset_build(&rs->arena, v, t->n, &t->set);
-	} else if (t->kind == SHK_TEST_PATHSET) {
-		r = words(rs, t, &v);
-		if (r == 0)
-			r = shk_pathset_build(&rs->arena, v, t->n, &t->paths);
-	}
-	if (r < 0)
-		return no_memory(err);
 	t->cost = rs->slots.v[t->left].cost + op_cost(t) +
 		  (t->right != SHK_SLOT_NONE ? rs->slots.v[t->right].cost : 0);
 	if (t->kind == SHK_TEST_CALL)
 		t->cost = 0;
 	return 0;
+}
+
+static int build_nets(struct shk_ruleset *rs, struct shk_test *t)
+{
+	_cleanup_free_ struct shk_net *net = reallocarray(NULL, t->n + 1, sizeof(*net));
+
+	for (size_t i = 0; net && i < t->n; i++) {
+		const struct shk_const *c = &t->c[i];
+
+		net[i] = (struct shk_net){ .ip = c->v.ip };
+		net[i].prefix = c->v.type == SHK_T_IPNET ? c->prefix : (uint8_t)(c->v.ip.len * 8);
+	}
+	return net ? shk_nets_build(&rs->arena, net, t->n, &t->nets) : -ENOMEM;
+}
+
+int shk_test_finish(struct shk_ruleset *rs, struct shk_test *t)
+{
+	struct shk_str *v = NULL;
+
+	if (t->kind == SHK_TEST_NETSET)
+		return build_nets(rs, t);
+	if (t->right != SHK_SLOT_NONE)
+		return 0;
+	switch (t->kind) {
+	case SHK_TEST_STRSET:
+	case SHK_TEST_CALL:
+	case SHK_TEST_LIST_ALL:
+	case SHK_TEST_LIST_ANY:
+		return words(rs, t, &v) < 0 ? -ENOMEM : shk_strset_build(&rs->arena, v, t->n, &t->set);
+	case SHK_TEST_PATHSET:
+		return words(rs, t, &v) < 0 ? -ENOMEM :
+					      shk_pathset_build(&rs->arena, v, t->n, &t->paths);
+	default:
+		return 0;
+	}
 }
 
 void shk_test_done(struct shk_test *t)

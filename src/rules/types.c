@@ -260,6 +260,17 @@ static int type_constants(struct typing *t, struct shk_ast *e)
 	return 0;
 }
 
+/* Types that have no constants (section 10), so that nothing can be compared with them. */
+static bool incomparable(const struct shk_field *f)
+{
+	static const char *const types[] = { "SIGTYPE", "SYSCALLID", "SOCKADDR", "SOCKTUPLE" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(types); i++)
+		if (f->falco_type && strcmp(f->falco_type, types[i]) == 0)
+			return true;
+	return false;
+}
+
 static int type_check(struct typing *t, struct shk_ast *e)
 {
 	int r = type_operand(t, &e->left, 0);
@@ -281,6 +292,10 @@ static int type_check(struct typing *t, struct shk_ast *e)
 			     SHK_STR_ARG(e->left.text));
 	if (e->op == SHK_OP_EXISTS)
 		return 0;
+	if (e->left.kind == SHK_OPERAND_FIELD && incomparable(e->left.ref.field))
+		return BLAME(t, &e->left, SHK_STR_FMT " cannot be compared: write exists, or evt.arg."
+			     SHK_STR_FMT " for its text", SHK_STR_ARG(e->left.text),
+			     SHK_STR_ARG(e->left.ref.key));
 	if (e->right.kind == SHK_OPERAND_FIELD || e->right.kind == SHK_OPERAND_CALL)
 		return type_right_value(t, e);
 	return type_constants(t, e);

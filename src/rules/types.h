@@ -38,7 +38,7 @@ static inline bool shk_type_is_number(enum shk_type t)
 /* evt.type or syscall.type: what it is compared with are events, not mere words. */
 bool shk_field_is_evt_type(const struct shk_field *f);
 
-/* Converts one written constant for `left op ...`. -EINVAL with the reason. */
+/* Converts one written constant for `left op ...`. -EINVAL with the reason; -ENOENT: no such event type. */
 int shk_const_parse(struct shk_arena *a, const struct shk_operand *left, enum shk_op op,
 		    const struct shk_operand *word, struct shk_const *ret, struct shk_err *err);
 /* The calls a list of evt.type words stands for; other: a word that is no call is among them. */

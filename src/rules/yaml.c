@@ -214,6 +214,9 @@ static int take_event(struct reader *r, const yaml_event_t *e)
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
 		r->stack[--r->depth]->open = false;
+		/* Block collections end at the start of what follows, flow ones behind the bracket. */
+		r->stack[r->depth]->end_line =
+			(unsigned)e->end_mark.line + (e->end_mark.column ? 1 : 0);
 		return 0;
 	case YAML_ALIAS_EVENT:
 		return take_alias(r, e);

@@ -30,6 +30,7 @@ struct shk_rnode {
 	bool open;	       /* while reading: its end has not come yet */
 	const struct shk_rfile *file;
 	unsigned line, column; /* 0-based; column in characters */
+	unsigned end_line;     /* of a collection: the line behind it */
 	struct shk_str text;   /* SCALAR and NULL */
 	struct shk_rnode *key; /* of a node inside a map */
 	struct shk_rnode *first, *last, *next;

@@ -2,11 +2,11 @@
 /* shrike check - are these rule and policy files right? */
 #include <errno.h>
 #include <json-c/json.h>
-#include <yaml.h>
 
 #include "base/io.h"
 #include "shrike/commands.h"
 #include "shrike/load.h"
+#include "shrike/rule_files.h"
 
 #define FILE_MAX (16u << 20)
 #define PATH_TEXT 16384
@@ -15,6 +15,9 @@ struct check {
 	struct shk_cli *c;
 	bool json;
 	unsigned errors, warnings;
+	bool unread;			/* a file could not be read */
+	struct json_object *results;	/* with --json: of rule files, one each */
+	struct shk_cli_paths files;
 	struct shk_buf rules_path;
 };
 
@@ -48,7 +51,8 @@ static void on_diag(const struct shk_diag *d, void *arg)
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	struct check *k = arg;
 
-	d->error ? k->errors++ : k->warnings++;
+	if (!d->note)
+		d->error ? k->errors++ : k->warnings++;
 	if (k->json) {
 		put_json(d->error, d->file, d->line, d->column, d->code, d->message, d->hint);
 		return;
@@ -106,59 +110,6 @@ static void on_warning(const char *text, void *arg)
 	       b.n ? b.p : "");
 }
 
-/* A policy is a map with the key `policy`; a rule file is a list. A text that is no YAML is left to the
- * rule loader, which reports it best. */
-static bool is_policy(struct shk_str text)
-{
-	yaml_parser_t p;
-	bool found = false, end = false, key = true;
-	int depth = 0;
-
-	if (!yaml_parser_initialize(&p))
-		return false;
-	yaml_parser_set_input_string(&p, (const unsigned char *)text.p, text.n);
-	while (!found && !end) {
-		yaml_event_t e;
-
-		if (!yaml_parser_parse(&p, &e))
-			break;
-		switch (e.type) {
-		case YAML_MAPPING_START_EVENT:
-			depth++;
-			break;
-		case YAML_SEQUENCE_START_EVENT:
-			end = depth == 0;
-			depth++;
-			break;
-		case YAML_MAPPING_END_EVENT:
-		case YAML_SEQUENCE_END_EVENT:
-			depth--;
-			if (depth == 1)
-				key = !key;
-			break;
-		case YAML_SCALAR_EVENT:
-			if (depth == 1) {
-				found = key && strcmp((char *)e.data.scalar.value, "policy") == 0;
-				key = !key;
-			}
-			break;
-		case YAML_ALIAS_EVENT:
-			if (depth == 1)
-				key = !key;
-			break;
-		case YAML_DOCUMENT_END_EVENT:
-		case YAML_STREAM_END_EVENT:
-			end = true;
-			break;
-		default:
-			break;
-		}
-		yaml_event_delete(&e);
-	}
-	yaml_parser_delete(&p);
-	return found;
-}
-
 static void check_warnings(struct check *k, const struct shk_policyset *set)
 {
 	for (size_t i = 0; i < shk_policyset_count(set); i++) {
@@ -197,25 +148,68 @@ static void check_dir(struct check *k, const char *dir)
 		on_error(k, dir, err.text);
 }
 
+static void count(struct check *k, const struct shk_diag *d, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		d[i].error ? k->errors++ : k->warnings++;
+}
+
+static void check_rules(struct check *k, struct shk_loader *l, const char *path, struct shk_str text)
+{
+	const struct shk_diag *d;
+	struct shk_err err = { 0 };
+	size_t n;
+	int r = shk_loader_add_text(l, path, text, &err);
+
+	d = shk_loader_last_diags(l, &n);
+	if (r < 0 && r != -EINVAL) { /* no fault of the text */
+		on_error(k, path, err.text);
+		return;
+	}
+	if (!k->json)
+		return; /* printed when all files are in */
+	count(k, d, n);
+	json_object_array_add(k->results, shk_cli_load_result(path, d, n));
+}
+
+static void unreadable(struct check *k, const char *path, const struct shk_err *err)
+{
+	static const struct shk_diag_loc none = { .item_type = SHK_STR("rules content"),
+						  .item_name = SHK_STR("") };
+	struct shk_diag_loc loc = none;
+	struct shk_diag d = { .error = true, .code = "LOAD_ERR_FILE_READ", .file = shk_str(path),
+			      .message = shk_str(err->text), .loc = &loc, .n_loc = 1 };
+
+	k->unread = true;
+	k->errors++;
+	loc.name = d.file;
+	if (k->json)
+		json_object_array_add(k->results, shk_cli_load_result(path, &d, 1));
+	else
+		shk_cli_fail(SHK_EXIT_FAILED, "%s [LOAD_ERR_FILE_READ]", err->text);
+}
+
 /* One pass over the files: rules go to one loader in the order given, as they would in a policy, and
  * policies find rule files beside those given. */
-static int check_files(struct check *k, struct shk_loader *l)
+static void check_files(struct check *k, struct shk_loader *l)
 {
-	for (int i = 0; i < k->c->argc; i++) {
+	for (size_t i = 0; i < k->files.n; i++) {
 		_cleanup_buf_ struct shk_buf b = { 0 };
-		const char *path = k->c->argv[i];
+		const char *path = k->files.v[i];
 		struct shk_err err = { 0 };
+		struct shk_str text;
 
 		shk_buf_init(&b, FILE_MAX);
-		if (shk_read_file(path, &b, &err) < 0)
-			return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
-		if (is_policy(shk_buf_view(&b)))
-			check_policy(k, path, shk_buf_view(&b));
+		if (shk_read_file(path, &b, &err) < 0) {
+			unreadable(k, path, &err);
+			continue;
+		}
+		text = (struct shk_str){ b.n ? b.p : "", b.n };
+		if (shk_cli_is_policy(text))
+			check_policy(k, path, text);
 		else
-			/* What is wrong is among the diagnostics. */
-			(void)shk_loader_add_text(l, path, (struct shk_str){ b.n ? b.p : "", b.n }, &err);
+			check_rules(k, l, path, text);
 	}
-	return SHK_EXIT_OK;
 }
 
 static void add_rules_path(struct check *k, const char *configured)
@@ -226,8 +220,8 @@ static void add_rules_path(struct check *k, const char *configured)
 		shk_buf_adds(&k->rules_path, given);
 		return;
 	}
-	for (int i = 0; i < k->c->argc; i++) {
-		const char *path = k->c->argv[i], *slash = strrchr(path, '/');
+	for (size_t i = 0; i < k->files.n; i++) {
+		const char *path = k->files.v[i], *slash = strrchr(path, '/');
 
 		if (slash)
 			shk_buf_add(&k->rules_path, path, (size_t)SHK_MAX(slash - path, 1));
@@ -251,18 +245,28 @@ static int check_all(struct check *k)
 
 	if (shk_loader_new(&l, &err) < 0)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
-	r = check_files(k, l);
-	if (r)
-		return r;
+	if (!k->json)
+		shk_loader_want_notes(l);
+	if (k->json)
+		k->results = json_object_new_array();
+	check_files(k, l);
 	if (dir)
 		check_dir(k, dir);
 	before = k->errors;
 	r = shk_loader_compile(l, NULL, &rules, &err);
 	diag = shk_loader_diags(l, &n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; !k->json && i < n; i++)
 		on_diag(&diag[i], k);
 	if (r < 0 && k->errors == before)
 		on_error(k, "", err.text);
+	if (k->json && json_object_array_length(k->results)) {
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "falco_load_results", TAKE_PTR(k->results));
+		shk_cli_json(o);
+		json_object_put(o);
+	}
+	json_object_put(TAKE_PTR(k->results));
 	return SHK_EXIT_OK;
 }
 
@@ -277,15 +281,26 @@ static int run(struct shk_cli *c)
 	r = shk_cli_config(&config);
 	if (r)
 		return r;
+	for (int i = 0; i < c->argc; i++) {
+		struct shk_err err = { 0 };
+
+		if (shk_cli_paths_add(&k.files, c->argv[i], &err) < 0) {
+			shk_cli_paths_done(&k.files);
+			return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+		}
+	}
 	shk_buf_init(&k.rules_path, PATH_TEXT);
 	add_rules_path(&k, config->rules_path);
 	r = k.rules_path.failed ? shk_cli_fail(SHK_EXIT_FAILED, "too many files at once; check them in "
 					       "parts") : check_all(&k);
 	shk_buf_done(&k.rules_path);
+	shk_cli_paths_done(&k.files);
 	if (r)
 		return r;
 	if (!k.json && c->tty)
 		printf("%u errors, %u warnings\n", k.errors, k.warnings);
+	if (k.unread)
+		return SHK_EXIT_FAILED;
 	return k.errors ? SHK_EXIT_FINDING : SHK_EXIT_OK;
 }
 
@@ -297,7 +312,12 @@ const struct shk_cli_cmd shk_cmd_check = {
 		  "rule file. Rule files are loaded together, in the order given: a later one sees the\n"
 		  "macros and lists of those before. Rule files that a policy names are looked up beside\n"
 		  "the files given, then in rules_path. With --policy-dir a whole directory is checked as\n"
-		  "the daemon would load it.",
+		  "the daemon would load it. A directory stands for its *.yaml and *.yml, sorted.\n"
+		  "\n"
+		  "With --json rule files give one object of the shape of Falco's validation,\n"
+		  "{\"falco_load_results\":[{\"name\",\"successful\",\"errors\",\"warnings\"}]}: what is said of a\n"
+		  "file includes those before it, as they are compiled together. Errors and warnings of\n"
+		  "policies are one object each, with severity, file, line, column and message.",
 	.opt = { SHK_OPT_JSON, { "policy-dir", 0, "DIR", "check this directory of policies, too" },
 		 { "rules-path", 0, "DIRS", "directories of rule files, with : between them" } },
 	.max_args = -1,

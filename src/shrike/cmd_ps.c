@@ -30,21 +30,29 @@ static struct shk_str short_id(struct json_object *o)
 	return id;
 }
 
-static void note(struct listing *l, struct json_object *o)
+static bool narrow(struct listing *l, struct json_object *o)
 {
-	struct shk_str text = shk_json_str(o, "note");
+	struct json_object *names = shk_json_array(o, "unwatched");
+	size_t n = names ? json_object_array_length(names) : 0;
 
-	if (!text.n)
-		return;
+	if (!n)
+		return false;
 	shk_cli_clean(&l->notes, short_id(o));
-	shk_buf_adds(&l->notes, ": ");
-	shk_cli_clean(&l->notes, text);
+	shk_buf_adds(&l->notes, ": not watched until its next start: ");
+	for (size_t i = 0; i < n; i++) {
+		const char *s = json_object_get_string(json_object_array_get_idx(names, i));
+
+		shk_buf_adds(&l->notes, i ? ", " : "");
+		shk_cli_clean(&l->notes, shk_str(s ? s : ""));
+	}
 	shk_buf_addc(&l->notes, '\n');
+	return true;
 }
 
 static void row(struct listing *l, struct json_object *o)
 {
 	struct json_object *armed = NULL;
+	bool is_narrow;
 	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
 	_cleanup_buf_ struct shk_buf age = { 0 };
 
@@ -52,19 +60,21 @@ static void row(struct listing *l, struct json_object *o)
 	if (since && since <= now)
 		shk_cli_duration(&age, now - since);
 	json_object_object_get_ex(o, "armed", &armed);
+	is_narrow = narrow(l, o);
 	shk_cli_cell(&l->t, short_id(o));
 	shk_cli_cell(&l->t, shk_json_str(o, "name"));
 	shk_cli_cell(&l->t, shk_json_str(o, "image"));
 	shk_cli_cell(&l->t, shk_json_str(o, "policy"));
 	shk_cli_cell(&l->t, shk_json_str(o, "mode"));
 	shk_cli_cell(&l->t, shk_json_str(o, "way"));
-	shk_cli_cell(&l->t, json_object_get_boolean(armed) ? SHK_STR("armed") : SHK_STR("waiting"));
+	shk_cli_cell(&l->t, !json_object_get_boolean(armed) ? SHK_STR("waiting") :
+			    is_narrow			    ? SHK_STR("narrow") :
+							      SHK_STR("armed"));
 	shk_cli_cell(&l->t, shk_buf_view(&age));
 	number(&l->t, o, "events");
 	number(&l->t, o, "alerts");
 	number(&l->t, o, "denied");
 	number(&l->t, o, "killed");
-	note(l, o);
 }
 
 static int on_more(struct json_object *more, void *arg)
@@ -110,7 +120,9 @@ const struct shk_cli_cmd shk_cmd_ps = {
 	.args = "",
 	.summary = "List the supervised containers",
 	.detail = "\nSTATE is \"armed\" once the container's own program has started: from then on its\n"
-		  "calls are judged. CALLS counts the calls seen, DENIED and KILLED the verdicts.\n"
+		  "calls are judged; \"narrow\" says that its filter lacks calls which the policy of a later\n"
+		  "reload needs (listed below the table; see reserve in shrike-policy(5)).\n"
+		  "CALLS counts the calls seen, DENIED and KILLED the verdicts.\n"
 		  "WAY is how it came under supervision: hook, wrapper, profile or run.",
 	.opt = { SHK_OPT_JSON },
 	.exits = "  0 listed (also when there are none)   2 wrong usage\n"

@@ -15,6 +15,7 @@
 	X(check)                                                                                   \
 	X(replay)                                                                                  \
 	X(test)                                                                                    \
+	X(rules)                                                                                   \
 	X(explain)                                                                                 \
 	X(profile)                                                                                 \
 	X(config)                                                                                  \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <yaml.h>
 
 #include "base/io.h"
 #include "shrike/load.h"
@@ -101,4 +102,55 @@ int shk_cli_load_policy(const struct shk_cli *c, const char *which, struct shk_p
 		return SHK_EXIT_OK;
 	*policy = shk_policyset_by_name(*set, shk_str(which ? which : "default"));
 	return *policy ? SHK_EXIT_OK : no_policy(*set, which);
+}
+
+bool shk_cli_is_policy(struct shk_str text)
+{
+	yaml_parser_t p;
+	bool found = false, end = false, key = true;
+	int depth = 0;
+
+	if (!yaml_parser_initialize(&p))
+		return false;
+	yaml_parser_set_input_string(&p, (const unsigned char *)text.p, text.n);
+	while (!found && !end) {
+		yaml_event_t e;
+
+		if (!yaml_parser_parse(&p, &e))
+			break;
+		switch (e.type) {
+		case YAML_MAPPING_START_EVENT:
+			depth++;
+			break;
+		case YAML_SEQUENCE_START_EVENT:
+			end = depth == 0;
+			depth++;
+			break;
+		case YAML_MAPPING_END_EVENT:
+		case YAML_SEQUENCE_END_EVENT:
+			depth--;
+			if (depth == 1)
+				key = !key;
+			break;
+		case YAML_SCALAR_EVENT:
+			if (depth == 1) {
+				found = key && strcmp((char *)e.data.scalar.value, "policy") == 0;
+				key = !key;
+			}
+			break;
+		case YAML_ALIAS_EVENT:
+			if (depth == 1)
+				key = !key;
+			break;
+		case YAML_DOCUMENT_END_EVENT:
+		case YAML_STREAM_END_EVENT:
+			end = true;
+			break;
+		default:
+			break;
+		}
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&p);
+	return found;
 }

@@ -23,4 +23,8 @@ int shk_cli_config(struct shk_config **ret);
 int shk_cli_load_policy(const struct shk_cli *c, const char *which, struct shk_policyset **set,
 			const struct shk_policy **policy);
 
+/* A policy is a map with the key `policy`; a rule file is a list. A text that is no YAML is left to the
+ * rule loader, which reports it best. */
+bool shk_cli_is_policy(struct shk_str text);
+
 #endif

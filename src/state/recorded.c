@@ -42,6 +42,7 @@ void shk_recorded_free(struct shk_recorded *r)
 	shk_map_done(&r->users);
 	shk_map_done(&r->groups);
 	shk_arena_done(&r->names);
+	free((void *)(uintptr_t)r->hostname.p);
 	free(r);
 }
 
@@ -356,6 +357,11 @@ const struct shk_group *shk_recorded_group(struct shk_recorded *r, const struct 
 	return g || gid ? g : &root;
 }
 
+struct shk_str shk_recorded_hostname(const struct shk_recorded *r)
+{
+	return r->hostname;
+}
+
 int shk_recorded_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err)
 {
 	switch (rec->kind) {
@@ -368,6 +374,10 @@ int shk_recorded_put(struct shk_recorded *r, const struct shk_text_record *rec, 
 	case SHK_TEXT_USER:
 	case SHK_TEXT_GROUP:
 		return put_name(r, rec, err);
+	case SHK_TEXT_PROGRAM:
+		return shk_rec_program_put(r, rec, err);
+	case SHK_TEXT_MACHINE:
+		return shk_rec_set_str(&r->hostname, rec->key[0]) ? 0 : shk_err_set(err, ENOMEM, "out of memory");
 	case SHK_TEXT_EVENT:
 		break;
 	}

@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 #define MOUNTS_BYTES (1u << 20)
 
@@ -92,9 +93,9 @@ static bool upper_of(struct shk_container *c)
 	char file[64], path[SHK_PATH_LIMIT];
 	size_t n;
 
+	shk_buf_init(&b, MOUNTS_BYTES);
 	if (s->upper.p)
 		return s->upper.n > 0;
-	shk_buf_init(&b, MOUNTS_BYTES);
 	snprintf(file, sizeof(file), "/proc/%d/mountinfo", (int)c->init_pid);
 	if (shk_read_file(file, &b, NULL) < 0)
 		return false;
@@ -131,10 +132,8 @@ bool shk_proc_exe_upper(struct shk_proc *p, bool *ret)
 {
 	const struct shk_proc_exe *exe;
 
-	if (p->rec) {
-		*ret = p->upper_layer;
-		return p->has_upper;
-	}
+	if (p->rec)
+		return shk_recorded_upper(p, ret);
 	exe = shk_proc_exe(p);
 	return exe && !exe->deleted && p->c && in_upper(p->c, shk_proc_exepath(p), exe->mnt_id, ret);
 }

@@ -30,6 +30,23 @@ static void condition(struct shk_str text)
 	shk_arena_done(&a);
 }
 
+static void describe(struct shk_loader *l)
+{
+	struct shk_arena a;
+
+	shk_arena_init(&a, 64u << 20);
+	for (size_t i = 0; i < shk_loader_rules(l); i++) {
+		struct shk_rule_desc d;
+
+		shk_arena_reset(&a);
+		if (shk_loader_describe(l, i, &a, &d) < 0)
+			break;
+		if (!d.n_part || !d.part[0].line || !d.part[0].text.n)
+			abort();
+	}
+	shk_arena_done(&a);
+}
+
 static void file(struct shk_str text)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
@@ -56,6 +73,7 @@ static void file(struct shk_str text)
 			abort();
 	if ((r == -EINVAL) != (errors > 0) || (r < 0 && !err.text[0]))
 		abort();
+	describe(l);
 	(void)shk_loader_compile(l, NULL, &rs, &err);
 }
 

@@ -163,6 +163,13 @@ static void test_pmatch(void **state)
 	     "evt.arg.name pmatch (/x*,/t*)", "evt.arg.name pmatch (/tm*/no, /t*/the_file.s?)");
 	FALSE(w, "evt.arg.name pmatch (/tm)", "evt.arg.name pmatch (/tmp/the_file.sh/x)",
 	      "evt.arg.name pmatch (/t*/no, /tm*/nor)", "evt.arg.name pmatch ()");
+	/* A backslash means itself but in a component with wildcards, wherever that stands. */
+	strcpy(path, "/tmp/a\\b/c*d");
+	set_event(w, "open");
+	TRUE(w, "evt.arg.name pmatch (/tmp/a\\b)", "evt.arg.name pmatch (/t*/a\\b)",
+	     "evt.arg.name pmatch (/t*/a\\b/c\\*?)");
+	FALSE(w, "evt.arg.name pmatch (/t*/a\\b/c\\?d)", "evt.arg.name pmatch (/t*/a\\?b)");
+	strcpy(path, "/tmp/the_file.sh");
 }
 
 static void test_numbers(void **state)
@@ -332,7 +339,7 @@ static void test_regex(void **state)
 	matches(true, "[]a]+", "]a");
 	matches(true, "[[:alpha:]_]+", "ab_");
 	matches(true, "[^/]+", "a\nb");
-	matches(false, "a.b", "a\nb");
+	matches(true, "a.b", "a\nb"); /* a newline hides nothing */
 	matches(true, "a\\.b\\x41\\t", "a.bA\t");
 	matches(true, "a\n^b", "a\nb");
 	matches(true, "(|a)b", "b");

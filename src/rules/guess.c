@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How often a comparison holds and what it costs: nobody measured, these are guesses. They decide about the
+ * order in which comparisons are looked at, so a bad one costs time and nothing else. */
+#include "rules/program.h"
+
+static const char *name_of(const struct shk_ruleset *rs, const struct shk_test *t)
+{
+	const struct shk_slot *s = &rs->slots.v[t->left];
+
+	return s->kind == SHK_OPERAND_FIELD ? s->ref.field->name : "";
+}
+
+/* Fields with few values, of which one is asked for because it is common. */
+static bool few_values(const char *name)
+{
+	static const char *const names[] = { "fd.type",	    "fd.l4proto", "fd.sockfamily", "evt.res",
+					     "evt.source",  "container.id" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(names); i++)
+		if (strncmp(name, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static float equal(const struct shk_ruleset *rs, const struct shk_test *t)
+{
+	const char *name = name_of(rs, t);
+
+	switch (rs->slots.v[t->left].type) {
+	case SHK_T_BOOL:
+		return strcmp(name, "evt.is_open_write") == 0 ? 0.2f : 0.4f;
+	case SHK_T_STRING:
+	case SHK_T_PATH:
+	case SHK_T_BYTES:
+		return few_values(name) ? 0.4f : t->n > 8 ? 0.05f : 0.03f;
+	default:
+		return strcmp(name, "evt.num") == 0 ? 0.001f : 0.2f;
+	}
+}
+
+static float yes(const struct shk_ruleset *rs, const struct shk_test *t)
+{
+	switch (t->op) {
+	case SHK_OP_EXISTS:
+		return 0.9f;
+	case SHK_OP_NE:
+		return 1 - equal(rs, t);
+	case SHK_OP_EQ:
+	case SHK_OP_IN:
+	case SHK_OP_INTERSECTS:
+		return t->n || t->right != SHK_SLOT_NONE ? equal(rs, t) : 0;
+	case SHK_OP_LT:
+	case SHK_OP_LE:
+	case SHK_OP_GT:
+	case SHK_OP_GE:
+		return 0.6f;
+	case SHK_OP_STARTSWITH:
+	case SHK_OP_BSTARTSWITH:
+	case SHK_OP_PMATCH:
+		return few_values(name_of(rs, t)) ? 0.3f : 0.06f;
+	case SHK_OP_ENDSWITH:
+		return 0.03f;
+	default:
+		return 0.08f;
+	}
+}
+
+static struct shk_guess of_group(const struct shk_ruleset *rs, const struct shk_node *n,
+				 const struct shk_guess *g)
+{
+	bool is_or = n->kind == SHK_NODE_OR;
+	struct shk_guess r = { .yes = 1, .cost = 1 };
+
+	for (uint32_t i = 0; i < n->n; i++) {
+		shk_ref e = rs->edge[n->first + i];
+		float p = g[e >> 1].yes;
+
+		if (e & 1)
+			p = 1 - p;
+		r.cost += g[e >> 1].cost * r.yes;
+		r.yes *= is_or ? 1 - p : p;
+	}
+	if (is_or)
+		r.yes = 1 - r.yes;
+	return r;
+}
+
+void shk_guess(const struct shk_ruleset *rs, struct shk_guess *g)
+{
+	for (size_t i = 0; i < rs->n_node; i++) {
+		const struct shk_node *n = &rs->node[i];
+
+		if (n->kind == SHK_NODE_TEST)
+			g[i] = (struct shk_guess){ yes(rs, &rs->test[n->first]),
+						   (float)rs->test[n->first].cost + 1 };
+		else
+			g[i] = of_group(rs, n, g);
+	}
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which rules of its files a policy takes, calls in reserve, and what a filter lacks for a later policy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/internal.h"
+
+static char file[] = "/tmp/shrike-test-rules-XXXXXX";
+
+#define RULE(name, cond, prio, rest)                                                               \
+	"- rule: " name "\n  desc: d\n  condition: " cond "\n  output: o\n  priority: " prio "\n" rest
+static const char rules[] = RULE("open", "evt.type=openat and evt.is_open_write=true", "warning",
+				 "  tags: [file, a]\n")
+	RULE("read", "evt.type=openat", "info", "  tags: [file]\n  enabled: false\n")
+	RULE("connect", "evt.type=connect", "notice", "  tags: [net]\n")
+	RULE("mkdir", "evt.type=mkdir", "debug", "  tags: [file, b]\n");
+
+static int write_rules(void **state)
+{
+	int fd = mkstemp(file);
+
+	(void)state;
+	return fd >= 0 && write(fd, rules, strlen(rules)) == (ssize_t)strlen(rules) ? close(fd) : -1;
+}
+
+static int remove_rules(void **state)
+{
+	(void)state;
+	return unlink(file);
+}
+
+/* A default policy with the rules above and `keys` behind "rules: { files: [...]". */
+static int load(const char *select, const char *keys, struct shk_policyset **ps, struct shk_err *err)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text), "policy: default\nrules:\n  files: [%s]\n%s%s", file, select, keys);
+	return shk_policyset_load_text("p", shk_str(text), "/", ps, err);
+}
+
+static void selected(const char *select, const char *want)
+{
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL, *again = NULL;
+	_cleanup_buf_ struct shk_buf got, dump, dump2;
+	struct shk_err err = { 0 };
+	const struct shk_policy *p;
+
+	shk_buf_init(&got, 4096);
+	shk_buf_init(&dump, 65536);
+	shk_buf_init(&dump2, 65536);
+	if (load(select, "", &ps, &err) < 0)
+		fail_msg("%s: %s", select, err.text);
+	p = shk_policyset_at(ps, 0);
+	for (unsigned i = 0; i < shk_ruleset_count(p->rules); i++) {
+		shk_buf_adds(&got, i ? " " : "");
+		shk_buf_addstr(&got, shk_ruleset_rule(p->rules, i)->name);
+	}
+	assert_string_equal(got.p ? got.p : "", want);
+	/* What is printed means the same. */
+	shk_policy_dump(p, &dump);
+	if (shk_policyset_load_text("dump", shk_buf_view(&dump), "/", &again, &err) < 0)
+		fail_msg("%s\n%s", err.text, dump.p);
+	assert_int_equal(shk_ruleset_count(shk_policyset_at(again, 0)->rules),
+			 shk_ruleset_count(p->rules));
+	shk_policy_dump(shk_policyset_at(again, 0), &dump2);
+	assert_string_equal(dump2.p, dump.p);
+}
+
+static void selects_in_order(void **state)
+{
+	(void)state;
+	selected("", "open connect mkdir");
+	selected("  select: [ enable: { rule: read } ]\n", "open read connect mkdir");
+	selected("  select: [ disable: { rule: '*' }, enable: { tag: net } ]\n", "connect");
+	selected("  select: [ enable: { tag: net }, disable: { rule: '*' } ]\n", "");
+	selected("  select:\n  - disable: { rule: '*' }\n  - enable: { tag: file }\n"
+		 "  - disable: { rule: mk* }\n", "open read");
+	selected("  select:\n  - disable: { rule: connect, tag: b }\n", "open");
+	selected("  select: [ enable: { rule: '*' } ]\n  disable: { tags: [a] }\n",
+		 "read connect mkdir");
+	selected("  select: [ enable: { rule: '*' } ]\n  priority: notice\n", "open connect");
+	selected("  priority: informational\n", "open connect");
+	/* A rule that its file switches off may be named. */
+	selected("  disable: { names: [read] }\n", "open connect mkdir");
+}
+
+static void selection_errors(void **state)
+{
+	static const struct {
+		const char *select, *error;
+	} cases[] = {
+		{ "  select: { enable: { rule: x } }\n", "p:4:11: \"select\" takes a list" },
+		{ "  select: [ enabel: { rule: x } ]\n", "p:4:13: unknown key \"enabel\" in rules.select" },
+		{ "  select: [ enable: {} ]\n", "p:4:21: \"rule\" or \"tag\" is missing" },
+		{ "  select: [ {} ]\n", "p:4:13: \"enable\" or \"disable\" is missing" },
+		{ "  select:\n  - enable: { rule: read }\n    disable: { tag: a }\n",
+		  "p:6:14: an entry of \"select\" either enables or disables" },
+		{ "  select: [ enable: { rule: opne } ]\n", "p:4:29: no rule \"opne\"" },
+		{ "  select: [ enable: { tag: fiel } ]\n", "p:4:28: no rule of policy \"default\" has" },
+		{ "  priority: high\n", "p:4:13: \"high\" is no priority" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(cases); i++) {
+		SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+		struct shk_err err = { 0 };
+
+		assert_int_equal(load(cases[i].select, "", &ps, &err), -EINVAL);
+		if (strncmp(err.text, cases[i].error, strlen(cases[i].error)) != 0)
+			fail_msg("%s\ninstead of\n%s", err.text, cases[i].error);
+	}
+}
+
+static struct shk_plan *plan_of(const char *select, const char *keys)
+{
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+	struct shk_plan *plan = NULL;
+	struct shk_err err = { 0 };
+
+	if (load(select, keys, &ps, &err) < 0 ||
+	    shk_plan_make(shk_policyset_at(ps, 0), &plan, &err) < 0)
+		fail_msg("%s", err.text);
+	return plan;
+}
+
+static void reserves(void **state)
+{
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan =
+		plan_of("", "reserve: [mount, openat, io_uring_setup]\n");
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+	const struct shk_plan_call *c = &plan->call[SHK_CALL_mount];
+	_cleanup_buf_ struct shk_buf dump;
+	struct shk_err err;
+
+	(void)state;
+	assert_int_equal(c->what, SHK_PLAN_NOTIFY);
+	assert_true(c->when.always);
+	assert_string_equal(c->why, "reserve");
+	/* One that rules want in part is notified in whole. */
+	c = &plan->call[SHK_CALL_openat];
+	assert_true(c->when.always);
+	assert_string_equal(c->why, "rules");
+	/* What the filter refuses stays refused, and that is said. */
+	c = &plan->call[SHK_CALL_io_uring_setup];
+	assert_int_equal(c->what, SHK_PLAN_ERRNO);
+	assert_non_null(strstr(c->warn, "reserve"));
+
+	assert_int_equal(load("", "reserve: [mount, openat]\n", &ps, &err), 0);
+	shk_buf_init(&dump, 65536);
+	shk_policy_dump(shk_policyset_at(ps, 0), &dump);
+	assert_non_null(strstr(dump.p, "reserve: [mount, openat]\n"));
+	shk_policyset_unref(TAKE_PTR(ps));
+	assert_int_equal(load("", "reserve: [mont]\n", &ps, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "p:4:11: there is no call \"mont\"; did you mean \"mount\"?"));
+	assert_int_equal(load("", "reserve: [read]\n", &ps, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "p:4:11: read is a call of the hot path"));
+}
+
+/* What the filter of the first lacks for the second. */
+static void lacks(const char *select, const char *keys, const char *select2, const char *keys2,
+		  const char *want)
+{
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *first = plan_of(select, keys);
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *second = plan_of(select2, keys2);
+	uint64_t notified[(SHK_CALL_N + 63) / 64] = { 0 };
+	struct json_object *record = json_object_new_object(), *missing;
+
+	for (unsigned i = 0; i < SHK_CALL_N; i++)
+		if (first->call[i].what != SHK_PLAN_PASS)
+			notified[i / 64] |= UINT64_C(1) << i % 64;
+	shk_narrow_record(record, first);
+	/* As the next engine reads it. */
+	missing = json_tokener_parse(json_object_to_json_string(record));
+	json_object_put(record);
+	record = missing;
+	missing = shk_narrow_missing(record, notified, second);
+	assert_string_equal(json_object_to_json_string_ext(missing, JSON_C_TO_STRING_PLAIN), want);
+	json_object_put(missing);
+	json_object_put(record);
+}
+
+static void tells_what_is_missing(void **state)
+{
+#define WITHOUT(x) "  select: [ disable: { rule: " x " } ]\n"
+	(void)state;
+	lacks("", "", "", "", "[]");
+	lacks("", "", WITHOUT("connect"), "", "[]");
+	lacks(WITHOUT("connect"), "", "", "", "[\"connect\",\"socketcall\"]");
+	lacks(WITHOUT("connect"), "reserve: [connect, socketcall]\n", "", "", "[]");
+	/* The same call with less of its arguments. */
+	lacks("", "", "  select: [ enable: { rule: read } ]\n", "", "[\"openat\"]");
+	lacks("", "reserve: [openat]\n", "  select: [ enable: { rule: read } ]\n", "", "[]");
+	lacks("  select: [ enable: { rule: read } ]\n", "", "", "", "[]");
+	/* In reserve is not in need. */
+	lacks("", "", "", "reserve: [mount]\n", "[]");
+	/* A refusal that the filter does not make. */
+	lacks("", "io_uring: allow\n", "", "",
+	      "[\"io_uring_setup\",\"io_uring_enter\",\"io_uring_register\"]");
+	lacks("", "", "", "io_uring: allow\n", "[]");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(selects_in_order),
+		cmocka_unit_test(selection_errors),
+		cmocka_unit_test(reserves),
+		cmocka_unit_test(tells_what_is_missing),
+	};
+
+	return cmocka_run_group_tests(tests, write_rules, remove_rules);
+}
