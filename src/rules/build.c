@@ -55,8 +55,8 @@ static int warn_no_value(struct job *j, const struct shk_where *w, const struct 
 /* The texts of fields that print nothing useful any more. */
 static int warn_output(struct job *j, const struct shk_where *w, const struct shk_output *o)
 {
-	static const char *const texts[] = { "%container.info", "%evt.dir", "%evt.latency",
-					     "%evt.wait_latency" };
+	static const char *const texts[] = { "%container.info", "evt.dir", "evt.latency",
+					     "evt.wait_latency" };
 	struct shk_str s = j->r->output.s, name;
 	struct shk_field_ref ref;
 	int r = 0;
@@ -171,6 +171,10 @@ static int warnings(struct job *j)
 	shk_ast_calls(j->e, &calls);
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(calls.bit); i++)
 		n += (unsigned)__builtin_popcountll(calls.bit[i]);
+	if (!n && !calls.other)
+		return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
+				     "the condition is true for no event: its event types exclude each "
+				     "other");
 	if (!calls.any && n <= MANY_CALLS)
 		return 0;
 	return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
@@ -260,6 +264,8 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	if (r >= 0)
 		r = shk_build_parse(b, &j.cond, &j.where, &text, &j.e);
 	if (r >= 0)
+		r = shk_build_notes(b, j.e, &j.cond, &j.where);
+	if (r >= 0)
 		r = shk_build_resolve(b, &j.e, &j.cond, &j.where);
 	if (r >= 0)
 		r = check_types(&j);
@@ -317,18 +323,20 @@ static int unused(struct shk_build *b)
 int shk_loader_build(struct shk_loader *l)
 {
 	struct shk_build b = { .l = l };
-	const struct shk_rule_def **defs;
+	const struct shk_rule_def **all, **defs;
+	size_t n = 0;
 	int r;
 
 	shk_arena_init(&b.a, SHK_BUILD_MAX);
 	shk_map_init(&b.list_of);
 	shk_map_init(&b.macro_of);
+	all = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
 	defs = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
-	r = defs ? shk_build_lists(&b) : -ENOMEM;
+	r = all && defs ? shk_build_lists(&b) : -ENOMEM;
 	if (r >= 0)
 		r = shk_build_macros(&b);
 	if (r >= 0)
-		r = build_rules(&b, defs);
+		r = build_rules(&b, all);
 	if (r >= 0)
 		r = unused(&b);
 	shk_map_done(&b.list_of);
@@ -337,9 +345,13 @@ int shk_loader_build(struct shk_loader *l)
 		shk_arena_done(&b.a);
 		return r;
 	}
+	for (size_t i = 0; i < l->t.rules.n; i++)
+		if (all[i] && ((const struct shk_rule *)l->t.rules.p[i])->enabled)
+			defs[n++] = all[i];
 	shk_arena_done(&l->build);
 	l->build = b.a;
 	l->defs = defs;
-	l->n_defs = l->t.rules.n;
+	l->n_defs = n;
+	l->all = all;
 	return 0;
 }

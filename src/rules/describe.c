@@ -265,7 +265,7 @@ int shk_loader_show(struct shk_loader *l, const char *kind, struct shk_str name,
 
 size_t shk_loader_rules(const struct shk_loader *l)
 {
-	return l->n_defs;
+	return l->all ? l->t.rules.n : 0;
 }
 
 int shk_loader_describe(struct shk_loader *l, size_t i, struct shk_arena *a,
@@ -277,11 +277,11 @@ int shk_loader_describe(struct shk_loader *l, size_t i, struct shk_arena *a,
 	*ret = (struct shk_rule_desc){ .name = rule->h.name, .desc = rule->desc,
 				       .source = rule->source, .priority = rule->priority,
 				       .tags = rule->tags, .n_tags = rule->n_tags,
-				       .enabled = rule->enabled, .left_out = !l->defs[i] };
+				       .enabled = rule->enabled, .left_out = !l->all[i] };
 	r = parts_of(a, &rule->h, &ret->part, &ret->n_part);
 	if (r >= 0)
 		r = describe_written(l, a, rule, ret);
 	if (r >= 0)
 		r = describe_exceptions(a, rule, ret);
-	return r < 0 || !l->defs[i] ? r : describe_compiled(a, l->defs[i], ret);
+	return r < 0 || !l->all[i] ? r : describe_compiled(a, l->all[i], ret);
 }

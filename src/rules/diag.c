@@ -103,10 +103,12 @@ static void set_snippet(struct shk_diag *d, const struct shk_where *w)
 		d->caret += ((unsigned char)s.p[i] & 0xc0) != 0x80;
 }
 
-static int add(struct shk_loader *l, bool error, const char *code, const struct shk_where *w,
+enum kind { ERROR, WARNING, NOTE };
+
+static int add(struct shk_loader *l, enum kind kind, const char *code, const struct shk_where *w,
 	       const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
 
-static int add(struct shk_loader *l, bool error, const char *code, const struct shk_where *w,
+static int add(struct shk_loader *l, enum kind kind, const char *code, const struct shk_where *w,
 	       const char *fmt, va_list ap)
 {
 	struct shk_diag *d = SHK_ARENA_NEW(&l->a, struct shk_diag);
@@ -120,7 +122,7 @@ static int add(struct shk_loader *l, bool error, const char *code, const struct 
 	m = shk_arena_str(&l->a, shk_str(text));
 	if (!m.p)
 		return -ENOMEM;
-	*d = (struct shk_diag){ .error = error, .code = code, .file = w->file->name,
+	*d = (struct shk_diag){ .error = kind == ERROR, .note = kind == NOTE, .code = code, .file = w->file->name,
 				.line = w->at.line + 1, .column = w->at.column + 1,
 				.message = m, .hint = { m.p + m.n, 0 } };
 	for (cut = m.n; cut-- > 0;)
@@ -143,7 +145,7 @@ int shk_load_error(struct shk_loader *l, const char *code, const struct shk_wher
 	int r;
 
 	va_start(ap, fmt);
-	r = add(l, true, code, w, fmt, ap);
+	r = add(l, ERROR, code, w, fmt, ap);
 	va_end(ap);
 	return r < 0 ? r : -EINVAL;
 }
@@ -155,7 +157,19 @@ int shk_load_warn(struct shk_loader *l, const char *code, const struct shk_where
 	int r;
 
 	va_start(ap, fmt);
-	r = add(l, false, code, w, fmt, ap);
+	r = add(l, WARNING, code, w, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int shk_load_note(struct shk_loader *l, const char *code, const struct shk_where *w,
+		  const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = add(l, NOTE, code, w, fmt, ap);
 	va_end(ap);
 	return r;
 }
@@ -202,7 +216,8 @@ static void print_safe(struct shk_str s, struct shk_buf *out)
 void shk_diag_print(const struct shk_diag *d, struct shk_buf *out)
 {
 	print_safe(d->file, out);
-	shk_buf_printf(out, ":%u:%u: %s: ", d->line, d->column, d->error ? "error" : "warning");
+	shk_buf_printf(out, ":%u:%u: %s: ", d->line, d->column,
+		       d->error ? "error" : d->note ? "note" : "warning");
 	print_safe(d->message, out);
 	shk_buf_printf(out, " [%s]\n", d->code);
 	if (d->snippet.n) {

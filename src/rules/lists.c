@@ -40,6 +40,14 @@ static int join(struct shk_build *b, struct shk_build_list *l)
 		if (quote)
 			shk_buf_addc(&out, '"');
 	}
+	if (out.failed && out.n + (1u << 12) > SHK_CONDITION_MAX) {
+		const struct shk_item *h = &l->l->h;
+		struct shk_where w = shk_where_node("list", h->name, h->node, NULL, NULL);
+
+		return shk_load_error(b->l, "LOAD_ERR_COMPILE_CONDITION", &w,
+				      "the items of list '%.*s' have more than %u bytes; split it",
+				      SHK_STR_ARG(h->name), SHK_CONDITION_MAX);
+	}
 	if (out.failed)
 		return -ENOMEM;
 	l->joined = shk_arena_str(&b->a, out.n ? shk_buf_view(&out) : (struct shk_str){ "", 0 });
@@ -58,6 +66,7 @@ static struct shk_build_list *inner(struct shk_build *b, const struct shk_list *
 int shk_build_lists(struct shk_build *b)
 {
 	const struct shk_tables *t = &b->l->t;
+	int r;
 
 	b->n_list = t->lists.n;
 	b->list = SHK_ARENA_ARRAY(&b->a, struct shk_build_list, b->n_list);
@@ -93,8 +102,9 @@ int shk_build_lists(struct shk_build *b)
 				memcpy(to, o->l->item, o->l->n * sizeof(*to));
 			to += o->l->n;
 		}
-		if (join(b, &b->list[i]) < 0)
-			return -ENOMEM;
+		r = join(b, &b->list[i]);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

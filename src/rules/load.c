@@ -45,6 +45,11 @@ int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text)
 	return l->extra_output.p ? 0 : -ENOMEM;
 }
 
+void shk_loader_want_notes(struct shk_loader *l)
+{
+	l->notes = true;
+}
+
 /* ---- undoing a file with an error ---- */
 
 static int copy_vec(struct shk_arena *a, const struct shk_vec *v, struct shk_vec *ret)

@@ -98,8 +98,10 @@ struct shk_loader {
 	const struct shk_diag *last;	     /* those of the last file alone, its build included */
 	size_t n_last;
 	struct shk_str extra_output;
+	bool notes;			     /* are wanted */
 	struct shk_arena build;		     /* of the last build that succeeded */
-	const struct shk_rule_def **defs;    /* by index; NULL: left out. In build */
+	const struct shk_rule_def **all;     /* by index; NULL: left out. In build */
+	const struct shk_rule_def **defs;    /* of these, the enabled ones */
 	size_t n_defs;
 };
 
@@ -122,6 +124,9 @@ int shk_load_error(struct shk_loader *l, const char *code, const struct shk_wher
 		   const char *fmt, ...) SHK_PRINTF(4, 5);
 /* Adds a warning. 0 or -ENOMEM. */
 int shk_load_warn(struct shk_loader *l, const char *code, const struct shk_where *w,
+		  const char *fmt, ...) SHK_PRINTF(4, 5);
+/* The same for a note. */
+int shk_load_note(struct shk_loader *l, const char *code, const struct shk_where *w,
 		  const char *fmt, ...) SHK_PRINTF(4, 5);
 /* The first error as one line, or out of memory. */
 int shk_load_result(struct shk_loader *l, size_t from, int r, struct shk_err *err);
@@ -197,6 +202,9 @@ int shk_build_parse(struct shk_build *b, const struct shk_text *cond, const stru
 /* Puts byte `at` of the pasted text of cond into *w. */
 int shk_build_locate(struct shk_build *b, const struct shk_text *cond, unsigned at,
 		     struct shk_where *w);
+/* Notes about a condition that was parsed and not resolved yet, if they are wanted. */
+int shk_build_notes(struct shk_build *b, const struct shk_ast *e, const struct shk_text *cond,
+		    const struct shk_where *w);
 int shk_build_macros(struct shk_build *b);
 /* Replaces the references in a rule's tree. */
 int shk_build_resolve(struct shk_build *b, struct shk_ast **e, const struct shk_text *cond,

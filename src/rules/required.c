@@ -108,6 +108,10 @@ static int plugin_requirement(struct shk_loader *l, const struct shk_where *w,
 	if (met < 0)
 		return met;
 	name = shk_rnode_get(map, "name");
+	if (alt && alt->kind != SHK_RN_SEQ && alt->kind != SHK_RN_NULL) {
+		at.at = shk_rnode_pos(alt);
+		return shk_load_error(l, INVALID, &at, "'alternatives' must be a sequence of maps");
+	}
 	for (const struct shk_rnode *c = alt ? alt->first : NULL; c; c = c->next) {
 		int r = plugin_version(l, w, c);
 

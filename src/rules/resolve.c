@@ -210,6 +210,8 @@ int shk_build_macros(struct shk_build *b)
 		r = shk_map_set(&b->macro_of, m->m->h.name, m);
 		if (r >= 0)
 			r = shk_build_parse(b, &m->m->cond, &w, &m->text, &m->cond);
+		if (r >= 0)
+			r = shk_build_notes(b, m->cond, &m->m->cond, &w);
 	}
 	for (size_t i = 0; i < b->n_macro && r >= 0; i++)
 		r = resolve_macro(b, &b->macro[i], 0);

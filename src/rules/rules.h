@@ -33,7 +33,8 @@ struct shk_diag_loc {
 	unsigned line, column, offset;	     /* Falco's conventions, 0-based as it prints them */
 };
 struct shk_diag {
-	bool error;		 /* else warning */
+	bool error;		 /* else warning, or */
+	bool note;		 /* what Falco does not say: only after shk_loader_want_notes */
 	const char *code;	 /* "LOAD_ERR_COMPILE_CONDITION" */
 	struct shk_str file;
 	unsigned line, column;	 /* 1-based, for people */
@@ -56,6 +57,8 @@ int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text);
 	"container_image_repository=%container.image.repository "                                  \
 	"container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name "                     \
 	"k8s_ns_name=%k8s.ns.name"
+/* Also notes about what is right and hardly meant: a misspelt name of a list. Before the first file. */
+void shk_loader_want_notes(struct shk_loader *l);
 /* Adds a file, or the *.yaml / *.yml of a directory (sorted). 0, or -EINVAL when it has errors: see
  * diagnostics; *err gets the first as "file:line:column: text (remedy)". */
 int shk_loader_add_path(struct shk_loader *l, const char *path, struct shk_err *err);

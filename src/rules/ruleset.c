@@ -123,7 +123,8 @@ int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct 
 	int r;
 
 	if (n > RULES_MAX)
-		return shk_err_set(err, E2BIG, "more than %d rules", RULES_MAX);
+		return shk_err_set(err, E2BIG, "more than %d rules in one set; switch some off, or give "
+				   "policies fewer of them", RULES_MAX);
 	rs = calloc(1, sizeof(*rs));
 	if (!rs)
 		return shk_err_sys(err, ENOMEM, "cannot compile the rules");

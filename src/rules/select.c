@@ -63,16 +63,16 @@ static bool selected(const struct shk_rule_def *d, bool enabled, const struct sh
 int shk_loader_compile(struct shk_loader *l, const struct shk_rule_select *select,
 		       struct shk_ruleset **ret, struct shk_err *err)
 {
-	_cleanup_free_ const struct shk_rule_def **defs = calloc(l->n_defs + 1, sizeof(*defs));
+	_cleanup_free_ const struct shk_rule_def **defs = calloc(l->t.rules.n + 1, sizeof(*defs));
 	size_t n = 0;
 
 	if (!defs)
 		return shk_err_sys(err, ENOMEM, "compiling rules");
-	for (size_t i = 0; i < l->n_defs; i++) {
+	for (size_t i = 0; l->all && i < l->t.rules.n; i++) {
 		const struct shk_rule *r = l->t.rules.p[i];
 
-		if (l->defs[i] && selected(l->defs[i], r->enabled, select))
-			defs[n++] = l->defs[i];
+		if (l->all[i] && selected(l->all[i], r->enabled, select))
+			defs[n++] = l->all[i];
 	}
 	return shk_ruleset_build(defs, n, ret, err);
 }

@@ -286,6 +286,10 @@ static int type_check(struct typing *t, struct shk_ast *e)
 						 e->left.text :
 						 SHK_STR("this transformer")),
 			     shk_type_name(e->left.type));
+	if (e->left.kind == SHK_OPERAND_FIELD && e->left.ref.field->flags & SHK_F_WITHIN &&
+	    e->op != SHK_OP_EQ)
+		return BLAME(t, &e->left, SHK_STR_FMT " takes no operator but =",
+			     SHK_STR_ARG(e->left.text));
 	if (e->op == SHK_OP_EXISTS)
 		return 0;
 	if (e->left.kind == SHK_OPERAND_FIELD && incomparable(e->left.ref.field))

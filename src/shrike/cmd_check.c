@@ -51,7 +51,8 @@ static void on_diag(const struct shk_diag *d, void *arg)
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	struct check *k = arg;
 
-	d->error ? k->errors++ : k->warnings++;
+	if (!d->note)
+		d->error ? k->errors++ : k->warnings++;
 	if (k->json) {
 		put_json(d->error, d->file, d->line, d->column, d->code, d->message, d->hint);
 		return;
@@ -244,6 +245,8 @@ static int check_all(struct check *k)
 
 	if (shk_loader_new(&l, &err) < 0)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+	if (!k->json)
+		shk_loader_want_notes(l);
 	if (k->json)
 		k->results = json_object_new_array();
 	check_files(k, l);

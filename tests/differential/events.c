@@ -2,6 +2,7 @@
 /*
  * events.c - random events in text form, and the fields one can ask of them.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,44 @@
 #include "syscalls/flags.h"
 #include "world.h"
 
-static struct shk_container *containers[2];
+/* What there is beside the event: read once, put into the state of each event anew. */
+static const char state_text[] =
+	SHK_TEXT_HEAD "\n"
+	"container aaaaaaaaaaaaaaaa name=web image=docker.io/library/nginx:1.25 image_repo=docker.io/library/nginx "
+	"image_tag=1.25 runtime=runc engine=podman privileged=true policy=strict k8s_ns=default k8s_pod=web-0 "
+	"annotation.x=1 label.app=web\n"
+	"container bbbbbbbbbbbbbbbb\n"
+	"user 0 name=root home=/root shell=/bin/bash\n"
+	"user 33 name=www-data home=/var/www container=aaaaaaaaaaaaaaaa\n"
+	"user 1000 name=me home=/home/me shell=/bin/sh\n"
+	"group 0 name=root\n"
+	"group 1000 name=me\n"
+	"process 1 pid=1 ppid=0 name=systemd exe=/sbin/init exepath=/usr/lib/systemd/systemd args=[\"/sbin/init\"] "
+	"cwd=/ uid=0 gid=0 sid=1 pgid=1\n"
+	"process 100 pid=100 ppid=1 name=sshd exe=sshd exepath=/usr/sbin/sshd args=[\"sshd\", \"-D\", \"-o\", \"x=1\"] "
+	"cwd=/root uid=0 gid=0 tty=34816 env=[\"PATH=/bin\", \"HOME=/root\"]\n"
+	"process 101 pid=101 ppid=100 name=bash exe=-bash exepath=/usr/bin/bash args=[\"-bash\"] cwd=/root uid=0 gid=0 "
+	"loginuid=1000 tty=34816 sid=101 env=[\"PATH=/usr/bin:/bin\", \"x=y z\"]\n"
+	"process 102 pid=102 ppid=101 name=cat exe=cat exepath=/usr/bin/cat args=[\"cat\", \"/etc/passwd\"] cwd=/tmp "
+	"uid=1000 gid=1000 euid=0 caps=0x1 loginuid=1000\n"
+	"process 200 pid=200 ppid=1 container=aaaaaaaaaaaaaaaa vpid=1 name=nginx exe=/usr/sbin/nginx "
+	"exepath=/usr/sbin/nginx args=[\"/usr/sbin/nginx\", \"-g\", \"daemon off;\"] cwd=/srv uid=33 gid=33\n"
+	"process 201 pid=201 ppid=200 container=aaaaaaaaaaaaaaaa vpid=7 name=sh exe=/bin/sh exepath=/memfd:a "
+	"args=[\"/bin/sh\", \"-c\", \"a b\"] cwd=/ uid=0 gid=0 exe_upper=true exe_writable=true memfd=true\n"
+	"process 202 pid=201 ppid=200 container=aaaaaaaaaaaaaaaa name=thread exe=/bin/sh args=[] cwd=/etc\n"
+	"process 300 container=bbbbbbbbbbbbbbbb name=a\n"
+	"fd 102 3 type=file path=/etc/passwd flags=0 ino=7\n"
+	"fd 102 4 type=ipv4 local=10.0.0.1:40000 remote=10.0.0.2:443 proto=tcp\n"
+	"fd 102 5 type=directory path=/usr/bin\n"
+	"fd 200 3 type=ipv6 local=::1:8080 remote=2001:1::2:53 proto=udp\n"
+	"fd 200 4 type=unix path=/run/docker.sock\n"
+	"fd 200 5 type=directory path=/tmp\n"
+	"fd 201 0 type=ipv4 local=10.0.0.1:80 remote=10.0.0.1:22 proto=tcp\n"
+	"fd 201 3 type=ipv4 local=10.0.0.3:53 proto=udp\n"
+	"fd 201 4 type=pipe ino=99\n";
+static struct shk_text_record state[64];
+static size_t n_state;
+static struct shk_arena state_arena;
 
 /* ---- arguments ---- */
 
@@ -154,12 +192,17 @@ void world_event_line(struct rnd *r, struct shk_buf *out)
 	};
 	static const char *const ends[] = { "= 0", "= 3", "= 4", "= -ENOENT", "= -EACCES", "", "~ 0",
 					    "~ 3", "~ -EACCES", "~" };
+	static const unsigned tasks[] = { 1, 100, 101, 102, 200, 201, 202, 300, 999, 102, 200, 201 };
 	const struct shk_syscall *s = rnd_in(r, 4) ? &shk_syscalls[rnd_below(r, SHK_CALL_N)] :
 						     shk_syscall_by_name(shk_str(RND_OF(r, favourites)));
 	bool first = true, i386;
 
 	shk_buf_printf(out, "event %u.%u num=%u", 1700000000u + (unsigned)rnd_below(r, 3),
 		       (unsigned)rnd_below(r, 10), 1 + (unsigned)rnd_below(r, 20));
+	if (!rnd_in(r, 6))
+		shk_buf_printf(out, " tid=%u", RND_OF(r, tasks));
+	if (rnd_in(r, 6))
+		shk_buf_adds(out, rnd_in(r, 2) ? " container=aaaaaaaaaaaaaaaa" : " container=new");
 	if (rnd_in(r, 60)) {
 		shk_buf_printf(out, " nr=999 unknown(1, 2) %s", RND_OF(r, ends));
 		return;
@@ -183,61 +226,33 @@ void world_event_line(struct rnd *r, struct shk_buf *out)
 int world_event_read(struct world_event *w, struct rnd r, struct shk_str line, struct shk_err *err)
 {
 	struct shk_str container;
-	int rc;
 
 	memset(w, 0, sizeof(*w));
 	shk_arena_init(&w->arena, (size_t)256 << 20);
-	rc = shk_event_parse(line, &w->arena, &w->ev, &container, err);
-	if (rc < 0)
-		return rc;
-	w->ev.ctr = world_container((unsigned)rnd_below(&r, 3));
-	w->ctx.ev = &w->ev;
-	w->ctx.ctr = w->ev.ctr;
+	w->recorded = shk_recorded_new();
+	if (!w->recorded)
+		return shk_err_set(err, ENOMEM, "no memory");
+	for (size_t i = 0; i < n_state; i++)
+		if (shk_recorded_put(w->recorded, &state[i], err) < 0)
+			return -EBADMSG;
+	if (shk_event_parse(line, &w->arena, &w->ev, &container, err) < 0)
+		return -EBADMSG;
+	shk_recorded_begin(w->recorded, &w->ev, container, &w->ctx);
 	made_draw(w, &r);
 	return 0;
 }
 
 void world_event_done(struct world_event *w)
 {
+	shk_recorded_free(w->recorded);
+	w->recorded = NULL;
 	shk_arena_done(&w->arena);
 }
 
 void world_event_print(const struct world_event *w, struct shk_str line)
 {
-	printf("# event: " SHK_STR_FMT "\n#   container: %s\n", SHK_STR_ARG(line),
-	       w->ctx.ctr ? w->ctx.ctr->id.p : "host");
+	printf("%s# event: " SHK_STR_FMT "\n", state_text, SHK_STR_ARG(line));
 	made_print(w);
-}
-
-/* ---- containers ---- */
-
-struct shk_container *world_container(unsigned which)
-{
-	return which < 2 ? containers[which] : NULL;
-}
-
-static int describe(struct shk_container *c)
-{
-	c->name = shk_container_str(c, SHK_STR("web"));
-	c->image = shk_container_str(c, SHK_STR("docker.io/library/nginx:1.25"));
-	c->image_repo = shk_container_str(c, SHK_STR("docker.io/library/nginx"));
-	c->image_tag = shk_container_str(c, SHK_STR("1.25"));
-	c->runtime = shk_container_str(c, SHK_STR("runc"));
-	c->engine = shk_container_str(c, SHK_STR("podman"));
-	c->k8s_ns = shk_container_str(c, SHK_STR("default"));
-	c->k8s_pod = shk_container_str(c, SHK_STR("web-0"));
-	c->policy = shk_container_str(c, SHK_STR("strict"));
-	c->privileged = true;
-	c->mounts = SHK_ARENA_ARRAY(&c->arena, struct shk_mount_info, 1);
-	c->annotations = SHK_ARENA_ARRAY(&c->arena, struct shk_kv, 1);
-	if (!c->mounts || !c->annotations)
-		return -1;
-	c->mounts[0] = (struct shk_mount_info){ SHK_STR("/srv"), SHK_STR("/data"), SHK_STR("bind"),
-						SHK_STR("rw,rbind") };
-	c->n_mounts = 1;
-	c->annotations[0] = (struct shk_kv){ SHK_STR("x"), SHK_STR("1") };
-	c->n_annotations = 1;
-	return 0;
 }
 
 /* ---- fields ---- */
@@ -285,7 +300,7 @@ static void add_fields(void)
 	const struct shk_field *const *rows = shk_fields_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
-		if (is_moment(rows[i]->name))
+		if (is_moment(rows[i]->name) || shk_field_availability(rows[i]) != SHK_AVAILABLE)
 			continue;
 		if (!(rows[i]->flags & SHK_F_ARG_REQUIRED))
 			add(rows[i]->name);
@@ -316,17 +331,17 @@ const char *const *world_fields(size_t *n, size_t *ret_made)
 
 int world_init(void)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		containers[i] = shk_container_new(i + 1);
-		if (!containers[i])
-			return -1;
-		containers[i]->full_id = shk_container_str(containers[i], i ? SHK_STR("bbbbbbbbbbbbbbbb") :
-									      SHK_STR("aaaaaaaaaaaaaaaa"));
-		containers[i]->id = shk_container_str(containers[i], i ? SHK_STR("bbbbbbbbbbbb") :
-									 SHK_STR("aaaaaaaaaaaa"));
-	}
-	if (describe(containers[0]) < 0)
+	struct shk_text_reader reader;
+	struct shk_err err = { 0 };
+
+	shk_arena_init(&state_arena, 1 << 20);
+	shk_text_init(&reader, shk_str(state_text));
+	while (shk_text_next(&reader, &state_arena, &state[n_state], &err) == 1)
+		n_state++;
+	if (err.text[0] || n_state < 20) {
+		printf("# state: %s\n", err.text);
 		return -1;
+	}
 	n_made = made_names(made, MADE_MAX);
 	add_fields();
 	memcpy(all, made, n_made * sizeof(*all));
@@ -337,8 +352,7 @@ int world_init(void)
 
 void world_done(void)
 {
-	for (unsigned i = 0; i < 2; i++)
-		shk_container_unref(containers[i]);
+	shk_arena_done(&state_arena);
 	for (size_t i = 0; i < n_names; i++)
 		free(names[i]);
 }

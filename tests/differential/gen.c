@@ -47,7 +47,7 @@ static const struct gen_samples *samples_of(struct gen *g, size_t field, const s
 
 	for (size_t i = 0; !s->asked && i < g->n_ev && s->n < GEN_SAMPLES; i++) {
 		struct shk_value v = { .type = ref->type };
-		bool multi = (ref->field->flags & SHK_F_MULTI) && ref->field->multi;
+		bool multi = (ref->field->flags & SHK_F_MULTI) && !ref->has_arg;
 
 		if (multi)
 			for (unsigned k = 0; s->n < GEN_SAMPLES && ref->field->multi(&g->ev[i].ctx, ref, k, &v); k++)
@@ -72,6 +72,8 @@ static struct shk_value sample(struct gen *g, size_t field, const struct shk_fie
 		else
 			v.s = world_text(g->r, &g->ev[0].arena);
 	}
+	if (ref->type == SHK_T_DOUBLE)
+		v.u = shk_double_order(0);
 	if (ref->type == SHK_T_IPADDR || ref->type == SHK_T_IPNET)
 		v.ip.len = 4;
 	return v;
@@ -82,7 +84,7 @@ static size_t pick_field(struct gen *g)
 	struct shk_field_ref ref;
 	struct shk_err err;
 
-	if (rnd_in(g->r, 3)) { /* every type alike */
+	if (rnd_in(g->r, 2)) { /* every type alike */
 		enum shk_type t = (enum shk_type)rnd_below(g->r, SHK_T_N);
 
 		for (unsigned tries = 0; tries < 100; tries++) {
@@ -279,7 +281,7 @@ void gen_check(struct gen *g, struct shk_buf *out)
 		return;
 	}
 	shk_buf_adds(out, fields[field]);
-	if (rnd_in(g->r, 14)) {
+	if (rnd_in(g->r, 10)) {
 		shk_buf_adds(out, " exists");
 		return;
 	}
@@ -300,7 +302,9 @@ void gen_check(struct gen *g, struct shk_buf *out)
 		maybe_blank(g, out);
 		v = sample(g, field, &ref);
 		if (is_text(ref.type))
-			shk_buf_printf(out, "%d", (int)rnd_below(g->r, 60) - 10);
+			shk_buf_printf(out, "%d", (int)rnd_below(g->r, 60) - 30);
+		else if (ref.type == SHK_T_DOUBLE)
+			shk_buf_printf(out, "%d", (int)shk_double_of(v.u));
 		else if (ref.type == SHK_T_INT64)
 			shk_buf_printf(out, "%lld", (long long)v.i);
 		else

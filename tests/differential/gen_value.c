@@ -48,6 +48,11 @@ void gen_word(struct rnd *r, struct shk_str s, struct shk_buf *out)
 
 static void a_glob(struct rnd *r, struct shk_str s, struct shk_buf *out)
 {
+	if (rnd_in(r, 3)) {
+		shk_buf_add(out, s.p, s.n ? rnd_below(r, s.n + 1) : 0);
+		shk_buf_addc(out, '*');
+		return;
+	}
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
@@ -182,13 +187,13 @@ static void text_constant(struct rnd *r, struct shk_str s, const char *op, struc
 
 static void a_number(struct rnd *r, const struct shk_value *v, struct shk_buf *out)
 {
-	uint64_t n = v->type == SHK_T_INT64 ? (uint64_t)v->i : v->u;
+	uint64_t n = v->type == SHK_T_DOUBLE ? (uint64_t)(int64_t)shk_double_of(v->u) : v->type == SHK_T_INT64 ? (uint64_t)v->i : v->u;
 
 	if (rnd_in(r, 5))
 		n += rnd_below(r, 5) - 2;
 	if (rnd_in(r, 15))
 		shk_buf_printf(out, "0%c%" PRIx64, rnd_in(r, 2) ? 'x' : 'X', n);
-	else if (v->type == SHK_T_INT64 || rnd_in(r, 20))
+	else if (v->type == SHK_T_INT64 || v->type == SHK_T_DOUBLE || rnd_in(r, 20))
 		shk_buf_printf(out, "%s%" PRId64, rnd_in(r, 10) && (int64_t)n >= 0 ? "+" : "", (int64_t)n);
 	else
 		shk_buf_printf(out, "%" PRIu64, n);
@@ -241,6 +246,7 @@ void gen_constant(struct rnd *r, const struct shk_value *like, const char *op, b
 	case SHK_T_UINT64:
 	case SHK_T_RELTIME:
 	case SHK_T_ABSTIME:
+	case SHK_T_DOUBLE:
 		a_number(r, like, &raw);
 		break;
 	case SHK_T_IPADDR:

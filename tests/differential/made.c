@@ -52,6 +52,8 @@ static const struct shk_field made[] = {
 	ROW("rel2", SHK_T_RELTIME, "RELTIME", 0),
 	ROW("abs", SHK_T_ABSTIME, "ABSTIME", 0),
 	ROW("abs2", SHK_T_ABSTIME, "ABSTIME", SHK_F_COSTLY),
+	ROW("double", SHK_T_DOUBLE, "DOUBLE", 0),
+	ROW("double2", SHK_T_DOUBLE, "DOUBLE", SHK_F_STABLE),
 	ROW("port", SHK_T_PORT, "PORT", 0),
 	ROW("port2", SHK_T_PORT, "PORT", 0),
 	ROW("ip", SHK_T_IPADDR, "IPADDR", 0),
@@ -253,6 +255,9 @@ static void draw(struct rnd *r, struct shk_arena *a, const struct shk_field *f, 
 	case SHK_T_PORT:
 		v->u = RND_OF(r, well_known);
 		break;
+	case SHK_T_DOUBLE:
+		v->u = shk_double_order((double)((int)rnd_below(r, 12) - 4) / (rnd_in(r, 3) ? 2 : 1));
+		break;
 	case SHK_T_INT64:
 		v->i = (int64_t)a_number(r, f->falco_type);
 		break;
@@ -289,7 +294,7 @@ void made_draw(struct world_event *w, struct rnd *r)
 		struct made_value *m = &w->made[i];
 		bool multi = made[i].multi != NULL;
 
-		m->there = !rnd_in(r, 6);
+		m->there = !rnd_in(r, 5);
 		m->n = multi ? (unsigned)rnd_below(r, MADE_MULTI + 1) : 1;
 		for (unsigned k = 0; k < MADE_MULTI; k++)
 			draw(r, &w->arena, &made[i], &m->v[k]);

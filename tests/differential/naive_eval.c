@@ -100,6 +100,8 @@ static int order(enum shk_type t, uint64_t a, uint64_t b)
 {
 	if (t == SHK_T_INT64)
 		return (int64_t)a < (int64_t)b ? -1 : (int64_t)a > (int64_t)b;
+	if (t == SHK_T_DOUBLE)
+		return shk_double_of(a) < shk_double_of(b) ? -1 : shk_double_of(a) > shk_double_of(b);
 	return a < b ? -1 : a > b;
 }
 
@@ -141,7 +143,7 @@ static bool against(enum nv_op op, const struct shk_value *v, const struct nv_co
 			return same_ip(&v->ip, &c->ip);
 		if (v->type == SHK_T_IPNET)
 			return inside(&v->ip, c);
-		return number_of(v) == c->u;
+		return order(v->type, number_of(v), c->u) == 0;
 	case NV_CONTAINS:
 	case NV_BCONTAINS:
 		return contains(v->s, c->s);

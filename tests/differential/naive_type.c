@@ -16,14 +16,13 @@ bool nv_is_text(enum shk_type t)
 
 bool nv_is_multi(const struct nv_term *t)
 {
-	return t->kind == NV_FIELD && (t->ref.field->flags & SHK_F_MULTI) &&
-	       (!t->ref.has_arg || t->ref.key.p);
+	return t->kind == NV_FIELD && (t->ref.field->flags & SHK_F_MULTI) && !t->ref.has_arg;
 }
 
 static bool is_number(enum shk_type t)
 {
 	return t == SHK_T_INT64 || t == SHK_T_UINT64 || t == SHK_T_RELTIME || t == SHK_T_ABSTIME ||
-	       t == SHK_T_PORT;
+	       t == SHK_T_PORT || t == SHK_T_DOUBLE;
 }
 
 static bool is_event_type(const struct nv_term *t)
@@ -151,12 +150,24 @@ static int side(struct nv_term *t, struct shk_err *err)
 	}
 }
 
+static bool no_constants(const struct shk_field *f)
+{
+	static const char *const words[] = { "SIGTYPE", "SYSCALLID", "SOCKADDR", "SOCKTUPLE" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(words); i++)
+		if (strcmp(f->falco_type, words[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool allowed(const struct nv_node *e)
 {
 	enum shk_type t = e->left.type;
 	enum nv_op op = e->op;
 	bool equal = op == NV_EQ || op == NV_NE || op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS;
 
+	if (op != NV_EXISTS && e->left.kind == NV_FIELD && no_constants(e->left.ref.field))
+		return false;
 	if (t == SHK_T_LIST)
 		return op == NV_IN || op == NV_INTERSECTS || op == NV_EXISTS;
 	if (nv_is_text(t))
@@ -336,8 +347,10 @@ static int constant(struct shk_arena *a, const struct nv_node *e, const struct n
 		ok = c->u || shk_str_eqz(s, "false");
 	} else if (t == SHK_T_PORT) {
 		ok = !s.n || number(&e->left, s, &c->u) || service(s, &c->u);
-	} else if (is_number(t)) {
+	} else if (is_number(t) || t == SHK_T_DOUBLE) {
 		ok = number(&e->left, s, &c->u);
+		if (ok && t == SHK_T_DOUBLE) /* whole numbers only */
+			c->u = shk_double_order(s.p[0] == '-' ? -(double)-c->u : (double)c->u);
 	} else if (t == SHK_T_IPADDR) {
 		ok = address(s, &c->ip);
 	} else if (t == SHK_T_IPNET) {
@@ -346,6 +359,17 @@ static int constant(struct shk_arena *a, const struct nv_node *e, const struct n
 		ok = hex_bytes(a, s, c);
 	}
 	return ok ? 0 : bad(err, word, "bad value for this type");
+}
+
+/* Section 10: what has no constants exists, or does not. */
+static bool has_no_constants(const struct nv_term *t)
+{
+	static const char *const types[] = { "SIGTYPE", "SYSCALLID", "SOCKADDR", "SOCKTUPLE" };
+
+	for (size_t i = 0; t->kind == NV_FIELD && i < SHK_ARRAY_SIZE(types); i++)
+		if (strcmp(t->ref.field->falco_type, types[i]) == 0)
+			return true;
+	return false;
 }
 
 static int check(struct shk_arena *a, struct nv_node *e, struct shk_err *err)
@@ -364,6 +388,8 @@ static int check(struct shk_arena *a, struct nv_node *e, struct shk_err *err)
 		return bad(err, &e->left, "this operator is not for this type");
 	if (e->op == NV_EXISTS)
 		return 0;
+	if (has_no_constants(&e->left))
+		return bad(err, &e->left, "nothing can be compared with this type");
 	if (right->kind == NV_CALL) {
 		r = side(right, err);
 		if (r < 0)

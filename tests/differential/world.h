@@ -11,7 +11,7 @@
 #define SHK_TESTS_WORLD_H
 
 #include "fields/fields.h"
-#include "state/container.h"
+#include "state/recorded.h"
 
 /* ---- randomness: the same numbers for the same seed, everywhere ---- */
 struct rnd {
@@ -43,6 +43,7 @@ struct world_event {
 	struct shk_event ev; /* first */
 	struct shk_eval_ctx ctx;
 	struct shk_arena arena;
+	struct shk_recorded *recorded; /* processes, descriptors, users, containers */
 	struct made_value made[MADE_MAX];
 };
 
@@ -58,8 +59,6 @@ void world_event_print(const struct world_event *w, struct shk_str line);
 
 int world_init(void);
 void world_done(void);
-/* ctr: a container with metadata, one without, or the host. */
-struct shk_container *world_container(unsigned which);
 
 int __wrap_shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err *err);
 int __real_shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struct shk_err *err);

@@ -204,6 +204,15 @@ static const struct {
 	  "2:LOAD_DEPRECATED_ITEM 1:LOAD_UNUSED_LIST" },
 	{ RULE("r", "proc.name=x"), "3:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "proc.name=x") "  warn_evttypes: false\n", "" },
+	{ RULE("r", "evt.type=open and evt.type=close"), "3:LOAD_NO_EVTTYPE" },
+	{ RULE("r", "evt.type=procexit"), "" },
+	{ RULE("r", "evt.type=open and fd.num=x"), "3:LOAD_ERR_COMPILE_CONDITION" },
+	{ RULE("r", "nowhere"), "3:LOAD_ERR_VALIDATE" },
+	{ "- rule: r\n", "1:LOAD_ERR_YAML_VALIDATE" },
+	{ "- required_plugin_versions:\n  - {name: json, version: 0.1.0, alternatives: x}\n",
+	  "2:LOAD_ERR_YAML_VALIDATE" },
+	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: evt.latency\n  priority: info\n",
+	  "4:LOAD_DEPRECATED_ITEM" },
 	{ RULE("r", "evt.type=open and evt.dir=<"), "3:LOAD_DEPRECATED_ITEM" },
 	/* fields without values: once each, where Falco says nothing of its own */
 	{ RULE("r", "evt.type=open and k8s.rc.name=a and k8s.rc.name!=b and evt.pluginname exists"),
@@ -344,6 +353,127 @@ static void bombs_refused(void **state)
 	assert_non_null(strstr(err.text, "simplify it"));
 	assert_int_equal(shk_loader_add_text(l, "l", shk_buf_view(&lists), &err), -EINVAL);
 	assert_non_null(strstr(err.text, "with its lists"));
+}
+
+/* The error of a text of n times `part` between two others. */
+static void refused(const char *before, const char *part, unsigned n, const char *after,
+		    const char *error)
+{
+	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+	_cleanup_buf_ struct shk_buf text;
+	struct shk_err err = { 0 };
+	int r;
+
+	shk_buf_init(&text, 64u << 20);
+	shk_buf_adds(&text, before);
+	for (unsigned i = 0; i < n; i++)
+		shk_buf_adds(&text, part);
+	shk_buf_adds(&text, after);
+	assert_false(text.failed);
+	assert_int_equal(shk_loader_new(&l, NULL), 0);
+	r = shk_loader_add_text(l, "f", shk_buf_view(&text), &err);
+	if (error) {
+		assert_int_equal(r, -EINVAL);
+		if (strncmp(err.text, error, strlen(error)) != 0)
+			fail_msg("%s\ninstead of\n%s", err.text, error);
+	} else if (r < 0) {
+		fail_msg("%s", err.text);
+	}
+}
+
+/* What shrike(1) says of limits. */
+static void limits(void **state)
+{
+	(void)state;
+	refused("- list: l\n  items: ", "[", 31, "", "f:2:40: nested too deeply");
+	refused("- list: l\n  items: &x [a]\n", "- {list: m, items: *x}\n", 1000, "", NULL);
+	refused("- list: l\n  items: &x [a]\n", "- {list: m, items: *x}\n", 1001, "",
+		"f:1003:20: too many aliases");
+	refused("", "# 345678901234567890123456789012\n", (16u << 20) / 33 + 1, "",
+		"f:1:1: larger than 16777216 bytes");
+	refused("- list: l\n  items: [a", ", 1234567", 150000, "]\n",
+		"f:1:3: the items of list 'l' have more than 1048576 bytes");
+	refused("- list: l\n  items: [a", ", 1234567", 110000, "]\n" RULE("r", "proc.name in (l)"), NULL);
+	refused("- {list: l, items: [12345678901234567890]}\n- rule: r\n  desc: d\n  output: o\n"
+		"  priority: info\n  condition: >\n    evt.type=open and proc.name in (l)\n",
+		"    or proc.name in (l)\n", 40000, "", "f:6:14: the condition has more than 1048576 bytes");
+	refused(RULE("a", "evt.type=open") "- rule: r\n  desc: d\n  output: o\n  priority: info\n"
+		"  condition: evt.type=open", " or proc.name=abc", 20000, "\n", NULL);
+	refused("- rule: r\n  desc: d\n  output: o\n  priority: info\n  condition: ", "(", 300,
+		"evt.type=open\n", "f:5:");
+	refused("- {list: l, items: [\"a\\0b\"]}\n", "", 0, "", "f:1:21: a NUL byte inside a value");
+	refused("- {list: l, items: [a\xc3\x28]}\n", "", 0, "", "f:1:");
+}
+
+/* The caret stands under its character, whatever comes before: tabs, wide texts, folded lines. */
+static void carets(void **state)
+{
+	static const struct {
+		const char *text, *print;
+	} shown[] = {
+		{ "- rule: r\n  desc: d\n  condition: evt.type=open and\tfd.num=x\n",
+		  "f:3:39: error: \"x\" is not a valid number [LOAD_ERR_COMPILE_CONDITION]\n"
+		  "      condition: evt.type=open and fd.num=x\n"
+		  "                                          ^\n" },
+		{ "- rule: r\n  desc: d\n  condition: fd.name=\xc3\xa4\xe2\x82\xac and fd.num=x\n",
+		  "f:3:36: error: \"x\" is not a valid number [LOAD_ERR_COMPILE_CONDITION]\n"
+		  "      condition: fd.name=\xc3\xa4\xe2\x82\xac and fd.num=x\n"
+		  "                                       ^\n" },
+		{ "- rule: r\n  desc: d\n  condition: >\n    evt.type=open\n\n      and fd.num=x\n",
+		  "f:6:18: error: \"x\" is not a valid number [LOAD_ERR_COMPILE_CONDITION]\n"
+		  "          and fd.num=x\n"
+		  "                     ^\n" },
+		{ "- rule: r\r\n  desc: d\r\n  condition: |\r\n    evt.type=open and\r\n    fd.num=x\r\n",
+		  "f:5:12: error: \"x\" is not a valid number [LOAD_ERR_COMPILE_CONDITION]\n"
+		  "        fd.num=x\n"
+		  "               ^\n" },
+	};
+	char text[1000];
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(shown); i++) {
+		SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+		_cleanup_buf_ struct shk_buf out;
+		const struct shk_diag *d;
+		size_t n;
+
+		shk_buf_init(&out, 4096);
+		assert_int_equal(shk_loader_new(&l, NULL), 0);
+		snprintf(text, sizeof(text), "%s  output: o\n  priority: info\n", shown[i].text);
+		assert_int_equal(shk_loader_add_text(l, "f", shk_str(text), NULL), -EINVAL);
+		d = shk_loader_diags(l, &n);
+		assert_int_equal(n, 1);
+		shk_diag_print(d, &out);
+		assert_string_equal(out.p, shown[i].print);
+	}
+}
+
+/* What Falco takes in silence is noted where it is asked for, and only there. */
+static void notes(void **state)
+{
+	static const char text[] = "- {list: shell_binaries, items: [sh, shell_binarie]}\n"
+				   RULE("r", "evt.type=open and proc.name in (shell_binaires, "
+				   "shell_binaries, \"shell_binarie\", shell_x)");
+
+	(void)state;
+	for (int want = 0; want < 2; want++) {
+		SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+		const struct shk_diag *d;
+		size_t n;
+
+		assert_int_equal(shk_loader_new(&l, NULL), 0);
+		if (want)
+			shk_loader_want_notes(l);
+		assert_int_equal(shk_loader_add_text(l, "f", SHK_STR(text), NULL), 0);
+		d = shk_loader_diags(l, &n);
+		assert_int_equal(n, want);
+		if (!want)
+			continue;
+		assert_true(d->note && !d->error);
+		assert_int_equal(d->line, 4);
+		assert_int_equal(d->column, 46);
+		assert_true(shk_str_eqz(d->hint, "did you mean the list 'shell_binaries'?"));
+	}
 }
 
 static void loads_shipped_rules(void **state)
@@ -518,6 +648,9 @@ int main(void)
 		cmocka_unit_test(error_undone),
 		cmocka_unit_test(selects),
 		cmocka_unit_test(bombs_refused),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(carets),
+		cmocka_unit_test(notes),
 		cmocka_unit_test(loads_shipped_rules),
 		cmocka_unit_test(compiles_as_recorded),
 		cmocka_unit_test(warns_as_recorded),
