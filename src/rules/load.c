@@ -39,12 +39,6 @@ void shk_loader_free(struct shk_loader *l)
 	free(l);
 }
 
-int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text)
-{
-	l->extra_output = shk_arena_str(&l->a, text);
-	return l->extra_output.p ? 0 : -ENOMEM;
-}
-
 void shk_loader_want_notes(struct shk_loader *l)
 {
 	l->notes = true;
