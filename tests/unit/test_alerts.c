@@ -67,6 +67,7 @@ static void record_has_extra_fields(void **state)
 	assert_int_equal(shk_output_compile(&a, SHK_STR("%evt.num"), &extra[0].output, NULL), 0);
 	assert_int_equal(shk_output_compile(&a, SHK_STR("n=%evt.num"), &extra[1].output, NULL), 0);
 	f.ev.num = 12;
+	f.ev.arena = &a;
 	f.rule.extra = extra;
 	f.rule.n_extra = 2;
 	o = fixture_record(&f);
