@@ -84,7 +84,7 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 			struct shk_err *err);
 /* Diagnostics so far: of reading each file, then of the compilation after the last one (a macro that
  * only a later file uses is no longer reported then). A file with an error leaves nothing behind but its
- * diagnostics. Valid until the loader is freed. */
+ * diagnostics. Valid until the next file is added. */
 const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n);
 /* Those of the last file that was added: of reading it and of the compilation of all up to it, as Falco
  * reports them for each file. Valid until the next file. */
