@@ -27,12 +27,12 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -W "runc crun" -- "$cur"; compgen -f -- "$cur")
 		return
 		;;
-	--rules | --policy | --socket | --base | --listener | --config | -c)
+	--rules | --policy | --record | --socket | --base | --listener | --config | -c)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--last | -n | --metadata | --condition)
+	--last | -n | --metadata | --condition | --max-size)
 		return
 		;;
 	esac

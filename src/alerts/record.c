@@ -224,7 +224,7 @@ static struct json_object *build(const struct shk_alert *a, const char *hostname
 {
 	uint64_t when = a->ctx ? a->ctx->ev->time_ns : shk_now_real();
 	const char *priority = shk_priority_name(a->rule ? a->rule->priority : a->internal_priority);
-	_cleanup_buf_ struct shk_buf iso;
+	_cleanup_buf_ struct shk_buf iso = { 0 };
 	struct json_object *o = json_object_new_object();
 	int rc = 0;
 
@@ -295,7 +295,7 @@ static int render(struct json_object *o, struct shk_buf *line)
 int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk_buf *out)
 {
 	struct json_object *o = build(a, hostname);
-	_cleanup_buf_ struct shk_buf line;
+	_cleanup_buf_ struct shk_buf line = { 0 };
 	int rc;
 
 	json_object_put(a->internal_fields);
@@ -313,7 +313,7 @@ int shk_alert_render(const struct shk_alert *a, const char *hostname, struct shk
 int shk_record_fit(struct json_object *record, size_t max, struct shk_buf *out)
 {
 	struct json_object *o = NULL;
-	_cleanup_buf_ struct shk_buf line;
+	_cleanup_buf_ struct shk_buf line = { 0 };
 	int rc;
 
 	/* A copy: other sinks read this record, too. */

@@ -77,7 +77,7 @@ static void put_name(struct shk_buf *out, struct shk_str s, size_t max)
 
 static void put_param(struct shk_buf *out, const char *name, struct shk_str value)
 {
-	_cleanup_buf_ struct shk_buf clean;
+	_cleanup_buf_ struct shk_buf clean = { 0 };
 
 	if (!value.n)
 		return;

@@ -143,7 +143,7 @@ static void release(struct shk_sinks *s)
 static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, const char *text)
 {
 	struct json_object *fields = json_object_new_object();
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	int rc;
 	struct shk_alert a = {
 		.boot = shk_journal_boot(s->journal),

@@ -74,6 +74,11 @@ void shk_client_free(struct shk_client *c)
 	free(c);
 }
 
+int shk_client_fd(const struct shk_client *c)
+{
+	return c->fd;
+}
+
 /* Waits for events until due (0: for ever). */
 static int wait_for(struct shk_client *c, short events, uint64_t due, struct shk_err *err)
 {

@@ -31,6 +31,8 @@ struct shk_client;
 int shk_client_connect(const char *path, struct shk_client **ret, struct shk_err *err);
 void shk_client_free(struct shk_client *c);
 SHK_DEFINE_CLEANUP(struct shk_client, shk_client_free)
+/* The connection, for shutdown(2) from a signal handler alone. */
+int shk_client_fd(const struct shk_client *c);
 /* Sends request (v is added; not consumed) with fds, then reads answers. on_more (may be NULL) gets each
  * {"more":...} object (borrowed); returning non-zero stops. The final answer is returned in *ret (owner:
  * caller, may be NULL pointer) when ok; an {"ok":false} answer becomes err. timeout_ms < 0:

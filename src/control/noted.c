@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * noted.c - name and image of a container, from the notes its engine keeps.
+ * noted.c - name, image and labels of a container, from the notes its engine keeps.
  *
- * podman and docker tell the runtime neither. podman's storage has them beside the bundle
+ * podman and docker tell the runtime none of them. podman's storage has them beside the bundle
  * (STORAGE/DRIVER-containers/ID/userdata: containers.json, or volatile-containers.json for --rm), docker's
  * where /etc/hostname of the container comes from (ROOT/containers/ID/config.v2.json). Both are written
  * before the runtime is called and replaced by rename.
@@ -17,6 +17,8 @@
 #define NOTES_MAX	(32u << 20) /* all containers of a storage */
 #define CONTAINERS_MAX	65536u
 #define MOUNTS_MAX	512u
+#define LABELS_MAX	64u
+#define LABELS_BYTES	8192u
 
 /* The file's JSON as member `all` of an object; NULL when there is none to be used. */
 static struct json_object *read_notes(struct shk_str dir, const char *name)
@@ -55,6 +57,33 @@ static void add(struct json_object **note, const char *key, struct shk_str s)
 		json_object_object_add(*note, key, json_object_new_string_len(s.p, (int)s.n));
 }
 
+/* A record has to fit the keeper's store beside everything else (keeper_proto.h), so labels are few and
+ * short: those that do not fit are left out. */
+static void add_labels(struct json_object **note, struct json_object *labels)
+{
+	size_t n = 0, bytes = 0;
+	struct json_object *o;
+
+	if (!*note || !labels)
+		return;
+	o = json_object_new_object();
+	if (!o)
+		return;
+	json_object_object_foreach(labels, key, val) {
+		size_t len = strlen(key);
+
+		if (!json_object_is_type(val, json_type_string))
+			continue;
+		len += (size_t)json_object_get_string_len(val);
+		if (n == LABELS_MAX || bytes + len > LABELS_BYTES)
+			continue;
+		json_object_object_add(o, key, json_object_get(val));
+		bytes += len;
+		n++;
+	}
+	json_object_object_add(*note, "labels", o);
+}
+
 /* The directory that has last as its last part; n 0 when it has another. */
 static struct shk_str parent(struct shk_str path, struct shk_str last)
 {
@@ -78,6 +107,7 @@ static struct json_object *of_storage(struct json_object *all, struct shk_str id
 		meta = shk_json_parse(shk_json_str(c, "metadata"), NOTES_MAX, NULL);
 		add(&note, "name", shk_json_str(meta, "name"));
 		add(&note, "image", shk_json_str(meta, "image-name"));
+		add(&note, "image_id", shk_json_str(c, "image"));
 		json_object_put(meta);
 		break;
 	}
@@ -121,6 +151,8 @@ static struct json_object *by_docker(struct shk_str id, struct json_object *conf
 		if (shk_str_eq(shk_json_str(o, "ID"), id)) {
 			add(&note, "name", name);
 			add(&note, "image", shk_json_str(shk_json_object(o, "Config"), "Image"));
+			add(&note, "image_id", shk_json_str(o, "Image"));
+			add_labels(&note, shk_json_object(shk_json_object(o, "Config"), "Labels"));
 		}
 		json_object_put(all);
 		break;

@@ -30,6 +30,7 @@ static const struct op ops[] = {
 	{ "ps", shk_op_ps, false },
 	{ "status", shk_op_status, false },
 	{ "events", shk_op_events, false },
+	{ "record", shk_op_record, true },
 };
 
 static ino_t mnt_ns(pid_t pid)
@@ -107,6 +108,7 @@ static void drop(struct shk_peerconn *pc)
 	if (!*at)
 		return;
 	*at = pc->next;
+	shk_record_drop(pc);
 	pc->g->n_conns--;
 	shk_source_remove(TAKE_PTR(pc->src));
 	shk_peerconn_unref(pc);
@@ -156,6 +158,10 @@ static void serve(struct shk_peerconn *pc)
 		if (r == 0)
 			break;
 		if (r < 0) {
+			if (r == -ECONNRESET && pc->record) {
+				shk_record_finish(pc);
+				break;
+			}
 			if (r == -ECONNRESET) {
 				pc->conn.eof = true;
 				pc->closing = true;
@@ -168,6 +174,8 @@ static void serve(struct shk_peerconn *pc)
 		dispatch(pc, req);
 		json_object_put(req);
 	}
+	if (pc->record)
+		shk_record_send(pc);
 	settle(pc);
 }
 
@@ -293,9 +301,12 @@ void shk_control_events(struct shk_engine *g)
 	shk_buf_init(&line, SHK_JOURNAL_ALERT_MAX);
 	for (pc = g->conns; pc; pc = next) {
 		next = pc->next;
-		if (!pc->follow)
+		if (!pc->follow && !pc->record)
 			continue;
-		catch_up(pc, &line);
+		if (pc->record)
+			shk_record_send(pc);
+		else
+			catch_up(pc, &line);
 		settle(pc);
 	}
 	shk_buf_done(&line);

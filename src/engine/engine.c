@@ -202,6 +202,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	pthread_mutex_init(&g->job_lock, NULL);
 	pthread_cond_init(&g->job_cond, NULL);
 	shk_history_init(&g->history);
+	shk_recorder_init(&g->recorder);
 	g->hostname = host_name(g->cfg);
 	if (!g->hostname)
 		return shk_err_set(err, ENOMEM, "out of memory");
@@ -315,6 +316,7 @@ void shk_engine_free(struct shk_engine *g)
 	if (g->loop)
 		shk_loop_free(g->loop);
 	shk_history_done(&g->history);
+	shk_recorder_done(&g->recorder);
 	shk_close(&g->signal_fd);
 	shk_close(&g->journal_fd);
 	shk_close(&g->keeper_fd);

@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "control/control.h"
 #include "engine/engine.h"
+#include "engine/recorder.h"
 #include "journal/journal.h"
 #include "policy/plan.h"
 #include "state/process.h"
@@ -72,6 +73,8 @@ struct shk_entry {
 	unsigned n_listeners, n_sessions;
 	bool had_listener, removed;
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
+
+	struct shk_recorded_lines lines; /* guarded by the container's lock */
 
 	/* calls the installed filter notifies of; constant once the first listener is there */
 	uint64_t notified[(SHK_CALL_N + 63) / 64];
@@ -149,6 +152,7 @@ struct shk_peerconn {
 	struct shk_peer peer;
 	bool busy;			/* a job answers later: nothing is read until then */
 	bool closing;
+	bool record;			/* the one who records; until all is sent */
 	bool follow;			/* events -f */
 	uint64_t follow_next;		/* number of the next record */
 	uint64_t follow_lost;
@@ -208,6 +212,7 @@ struct shk_engine {
 	unsigned n_jobs;
 	pthread_cond_t job_cond;
 
+	struct shk_recorder recorder;
 	struct shk_history history;
 	struct shk_peerconn *conns;	/* main thread */
 	size_t n_conns;
@@ -323,6 +328,14 @@ void shk_control_events(struct shk_engine *g); /* new records for followers */
 int shk_op_ps(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_events(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* record_op.c */
+int shk_op_record(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* Sends what there is, as far as the connection takes it; the end, once the other side wants no more. */
+void shk_record_send(struct shk_peerconn *pc);
+/* The other side has closed its half: the rest is sent. */
+void shk_record_finish(struct shk_peerconn *pc);
+/* The connection is gone. */
+void shk_record_drop(struct shk_peerconn *pc);
 int shk_op_reload(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 
 /* ---- history.c ---- */

@@ -171,6 +171,9 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	}
 	if (!o->err && (ctx->ev->memory_failed || ctx->ev->arena->failed))
 		unjudged(w->l, ctx->ev, arm, p, o);
+	if (shk_recorder_on(&w->l->g->recorder) &&
+	    shk_recorder_note(&w->l->g->recorder, &w->l->e->lines, ctx, &j))
+		shk_loop_wake(w->l->g->loop);
 }
 
 /* The writer may be a moment behind (100 ms of a machine under load are some thousand alerts): the caller of a call

@@ -45,6 +45,7 @@ void shk_entry_unref(struct shk_entry *e)
 		return;
 	shk_close(&e->init_pidfd);
 	shk_armoury_unref(e->arm);
+	shk_recorded_lines_done(&e->lines);
 	shk_container_unref(e->ctr);
 	json_object_put(e->record);
 	free(e->nonce);

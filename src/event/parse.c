@@ -78,6 +78,19 @@ static int parse_abi(struct parse *p)
 	return shk_tlex_fail(&p->l, "unknown abi; there are x86_64, i386, x32, arm64");
 }
 
+/* object0="..." to object5 */
+static int parse_object(struct parse *p, unsigned i)
+{
+	struct shk_str *o = (struct shk_str *)(uintptr_t)p->ev->object;
+
+	if (!o)
+		o = SHK_ARENA_ARRAY(p->l.arena, struct shk_str, 6);
+	if (!o)
+		return shk_err_set(p->l.err, ENOMEM, "out of memory");
+	p->ev->object = o;
+	return shk_tlex_quoted(&p->l, &o[i]);
+}
+
 /* NAME=... in front of the call. */
 static int attribute(struct parse *p, struct shk_str name, struct shk_str *container)
 {
@@ -86,6 +99,8 @@ static int attribute(struct parse *p, struct shk_str name, struct shk_str *conta
 
 	if (shk_str_eqz(name, "container"))
 		return shk_tlex_value(&p->l, container);
+	if (name.n == 7 && shk_str_starts(name, SHK_STR("object")) && name.p[6] >= '0' && name.p[6] <= '5')
+		return parse_object(p, (unsigned)(name.p[6] - '0'));
 	if (shk_str_eqz(name, "sensor"))
 		return parse_sensor(p);
 	if (shk_str_eqz(name, "abi"))
@@ -111,7 +126,7 @@ static int attribute(struct parse *p, struct shk_str name, struct shk_str *conta
 		p->ev->has_object = true;
 	} else {
 		r = shk_tlex_fail(&p->l, "unknown attribute; there are num, tid, pid, container, sensor, "
-				 "abi, nr, dev, ino");
+				 "abi, nr, dev, ino, object0 to object5");
 	}
 	return r;
 }

@@ -15,19 +15,23 @@ static const struct {
 } kinds[] = {
 	[SHK_TEXT_EVENT] = { "event", 0, { NULL } },
 	[SHK_TEXT_CONTAINER] = { "container", 1,
-		{ "name", "image", "image_repo", "image_tag", "image_digest", "runtime", "engine", "bundle",
-		  "rootfs", "cgroup", "hostname", "privileged", "policy", "start", "init", "k8s_ns",
+		{ "name", "image", "image_repo", "image_tag", "image_digest", "image_id", "runtime", "engine", "bundle",
+		  "rootfs", "cgroup", "hostname", "privileged", "host_pid", "host_network", "host_ipc", "policy", "start", "init", "k8s_ns",
 		  "k8s_pod", "k8s_pod_uid", "k8s_container", "mounts", "annotation.", "label.", NULL } },
 	[SHK_TEXT_PROCESS] = { "process", 1,
 		{ "pid", "ppid", "container", "vpid", "vtid", "vpgid", "vsid", "pidns", "threads", "name", "exe",
 		  "exepath", "exe_ino", "exe_dev", "exe_ctime", "exe_mtime", "exe_upper", "exe_writable",
 		  "memfd", "args", "env", "cwd", "root", "tty", "uid", "gid", "euid", "egid", "loginuid", "caps",
-		  "caps_permitted", "caps_inheritable", "sid", "pgid", "start", "exec_session", NULL } },
+		  "caps_permitted", "caps_inheritable", "sid", "pgid", "start", "exec_session", "gone", NULL } },
 	[SHK_TEXT_FD] = { "fd", 2,
 		{ "type", "path", "name", "peer", "flags", "local", "remote", "proto", "listening", "server",
-		  "deleted", "cloexec", "ino", "dev", NULL } },
+		  "deleted", "cloexec", "closed", "ino", "dev", NULL } },
 	[SHK_TEXT_USER] = { "user", 1, { "name", "home", "shell", "container", NULL } },
 	[SHK_TEXT_GROUP] = { "group", 1, { "name", "container", NULL } },
+	[SHK_TEXT_PROGRAM] = { "program", 1,
+		{ "name", "exepath", "exe_ino", "exe_dev", "exe_ctime", "exe_mtime", "exe_upper",
+		  "exe_writable", "memfd", NULL } },
+	[SHK_TEXT_MACHINE] = { "machine", 1, { NULL } },
 };
 
 void shk_text_init(struct shk_text_reader *r, struct shk_str text)
@@ -105,9 +109,10 @@ static int parse_pair(struct shk_tlex *l, struct shk_text_record *rec)
 
 static int parse_state(struct shk_tlex *l, struct shk_text_record *rec)
 {
+	bool named = rec->kind == SHK_TEXT_CONTAINER || rec->kind == SHK_TEXT_MACHINE;
 	int r;
 
-	rec->pairs = SHK_ARENA_ARRAY(l->arena, struct shk_text_pair, SHK_TEXT_PAIRS_MAX);
+	rec->pairs = shk_arena_alloc_raw(l->arena, sizeof(*rec->pairs) * SHK_TEXT_PAIRS_MAX);
 	if (!rec->pairs)
 		return shk_err_set(l->err, ENOMEM, "out of memory");
 	for (unsigned i = 0; i < kinds[rec->kind].keys; i++) {
@@ -117,11 +122,9 @@ static int parse_state(struct shk_tlex *l, struct shk_text_record *rec)
 		r = shk_tlex_value(l, &rec->key[i]);
 		if (r < 0)
 			return r;
-		if (!rec->key[i].n || (rec->kind != SHK_TEXT_CONTAINER &&
-				       !shk_tlex_number(rec->key[i], false, &v)))
-			return shk_tlex_fail(l, "%s", rec->kind == SHK_TEXT_CONTAINER ?
-					    "the container's id is expected here" :
-					    "a number is expected here");
+		if (!rec->key[i].n || (!named && !shk_tlex_number(rec->key[i], false, &v)))
+			return shk_tlex_fail(l, "%s", named ? "an id or a name is expected here" :
+							      "a number is expected here");
 	}
 	for (;;) {
 		shk_tlex_space(l);
@@ -150,7 +153,8 @@ static int parse_line(struct shk_str line, struct shk_arena *arena, struct shk_t
 			       parse_state(&l, rec);
 	}
 	l.p = line.p;
-	return shk_tlex_fail(&l, "unknown record; there are event, container, process, fd, user, group");
+	return shk_tlex_fail(&l, "unknown record; there are event, container, process, program, fd, user, "
+			     "group, machine");
 }
 
 static int check_version(struct shk_text_reader *r, struct shk_str line, struct shk_err *err)

@@ -179,7 +179,7 @@ static void print_named_mem(struct shk_event *ev, struct shk_buf *out)
 	}
 }
 
-static void print_args(struct shk_event *ev, struct shk_buf *out)
+static void print_args(struct shk_event *ev, uint64_t addr, struct shk_str bytes, struct shk_buf *out)
 {
 	unsigned n = ev->call ? ev->call->nargs : 6;
 
@@ -209,6 +209,10 @@ static void print_args(struct shk_event *ev, struct shk_buf *out)
 		print_named_mem(ev, out);
 	else if (ev->call)
 		print_msg_name(ev, out);
+	if (bytes.n) {
+		shk_buf_printf(out, ", mem=0x%" PRIx64 ":", addr);
+		shk_quote(bytes, out);
+	}
 }
 
 static void print_result(const struct shk_event *ev, struct shk_buf *out)
@@ -237,7 +241,8 @@ static bool plain_word(struct shk_str s)
 	return s.n > 0;
 }
 
-void shk_event_print_in(struct shk_event *ev, struct shk_str container, struct shk_buf *out)
+void shk_event_print_with(struct shk_event *ev, struct shk_str container, uint64_t addr,
+			  struct shk_str bytes, struct shk_buf *out)
 {
 	shk_buf_printf(out, "event %" PRIu64 ".%09" PRIu64, ev->time_ns / 1000000000,
 		       ev->time_ns % 1000000000);
@@ -259,12 +264,28 @@ void shk_event_print_in(struct shk_event *ev, struct shk_str container, struct s
 		shk_buf_printf(out, " nr=%d", ev->nr);
 	if (ev->unwrapped)
 		shk_buf_adds(out, " unwrapped");
+	for (unsigned i = 0; ev->object && i < 6; i++) {
+		if (!ev->object[i].p)
+			continue;
+		shk_buf_printf(out, " object%u=", i);
+		shk_quote(ev->object[i], out);
+	}
 	if (ev->has_object)
 		shk_buf_printf(out, " dev=0x%" PRIx64 " ino=%" PRIu64, ev->obj_dev, ev->obj_ino);
 	shk_buf_printf(out, " %s(", ev->call ? ev->call->name : "unknown");
-	print_args(ev, out);
+	print_args(ev, addr, bytes, out);
 	shk_buf_addc(out, ')');
 	print_result(ev, out);
+}
+
+void shk_event_print_in(struct shk_event *ev, struct shk_str container, struct shk_buf *out)
+{
+	shk_event_print_with(ev, container, 0, (struct shk_str){ 0 }, out);
+}
+
+void shk_text_quote(struct shk_str s, struct shk_buf *out)
+{
+	shk_quote(s, out);
 }
 
 void shk_event_print(struct shk_event *ev, struct shk_buf *out)

@@ -23,6 +23,11 @@ int shk_event_parse(struct shk_str line, struct shk_arena *arena, struct shk_eve
 		    struct shk_str *container, struct shk_err *err);
 /* shk_event_print with the id of the event's container, which this folder cannot look into. */
 void shk_event_print_in(struct shk_event *ev, struct shk_str container, struct shk_buf *out);
+/* The same, with bytes of the task's memory that no argument shows (n = 0: none). */
+void shk_event_print_with(struct shk_event *ev, struct shk_str container, uint64_t addr,
+			  struct shk_str bytes, struct shk_buf *out);
+/* Bytes in quotes, as the text form has them. */
+void shk_text_quote(struct shk_str s, struct shk_buf *out);
 
 /* ---- a whole text ---- */
 
@@ -33,6 +38,8 @@ enum shk_text_kind {
 	SHK_TEXT_FD,	    /* key 0: tid, 1: number */
 	SHK_TEXT_USER,	    /* key 0: uid */
 	SHK_TEXT_GROUP,	    /* key 0: gid */
+	SHK_TEXT_PROGRAM,   /* key 0: tid */
+	SHK_TEXT_MACHINE,   /* key 0: host name */
 };
 
 struct shk_text_pair {
@@ -42,7 +49,7 @@ struct shk_text_pair {
 	bool is_list;
 };
 
-#define SHK_TEXT_PAIRS_MAX 64
+#define SHK_TEXT_PAIRS_MAX 640 /* annotations and labels of a cluster's container are many */
 
 struct shk_text_record {
 	enum shk_text_kind kind;

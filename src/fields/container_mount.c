@@ -109,6 +109,13 @@ static bool propagation_get(struct shk_eval_ctx *ctx, const struct shk_field_ref
 	return m && shk_set_z(out, propagation(m));
 }
 
+/* There is a word for the mode in the notes of engines, none in an OCI configuration. */
+static bool mode_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		     struct shk_value *out)
+{
+	return pick(ctx, ref, false) && shk_set_z(out, "");
+}
+
 /* source:destination:mode:read-write:propagation; an OCI configuration has nothing for the mode. */
 static void mount_print(const struct shk_mount_info *m, struct shk_buf *b)
 {
@@ -162,6 +169,9 @@ static const struct shk_field table[] = {
 	    "Host path of a bind mount, by number or by a pattern for its destination."),
 	ROW("container.mount.dest", ONE, dest_get,
 	    "Path inside the container of a bind mount, by number or by a pattern for its source."),
+	ROW("container.mount.mode", ONE, mode_get,
+	    "Mode of a bind mount, by number or by a pattern for its source: an empty text, as an OCI "
+	    "configuration has none."),
 	ROW("container.mount.rdwr", ONE, rdwr_get,
 	    "Whether a bind mount, by number or by a pattern for its source, can be written."),
 	ROW("container.mount.propagation", ONE, propagation_get,

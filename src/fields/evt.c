@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fields/table.h"
+#include "state/recorded.h"
 
 bool shk_event_result(const struct shk_event *ev, int64_t *ret)
 {
@@ -102,6 +103,8 @@ static bool hostname_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *r
 	char name[256];
 
 	(void)ref;
+	if (ctx->recorded)
+		return shk_set_opt(out, shk_recorded_hostname(ctx->recorded));
 	if (gethostname(name, sizeof(name)) < 0)
 		return false;
 	name[sizeof(name) - 1] = 0;

@@ -2,6 +2,7 @@
 /*
  * evt_time.c - when the event happened, in the forms outputs ask for.
  */
+#include <errno.h>
 #include <time.h>
 
 #include "fields/table.h"
@@ -83,6 +84,28 @@ static bool rawtime_ns_get(struct shk_eval_ctx *ctx, const struct shk_field_ref 
 	return shk_set_u(out, ctx->ev->time_ns % NS_PER_S);
 }
 
+static int around_resolve(struct shk_field_ref *ref, struct shk_err *err)
+{
+	uint64_t when;
+
+	if (shk_str_to_u64(ref->key, &when))
+		return 0;
+	return shk_err_set(err, EINVAL, "evt.around takes a time in nanoseconds since the epoch, not '"
+			   SHK_STR_FMT "'", SHK_STR_ARG(ref->key));
+}
+
+/* The distance in milliseconds; a part of one counts as one, so that comparing is exact. */
+static bool around_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		       struct shk_value *out)
+{
+	uint64_t when, now = ctx->ev->time_ns, d;
+
+	if (!shk_str_to_u64(ref->key, &when))
+		return false;
+	d = now > when ? now - when : when - now;
+	return shk_set_u(out, d / 1000000u + (d % 1000000u != 0));
+}
+
 /* From `since` to the event. Workers are not in step: an event may be older than the one before it. */
 static bool set_since(struct shk_eval_ctx *ctx, struct shk_value *out, uint64_t since)
 {
@@ -141,6 +164,12 @@ static const struct shk_field table[] = {
 	  .doc = "Nanoseconds within the second of the event." },
 	{ .name = "evt.outputtime", .class_name = "evt", .type = SHK_T_STRING, .falco_type = "CHARBUF",
 	  .flags = 0, .origin = "time of the call", .get = time_get, .doc = "The same as evt.time, meant for outputs." },
+	{ .name = "evt.around", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "UINT64",
+	  .flags = SHK_F_STABLE | SHK_F_ARG_KEY | SHK_F_ARG_REQUIRED | SHK_F_FILTER_ONLY | SHK_F_NO_RHS |
+		   SHK_F_NO_TRANSFORM | SHK_F_WITHIN,
+	  .origin = "time of the call", .get = around_get, .resolve = around_resolve,
+	  .doc = "evt.around[T] = D: the event is no more than D milliseconds from T, which is nanoseconds "
+		 "since the epoch." },
 	SINCE("evt.reltime", reltime_get, "Time since the first event the engine judged."),
 	SINCE("evt.reltime.s", reltime_s_get, "Whole seconds of that time."),
 	SINCE("evt.reltime.ns", reltime_ns_get, "Nanoseconds beside those seconds."),

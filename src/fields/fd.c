@@ -2,9 +2,11 @@
 /*
  * fd.c - name, kind and number of the descriptor an event is about. Network ends: fd_net.c.
  */
+#include <inttypes.h>
 #include <sys/sysmacros.h>
 
 #include "fields/fd_view.h"
+#include "state/process.h"
 
 static bool num_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
 {
@@ -149,6 +151,74 @@ static bool minor_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return has_dev(v) && shk_set_i(out, minor(v->facts.dev));
 }
 
+/* ---- who has it ---- */
+
+static bool uid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	(void)ref;
+	return v->present && v->num >= 0 && ctx->ev->tid > 0 &&
+	       shk_set_opt(out, shk_str(shk_arena_printf(ctx->ev->arena, "%d%" PRId64,
+							 (int)ctx->ev->tid, v->num)));
+}
+
+static bool set_in_container(struct shk_eval_ctx *ctx, struct shk_value *out)
+{
+	struct shk_str id = ctx->ctr ? ctx->ctr->id : SHK_STR("host"), name = out->s;
+	char *p = shk_arena_alloc_raw(ctx->ev->arena, id.n + 1 + name.n);
+	char *end = p;
+
+	if (!p)
+		return false;
+	if (id.n)
+		end = mempcpy(end, id.p, id.n);
+	*end++ = ':';
+	if (name.n)
+		end = mempcpy(end, name.p, name.n);
+	return shk_set_str(out, (struct shk_str){ p, (size_t)(end - p) });
+}
+
+static bool container_name_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			       struct shk_value *out)
+{
+	return name_get(ctx, ref, out) && set_in_container(ctx, out);
+}
+
+static bool container_directory_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+				    struct shk_value *out)
+{
+	return directory_get(ctx, ref, out) && set_in_container(ctx, out);
+}
+
+/* ---- layers: what is not known to be in one is in neither, as for executables ---- */
+
+static bool layer_known(struct shk_eval_ctx *ctx, bool *upper)
+{
+	const struct shk_fd_view *v = shk_fd_view(ctx);
+
+	return v->entry && v->type == 'f' && v->facts.path.p && !v->facts.deleted && v->num >= 0 &&
+	       v->num <= INT32_MAX && shk_fd_upper(ctx, (int)v->num, v->facts.path, upper);
+}
+
+static bool upper_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	bool upper = false;
+
+	(void)ref;
+	return shk_fd_view(ctx)->entry && shk_set_bool(out, layer_known(ctx, &upper) && upper);
+}
+
+static bool lower_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	bool upper = true;
+
+	(void)ref;
+	return shk_fd_view(ctx)->entry && shk_set_bool(out, layer_known(ctx, &upper) && !upper);
+}
+
 #define ROW(n, t, ft, fl, g, d)                                                                    \
 	{ .name = (n), .class_name = "fd", .type = (t), .falco_type = (ft),                        \
 	  .flags = SHK_F_COSTLY | (fl), .get = (g), .doc = (d) }
@@ -174,6 +244,16 @@ static const struct shk_field table[] = {
 	ROW("fd.dev", SHK_T_INT64, "INT32", SHK_F_HEX, dev_get, "Device an open file is on."),
 	ROW("fd.dev.major", SHK_T_INT64, "INT32", 0, major_get, "Major number of that device."),
 	ROW("fd.dev.minor", SHK_T_INT64, "INT32", 0, minor_get, "Minor number of that device."),
+	ROW("fd.uid", SHK_T_STRING, "CHARBUF", 0, uid_get,
+	    "Thread id and number of the descriptor in one word."),
+	ROW("fd.containername", SHK_T_STRING, "CHARBUF", 0, container_name_get,
+	    "Id of the container and fd.name, with a colon between them."),
+	ROW("fd.containerdirectory", SHK_T_STRING, "CHARBUF", 0, container_directory_get,
+	    "Id of the container and fd.directory, with a colon between them."),
+	ROW("fd.is_upper_layer", SHK_T_BOOL, "BOOL", SHK_F_LIVE, upper_get,
+	    "The open file is known to have been made or changed inside the container."),
+	ROW("fd.is_lower_layer", SHK_T_BOOL, "BOOL", SHK_F_LIVE, lower_get,
+	    "The open file is known to be the image's own."),
 };
 
 SHK_FIELD_TABLE(shk_table_fd, table);

@@ -50,6 +50,15 @@ static bool end_name(struct shk_eval_ctx *ctx, enum end e, struct shk_value *out
 	return shk_set_opt(out, shk_arena_str(ctx->ev->arena, shk_str(text)));
 }
 
+/* The number as text: Falco looks service names up only when it is told to. */
+static bool end_proto(struct shk_eval_ctx *ctx, enum end e, struct shk_value *out)
+{
+	struct shk_value port;
+
+	return end_port(ctx, e, &port) &&
+	       shk_set_opt(out, shk_str(shk_arena_printf(ctx->ev->arena, "%u", (unsigned)port.u)));
+}
+
 #define END_GETTERS(word, e)                                                                       \
 	static bool word##ip_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,        \
 				 struct shk_value *out)                                            \
@@ -68,6 +77,12 @@ static bool end_name(struct shk_eval_ctx *ctx, enum end e, struct shk_value *out
 	{                                                                                          \
 		(void)ref;                                                                         \
 		return end_name(ctx, e, out);                                                      \
+	}                                                                                          \
+	static bool word##proto_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,     \
+				    struct shk_value *out)                                         \
+	{                                                                                          \
+		(void)ref;                                                                         \
+		return end_proto(ctx, e, out);                                                     \
 	}
 
 END_GETTERS(l, END_LOCAL)
@@ -168,6 +183,7 @@ static bool server_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref
 #define PORT(n, g, d) ROW(n, SHK_T_PORT, "PORT", 0, g, NULL, d)
 #define NET(n, g, d) ROW(n, SHK_T_IPNET, "IPNET", FILTER, g, NULL, d)
 #define NAME(n, g, d) ROW(n, SHK_T_STRING, "CHARBUF", SHK_F_NO_RHS | SHK_F_NO_TRANSFORM, g, NULL, d)
+#define PROTO(n, g, d) ROW(n, SHK_T_STRING, "CHARBUF", 0, g, NULL, d)
 #define FILTER (SHK_F_FILTER_ONLY | SHK_F_NO_RHS | SHK_F_NO_TRANSFORM)
 
 static const struct shk_field table[] = {
@@ -183,6 +199,12 @@ static const struct shk_field table[] = {
 	PORT("fd.sport", sport_get, "Port of the server."),
 	PORT("fd.lport", lport_get, "Local port."),
 	PORT("fd.rport", rport_get, "Remote port."),
+	ROW("fd.proto", SHK_T_PORT, "PORT", FILTER | SHK_F_MULTI, either_get, port_multi,
+	    "Port of either end, named by its service."),
+	PROTO("fd.cproto", cproto_get, "Port of the client as text."),
+	PROTO("fd.sproto", sproto_get, "Port of the server as text."),
+	PROTO("fd.lproto", lproto_get, "Local port as text."),
+	PROTO("fd.rproto", rproto_get, "Remote port as text."),
 	ROW("fd.net", SHK_T_IPNET, "IPNET", FILTER | SHK_F_MULTI, either_get, ip_multi,
 	    "Network of either end."),
 	NET("fd.cnet", cip_get, "Network of the client."),

@@ -44,8 +44,12 @@ void shk_fd_text(char type, struct shk_str name, struct shk_buf *b)
 		shk_buf_addstr(b, name);
 }
 
-/* What the facts of an existing descriptor say. The role of a socket is not recorded anywhere: the end
- * with the lower port is taken for the server, unless one is known to listen. */
+bool shk_fd_local_is_server(const struct shk_fd_facts *f)
+{
+	return f->listening || !f->connected || (f->local.len && f->lport < f->rport);
+}
+
+/* What the facts of an existing descriptor say. */
 static void from_facts(struct shk_fd_view *v)
 {
 	const struct shk_fd_facts *f = &v->facts;
@@ -61,7 +65,7 @@ static void from_facts(struct shk_fd_view *v)
 	v->remote = f->remote;
 	v->lport = f->lport;
 	v->rport = f->rport;
-	v->local_is_server = f->listening || !f->connected || (f->local.len && f->lport < f->rport);
+	v->local_is_server = shk_fd_local_is_server(f);
 }
 
 static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)

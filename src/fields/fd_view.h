@@ -30,6 +30,9 @@ struct shk_fd_view {
 /* Never NULL unless memory is out: then it is a view with nothing present. */
 const struct shk_fd_view *shk_fd_view(struct shk_eval_ctx *ctx);
 
+/* The role of a socket is not recorded anywhere: the end with the lower port is taken for the server, unless
+ * one is known to listen. */
+bool shk_fd_local_is_server(const struct shk_fd_facts *f);
 /* Word of fd.type for a type character; NULL: none. */
 const char *shk_fd_type_word(char type);
 /* "<f>/path", as evt.arg shows a descriptor. */

@@ -71,6 +71,7 @@ enum {
 	SHK_F_ARG_DOTTED = 1 << 12, /* with ARG_KEY: the key is written .name, brackets hold an index */
 	SHK_F_LIVE = 1 << 13,	    /* of a living task only: the text form of events has no word for it */
 	SHK_F_NEVER = 1 << 14,	    /* known by name, and never has a value; `origin` says why */
+	SHK_F_WITHIN = 1 << 15,	    /* the one operator is =, and it means: no more than (evt.around) */
 };
 
 enum shk_path_state { SHK_PATH_UNTRIED, SHK_PATH_KNOWN, SHK_PATH_UNKNOWN };

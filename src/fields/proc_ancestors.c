@@ -125,6 +125,23 @@ static bool aenv_multi(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref
 	return true;
 }
 
+/* The oldest process of the line, itself included, whose name ends like that of a shell. */
+static bool loginshell_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			   struct shk_value *out)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+	pid_t oldest = 0;
+
+	(void)ref;
+	for (unsigned i = 0; p && i <= SHK_ANCESTORS_MAX; i++) {
+		pid_t pid = shk_str_ends(shk_proc_comm(p), SHK_STR("sh")) ? shk_proc_pid(p) : 0;
+
+		oldest = pid > 0 ? pid : oldest;
+		p = shk_proc_parent(p);
+	}
+	return oldest && shk_set_i(out, oldest);
+}
+
 #define ROW(n, t, ft, g, m, fl, d)                                                                 \
 	{ .name = (n), .class_name = "process", .type = (t), .falco_type = (ft),                   \
 	  .flags = SHK_F_COSTLY | SHK_F_ARG_INDEX | (fl), .get = (g), .multi = (m),                \
@@ -144,6 +161,9 @@ static const struct shk_field table[] = {
 	    "Process id of an ancestor; without a number, of any ancestor."),
 	ROW("proc.aargs", SHK_T_STRING, "CHARBUF", aargs_get, NULL, 0,
 	    "Arguments of an ancestor; without a number, of all ancestors as one text."),
+	{ .name = "proc.loginshellid", .class_name = "process", .type = SHK_T_INT64,
+	  .falco_type = "INT64", .flags = SHK_F_COSTLY, .get = loginshell_get,
+	  .doc = "Process id of the oldest shell among the process and its ancestors." },
 	ROW("proc.aenv", SHK_T_STRING, "CHARBUF", aenv_get, aenv_multi, MULTI | SHK_F_ARG_KEY,
 	    "Environment of an ancestor, or a variable of the nearest one that has it."),
 };

@@ -94,6 +94,18 @@ static bool ctime_start_get(struct shk_eval_ctx *ctx, const struct shk_field_ref
 	return p && shk_proc_start(p, &start) && since_ctime(exe_of(ctx, SHK_EXE_CTIME), start, out);
 }
 
+/* Missing for what was there before the namespace, as most of an image is. */
+static bool ctime_pidns_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			    struct shk_value *out)
+{
+	const struct shk_proc_exe *e = exe_of(ctx, SHK_EXE_CTIME);
+	uint64_t start;
+
+	(void)ref;
+	return e && shk_proc_pidns_start(shk_proc_of(ctx), &start) && e->ctime_ns >= start &&
+	       shk_set_u(out, e->ctime_ns - start);
+}
+
 #define ROW(n, t, ft, g, d)                                                                        \
 	{ .name = (n), .class_name = "process", .type = (t), .falco_type = (ft),                   \
 	  .flags = SHK_F_COSTLY, .get = (g), .doc = (d) }
@@ -114,6 +126,9 @@ static const struct shk_field table[] = {
 	    "When the inode of the executable file was changed last."),
 	ROW("proc.exe_ino.ctime_duration_proc_start", SHK_T_ABSTIME, "ABSTIME", ctime_start_get,
 	    "Nanoseconds from the last change of the executable's inode to the start of the process."),
+	ROW("proc.exe_ino.ctime_duration_pidns_start", SHK_T_ABSTIME, "ABSTIME", ctime_pidns_get,
+	    "Nanoseconds from the start of the pid namespace to the last change of the executable's "
+	    "inode, when it came later."),
 };
 
 SHK_FIELD_TABLE(shk_table_proc_exe, table);

@@ -87,6 +87,34 @@ static bool nthreads_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *r
 	return out->u != 0;
 }
 
+/* Threads beside the first. */
+static bool nchilds_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	return nthreads_get(ctx, ref, out) && shk_set_u(out, out->u - 1);
+}
+
+static bool nametid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+			struct shk_value *out)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+	struct shk_str name = p ? shk_proc_comm(p) : (struct shk_str){ NULL, 0 };
+
+	(void)ref;
+	return name.p && shk_set_opt(out, shk_str(shk_arena_printf(ctx->ev->arena, SHK_STR_FMT "%d",
+								   SHK_STR_ARG(name),
+								   (int)ctx->ev->tid)));
+}
+
+static bool pidns_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+		      struct shk_value *out)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+
+	(void)ref;
+	return p && shk_proc_pidns_start(p, &out->u);
+}
+
 /* ---- capabilities ---- */
 
 static const char *const cap_names[] = {
@@ -105,7 +133,7 @@ static const char *const cap_names[] = {
 
 static bool set_caps(struct shk_eval_ctx *ctx, struct shk_value *out, uint64_t set)
 {
-	struct shk_buf b _cleanup_buf_;
+	struct shk_buf b _cleanup_buf_ = { 0 };
 
 	if (!set)
 		return shk_set_z(out, "");
@@ -156,6 +184,12 @@ static const struct shk_field table[] = {
 	     "The process leads its process group, as seen inside the container."),
 	ROW("proc.nthreads", SHK_T_UINT64, "UINT64", SHK_F_COSTLY, nthreads_get,
 	    "Number of threads of the process."),
+	ROW("proc.nchilds", SHK_T_UINT64, "UINT64", SHK_F_COSTLY, nchilds_get,
+	    "Number of threads of the process beside its first."),
+	ROW("proc.pidns_init_start_ts", SHK_T_UINT64, "UINT64", SHK_F_COSTLY, pidns_get,
+	    "When the first process of the pid namespace was started, in nanoseconds since the epoch."),
+	ROW("thread.nametid", SHK_T_STRING, "CHARBUF", SHK_F_COSTLY, nametid_get,
+	    "Name of the program and thread id in one word."),
 	ROW("thread.tid", SHK_T_INT64, "INT64", SHK_F_STABLE, tid_get, "Thread id on the host."),
 	ID("thread.vtid", vtid_get, "Thread id inside the container."),
 	BOOL("thread.ismain", main_get, "The thread is the first one of its process."),

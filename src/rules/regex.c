@@ -34,11 +34,13 @@ int shk_regex_new(struct shk_str pattern, struct shk_regex **ret, struct shk_err
 	shk_buf_adds(&b, ")\\z");
 	if (b.failed)
 		return shk_err_set(err, EINVAL, "the regular expression is too long");
-	/* POSIX mode takes ^ and $ for the ends of lines; $ and . know the line feed alone. */
+	/* POSIX mode takes ^ and $ for the ends of lines; $ knows the line feed alone. A dot matches it as
+	 * well: Falco's values have U+FFFD in place of control characters, which a dot matches there, and a
+	 * newline in the name of a file must not hide it from a rule. */
 	_Static_assert(sizeof(PCRE2_UCHAR) == 1, "8-bit library");
 	re->code = pcre2_compile((PCRE2_SPTR)b.p, b.n,
-				 PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_UTF |
-					 PCRE2_NEVER_UCP | PCRE2_NO_AUTO_CAPTURE,
+				 PCRE2_MULTILINE | PCRE2_DOTALL | PCRE2_ALT_CIRCUMFLEX |
+					 PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NO_AUTO_CAPTURE,
 				 &code, &at, NULL);
 	if (!re->code) {
 		PCRE2_UCHAR text[128] = "";

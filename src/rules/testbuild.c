@@ -123,6 +123,8 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 
 	*t = (struct shk_test){ .kind = kind_of(e), .op = e->op, .mod = e->mod,
 				.right = SHK_SLOT_NONE, .group = UINT32_MAX };
+	if (f && f->flags & SHK_F_WITHIN)
+		t->op = SHK_OP_LE;
 	t->multi = f && (f->flags & SHK_F_MULTI) && f->multi && !e->left.ref.has_arg &&
 		   e->op != SHK_OP_EXISTS;
 	r = shk_slots_add(&rs->slots, &e->left, &t->left);

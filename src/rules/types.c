@@ -219,6 +219,9 @@ static int type_right_value(struct typing *t, struct shk_ast *e)
 	if (l->kind == SHK_OPERAND_FIELD && shk_field_is_evt_type(l->ref.field))
 		return BLAME(t, r, SHK_STR_FMT " can be compared with words only",
 			     SHK_STR_ARG(l->text));
+	if (l->kind == SHK_OPERAND_FIELD && (l->ref.field->flags & SHK_F_NO_RHS))
+		return BLAME(t, r, "field " SHK_STR_FMT " is compared with constants only",
+			     SHK_STR_ARG(l->text));
 	if (f->kind == SHK_OPERAND_FIELD &&
 	    ((f->ref.field->flags & SHK_F_NO_RHS) ||
 	     ((f->ref.field->flags & SHK_F_MULTI) && !f->ref.has_arg)))
@@ -286,6 +289,10 @@ static int type_check(struct typing *t, struct shk_ast *e)
 						 e->left.text :
 						 SHK_STR("this transformer")),
 			     shk_type_name(e->left.type));
+	if (e->left.kind == SHK_OPERAND_FIELD && e->left.ref.field->flags & SHK_F_WITHIN &&
+	    e->op != SHK_OP_EQ)
+		return BLAME(t, &e->left, SHK_STR_FMT " takes no operator but =",
+			     SHK_STR_ARG(e->left.text));
 	if (e->op == SHK_OP_EXISTS)
 		return 0;
 	if (e->left.kind == SHK_OPERAND_FIELD && incomparable(e->left.ref.field))

@@ -114,6 +114,8 @@ int shk_cli_ask(const struct shk_cli *c, struct json_object *request, int refuse
 		int (*on_more)(struct json_object *more, void *arg), void *arg, int timeout_ms,
 		struct json_object **answer);
 #define SHK_CLI_ASK_MS 10000
+/* `shrike events --record FILE`; size: --max-size or NULL. An exit code. */
+int shk_cli_record(const struct shk_cli *c, const char *file, const char *size);
 /* {"op":op} */
 struct json_object *shk_cli_request(const char *op);
 

@@ -105,12 +105,19 @@ static int follow_on(struct shk_cli *c, struct reader *reader, uint64_t last)
 static int run(struct shk_cli *c)
 {
 	const char *n = shk_cli_value(c, "last");
+	const char *file = shk_cli_value(c, "record");
 	struct reader reader = { .c = c, .json = shk_cli_flag(c, "json") };
 	bool follow = shk_cli_flag(c, "follow");
 	struct json_object *answer = NULL;
 	uint64_t last = follow ? 10 : 100;
 	int r;
 
+	if (file && (n || follow || reader.json))
+		return shk_cli_usage(c, "events: --record goes with --max-size alone");
+	if (file)
+		return shk_cli_record(c, file, shk_cli_value(c, "max-size"));
+	if (shk_cli_flag(c, "max-size"))
+		return shk_cli_usage(c, "events: --max-size goes with --record");
 	if (n && (!shk_str_to_u64(shk_str(n), &last) || last > LAST_MAX))
 		return shk_cli_usage(c, "events: -n takes a number from 0 to %d, not \"%.32s\"",
 				     LAST_MAX, n);
@@ -129,14 +136,20 @@ const struct shk_cli_cmd shk_cmd_events = {
 	.name = "events",
 	.args = "",
 	.summary = "Print alerts: the last ones, with -f also those to come",
-	.detail = "\nWithout --json a line is what Falco prints: time, priority, the rule's output.",
+	.detail = "\nWithout --json a line is what Falco prints: time, priority, the rule's output.\n"
+		  "With --record no alerts are printed: every call that is judged from now on is written to FILE,\n"
+		  "until interrupted, with the state rules can ask for, as text that `shrike replay` takes.\n"
+		  "The file holds arguments and environments of programs, so it is readable for its owner alone.",
 	.opt = { { "follow", 'f', NULL, "go on with new alerts until interrupted" },
 		 { "last", 'n', "N", "begin with the last N the daemon remembers (100; with -f 10)" },
-		 SHK_OPT_JSON },
-	.exits = "  0 printed                     2 wrong usage\n"
+		 SHK_OPT_JSON, { "record", 0, "FILE", "write the events themselves, in the text form" },
+		 { "max-size", 0, "BYTES", "end the recording at this size (1G); K, M, G are understood" } },
+	.exits = "  0 printed, recorded           2 wrong usage\n"
+		 "  1 recorded with losses\n"
 		 "  3 shriked cannot be reached, or has ended while following\n"
 		 "  4 other failure",
 	.example = "  shrike events -f\n"
+		   "  shrike events --record web.events\n"
 		   "  shrike events -n 1000 --json | jq -r .rule | sort | uniq -c | sort -rn",
 	.run = run,
 };

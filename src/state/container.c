@@ -37,7 +37,7 @@ struct shk_container *shk_container_new(uint64_t key)
 	shk_arena_init(&c->arena, CONTAINER_BYTES);
 	shk_map_init(&c->procs);
 	c->full_id = c->id = c->name = none;
-	c->image = c->image_repo = c->image_tag = c->image_digest = none;
+	c->image = c->image_repo = c->image_tag = c->image_digest = c->image_id = none;
 	c->runtime = c->bundle = c->rootfs = c->cgroup = c->hostname = none;
 	c->engine = SHK_STR("oci");
 	c->k8s_ns = c->k8s_pod = c->k8s_pod_uid = c->k8s_container = none;

@@ -32,6 +32,10 @@ struct shk_mount_info {	 /* of config.json: container.mount.* */
 enum shk_way { SHK_WAY_HOOK, SHK_WAY_WRAPPER, SHK_WAY_PROFILE, SHK_WAY_RUN };
 const char *shk_way_name(enum shk_way w);
 
+#define SHK_HOST_PID	 1u
+#define SHK_HOST_NETWORK 2u
+#define SHK_HOST_IPC	 4u
+
 struct shk_container {
 	atomic_uint refs;
 	uint64_t key;		/* unique in this boot, never reused; keeper and journal use it */
@@ -46,11 +50,13 @@ struct shk_container {
 	struct shk_str engine;	/* container.type word: "podman", "docker", "containerd", "cri-o", "oci" */
 	struct shk_str bundle, rootfs, cgroup; /* host paths; cgroup: unified or first v1 path */
 	struct shk_str hostname;
+	struct shk_str image_id; /* hexadecimal, without the name of the hash; "" */
 	bool privileged;
+	uint8_t host_ns, host_ns_known; /* SHK_HOST_*: namespaces it has none of its own of */
 	struct shk_str k8s_ns, k8s_pod, k8s_pod_uid, k8s_container;
 	struct shk_kv *annotations;
 	size_t n_annotations;
-	struct shk_kv *labels;	/* k8s pod labels */
+	struct shk_kv *labels;	/* CRI-O's include those of the pod */
 	size_t n_labels;
 	struct shk_mount_info *mounts;
 	size_t n_mounts;
@@ -89,7 +95,7 @@ struct shk_str shk_container_str(struct shk_container *c, struct shk_str s);
 /* Value of an annotation; p NULL when absent. */
 struct shk_str shk_container_annotation(const struct shk_container *c, struct shk_str key);
 
-/* Fills name, image*, engine, k8s_*, privileged, mounts, hostname from config.json (parsed JSON object
+/* Fills name, image*, engine, k8s_*, labels, privileged, host_ns, mounts, hostname from config.json (parsed JSON object
  * `config`) and annotations, by the conventions of podman (io.podman.*, io.container.*), CRI
  * (io.kubernetes.cri.*, io.kubernetes.cri-o.*, io.kubernetes.*) and docker. Either may be NULL.
  * state/metadata.c. */

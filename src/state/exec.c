@@ -85,13 +85,16 @@ static bool read_comm(struct shk_proc *p)
 	char num[16];
 	int n;
 
+	if (p->rec && shk_rec_program_fact(p, SHK_FACT_COMM))
+		return true;
 	if (!by_descriptor(p->ev)) {
 		if (a->state != SHK_ARG_OK || !a->bytes.n)
 			return false;
 		set_comm(p, a->bytes);
 		return true;
 	}
-	if (kernel_names_files()) {
+	/* Recorded: the newer way, whatever runs here. */
+	if (p->rec || kernel_names_files()) {
 		if (!shk_proc_need(p, SHK_FACT_EXEPATH))
 			return false;
 		set_comm(p, p->exepath);
@@ -175,6 +178,8 @@ static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 	struct shk_str path;
 	struct statx sx;
 
+	if (p->rec && shk_rec_program_fact(p, wanted))
+		return true;
 	if (!p->rec && pin(&ctx, p, &sx, link, &path)) {
 		shk_exe_fill(&p->exe, &sx, path);
 		p->exepath = shk_proc_copy(p, shk_inside(p->c, path));

@@ -137,6 +137,50 @@ static void describe_image(struct shk_container *c, struct json_object *noted)
 		c->image_digest = digest;
 }
 
+/* "sha256:" and 64 digits, or the digits alone. */
+static void describe_image_id(struct shk_container *c, struct json_object *noted)
+{
+	static const char *const keys[] = { "io.kubernetes.cri-o.ImageRef", "io.kubernetes.cri-o.Image",
+					    NULL };
+	static const struct shk_str hash = { "sha256:", 7 };
+	struct shk_str id = shk_json_str(noted, "image_id");
+
+	if (!id.n)
+		id = first_of(c, keys);
+	if (shk_str_starts(id, hash))
+		id = (struct shk_str){ id.p + hash.n, id.n - hash.n };
+	if (id.n == 64 && is_hex(id))
+		c->image_id = shk_container_str(c, id);
+}
+
+/* Without a namespace of its own, or with that of the machine's first process, it has the host's. */
+static void describe_host_ns(struct shk_container *c, struct json_object *linux_)
+{
+	static const struct {
+		const char *type, *path;
+		uint8_t bit;
+	} kinds[] = {
+		{ "pid", "/proc/1/ns/pid", SHK_HOST_PID },
+		{ "network", "/proc/1/ns/net", SHK_HOST_NETWORK },
+		{ "ipc", "/proc/1/ns/ipc", SHK_HOST_IPC },
+	};
+	struct json_object *list = shk_json_array(linux_, "namespaces");
+
+	if (!linux_)
+		return;
+	for (size_t k = 0; k < SHK_ARRAY_SIZE(kinds); k++) {
+		c->host_ns_known |= kinds[k].bit;
+		c->host_ns |= kinds[k].bit;
+		for (size_t i = 0, n = min_len(list, LISTS_MAX); i < n; i++) {
+			struct json_object *o = json_object_array_get_idx(list, i);
+
+			if (shk_str_eqz(shk_json_str(o, "type"), kinds[k].type) &&
+			    !shk_str_eqz(shk_json_str(o, "path"), kinds[k].path))
+				c->host_ns &= (uint8_t)~kinds[k].bit;
+		}
+	}
+}
+
 static void describe_engine(struct shk_container *c, struct json_object *config)
 {
 	struct shk_str cgroup = shk_json_str(shk_json_object(config, "linux"), "cgroupsPath");
@@ -291,13 +335,14 @@ static void describe_masked(struct shk_container *c, struct json_object *linux_)
 	}
 }
 
-/* CRI-O: the labels of the container and its pod as JSON text in one annotation. */
-static void describe_labels(struct shk_container *c)
+/* CRI-O: the labels of the container and its pod as JSON text in one annotation. docker notes them. */
+static void describe_labels(struct shk_container *c, struct json_object *noted)
 {
 	struct shk_str text = shk_container_annotation(c, SHK_STR("io.kubernetes.cri-o.Labels"));
 	struct json_object *o = text.n ? shk_json_parse(text, LABELS_BYTES, NULL) : NULL;
 
-	add_pairs(c, &c->labels, &c->n_labels, o);
+	add_pairs(c, &c->labels, &c->n_labels, shk_json_object(noted, "labels"));
+	add_pairs(c, &c->labels, &c->n_labels, json_object_is_type(o, json_type_object) ? o : NULL);
 	json_object_put(o);
 }
 
@@ -312,7 +357,9 @@ void shk_container_describe(struct shk_container *c, struct json_object *config,
 	describe_engine(c, config);
 	describe_image(c, shk_json_object(config, "noted"));
 	describe_names(c, shk_json_object(config, "noted"));
-	describe_labels(c);
+	describe_image_id(c, shk_json_object(config, "noted"));
+	describe_labels(c, shk_json_object(config, "noted"));
+	describe_host_ns(c, shk_json_object(config, "linux"));
 	describe_privileged(c, config);
 	describe_mounts(c, shk_json_array(config, "mounts"));
 	describe_masked(c, shk_json_object(config, "linux"));

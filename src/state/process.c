@@ -4,11 +4,15 @@
  */
 #include "state/process.h"
 
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "state/process_impl.h"
 #include "state/recorded_impl.h"
+
+/* A clock that differs by less was read a little later, not set. Start times have 10 ms anyway. */
+#define CLOCK_SLACK_NS 50000000u
 
 static struct shk_proc *find_task(struct shk_eval_ctx *ctx)
 {
@@ -108,7 +112,7 @@ pid_t shk_proc_sid(struct shk_proc *p)
 }
 
 /* setpgid and setsid are not among the calls that keep status: read anew in each decision. */
-static bool need_fresh_status(struct shk_proc *p)
+bool shk_proc_fresh_status(struct shk_proc *p)
 {
 	struct shk_proc *t = task(p);
 	uint64_t now;
@@ -124,17 +128,17 @@ static bool need_fresh_status(struct shk_proc *p)
 
 pid_t shk_proc_vpgid(struct shk_proc *p)
 {
-	return need_fresh_status(p) ? task(p)->vpgid : 0;
+	return shk_proc_fresh_status(p) ? task(p)->vpgid : 0;
 }
 
 pid_t shk_proc_vsid(struct shk_proc *p)
 {
-	return need_fresh_status(p) ? task(p)->vsid : 0;
+	return shk_proc_fresh_status(p) ? task(p)->vsid : 0;
 }
 
 uint32_t shk_proc_nthreads(struct shk_proc *p)
 {
-	return need_fresh_status(p) ? task(p)->nthreads : 0;
+	return shk_proc_fresh_status(p) ? task(p)->nthreads : 0;
 }
 
 const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p)
@@ -217,11 +221,26 @@ struct shk_str shk_proc_cwd(struct shk_proc *p)
 	return shk_proc_need(task(p), SHK_FACT_CWD) ? task(p)->cwd : (struct shk_str){ NULL, 0 };
 }
 
+/* When the machine was started. Two readings of two clocks are never the same: a process has one start time, until a
+ * clock was set. */
+static uint64_t booted_ns(void)
+{
+	static _Atomic uint64_t last;
+	struct timespec real, boot;
+	uint64_t now, was = atomic_load(&last);
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	now = (uint64_t)(real.tv_sec - boot.tv_sec) * 1000000000u + (uint64_t)real.tv_nsec -
+	      (uint64_t)boot.tv_nsec;
+	if (was && now - was + CLOCK_SLACK_NS < 2 * CLOCK_SLACK_NS)
+		return was;
+	atomic_store(&last, now);
+	return now;
+}
+
 bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns)
 {
-	struct timespec real, boot;
-	uint64_t since_boot;
-
 	p = task(p);
 	if (p->rec) {
 		*ret_ns = p->start_ns;
@@ -229,11 +248,7 @@ bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns)
 	}
 	if (!p->start && !shk_proc_need(p, SHK_FACT_STAT))
 		return false;
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	since_boot = p->start * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
-	*ret_ns = (uint64_t)(real.tv_sec - boot.tv_sec) * 1000000000u + (uint64_t)real.tv_nsec -
-		  (uint64_t)boot.tv_nsec + since_boot;
+	*ret_ns = booted_ns() + p->start * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 	return true;
 }
 

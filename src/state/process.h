@@ -83,6 +83,8 @@ struct shk_proc_exe {
 const struct shk_proc_exe *shk_proc_exe(struct shk_proc *p);
 /* Is the executable in the upper layer of the container's overlay? false: unknown. */
 bool shk_proc_exe_upper(struct shk_proc *p, bool *ret);
+/* The same for a regular file that is open as fd of the event's task under that path. */
+bool shk_fd_upper(struct shk_eval_ctx *ctx, int fd, struct shk_str path, bool *ret);
 
 /* Inside the container, no trailing slash but for "/" itself. */
 struct shk_str shk_proc_cwd(struct shk_proc *p);
@@ -114,6 +116,26 @@ bool shk_proc_root_id(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino);
 /* Inode of a namespace of the task ("user", "mnt", "pid", "net"); 0: unknown. */
 enum shk_ns { SHK_NS_USER, SHK_NS_MNT, SHK_NS_PID, SHK_NS_NET, SHK_NS_N };
 ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which);
+
+/* ---- what changes all the time: read when asked for, never kept. usage.c ---- */
+
+struct shk_proc_thread { /* of the thread alone, not of its group */
+	uint64_t minor_faults, major_faults;
+	int cpu; /* where it ran last: of a task that waits in a call, where it made it */
+};
+bool shk_proc_thread(struct shk_proc *p, struct shk_proc_thread *ret);
+struct shk_proc_memory { /* of the process, in KiB */
+	uint64_t size, resident, swapped;
+};
+bool shk_proc_memory(struct shk_proc *p, struct shk_proc_memory *ret);
+/* Open descriptors. false: unknown, or too many to be counted while a call waits. */
+bool shk_proc_fd_count(struct shk_proc *p, uint64_t *ret);
+/* How many there may be; -1: no limit. */
+bool shk_proc_fd_limit(struct shk_proc *p, int64_t *ret);
+/* /proc/TID/cgroup as it is, in the arena: lines "hierarchy:controllers:path" (cgroups(7)). p NULL: unknown. */
+struct shk_str shk_proc_cgroups(struct shk_proc *p, struct shk_arena *arena);
+/* When the first process of the task's pid namespace was started, in ns since the epoch. */
+bool shk_proc_pidns_start(struct shk_proc *p, uint64_t *ret_ns);
 
 /* The parent process. It may be outside the container (the runtime's shim is the parent of the
  * container's init), as in Falco; the walk goes on to the host's init. NULL: none, or gone. */

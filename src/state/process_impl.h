@@ -79,6 +79,8 @@ struct shk_proc {
 	/* status */
 	pid_t tgid, vtid, vpid, vpgid, vsid;
 	uint32_t nthreads;
+	bool has_vm;		 /* kernel threads have no memory of their own */
+	uint64_t vm_size, vm_rss, vm_swap; /* KiB */
 	struct shk_proc_creds creds;
 	/* the rest */
 	struct shk_strings argv, env;
@@ -148,6 +150,8 @@ void shk_exe_fill(struct shk_proc_exe *e, const struct statx *sx, struct shk_str
 bool shk_proc_need(struct shk_proc *p, enum shk_fact f);
 
 /* ---- read.c: one /proc file into the record. false: unreadable ---- */
+/* A file of /proc/TID up to size bytes; its length or -1. */
+ssize_t shk_read_proc(pid_t tid, const char *file, char *buf, size_t size);
 bool shk_read_stat(struct shk_proc *p);
 bool shk_read_status(struct shk_proc *p);
 bool shk_read_strings(struct shk_proc *p, const char *file, struct shk_strings *ret);
@@ -155,6 +159,15 @@ bool shk_read_loginuid(struct shk_proc *p);
 /* Texts of the two files; exposed for tests. */
 bool shk_parse_stat(struct shk_str text, struct shk_proc *p);
 bool shk_parse_status(struct shk_str text, struct shk_proc *p);
+
+/* ---- usage.c: texts of files, for tests ---- */
+struct shk_proc_thread;
+bool shk_parse_thread(struct shk_str stat, struct shk_proc_thread *ret);
+bool shk_parse_fd_limit(struct shk_str limits, int64_t *ret);
+
+/* ---- process.c ---- */
+/* Status of this very decision. */
+bool shk_proc_fresh_status(struct shk_proc *p);
 
 /* ---- apply.c ---- */
 /* The task makes its next call: what the last one changed is dropped. */

@@ -24,8 +24,7 @@ static int open_proc(pid_t tid, const char *file)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* The file up to size bytes; its length or -1. */
-static ssize_t read_proc(pid_t tid, const char *file, char *buf, size_t size)
+ssize_t shk_read_proc(pid_t tid, const char *file, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = open_proc(tid, file);
 	size_t n = 0;
@@ -107,7 +106,7 @@ bool shk_parse_stat(struct shk_str text, struct shk_proc *p)
 bool shk_read_stat(struct shk_proc *p)
 {
 	char buf[SMALL_FILE];
-	ssize_t n = read_proc(p->tid, "stat", buf, sizeof(buf));
+	ssize_t n = shk_read_proc(p->tid, "stat", buf, sizeof(buf));
 
 	return n > 0 && shk_parse_stat((struct shk_str){ buf, (size_t)n }, p);
 }
@@ -164,6 +163,12 @@ static void status_line(struct shk_proc *p, struct shk_str key, struct shk_str v
 		p->vpgid = innermost(v);
 	else if (shk_str_eqz(key, "NSsid"))
 		p->vsid = innermost(v);
+	else if (shk_str_eqz(key, "VmSize"))
+		p->vm_size = unumber(&v), p->has_vm = true;
+	else if (shk_str_eqz(key, "VmRSS"))
+		p->vm_rss = unumber(&v);
+	else if (shk_str_eqz(key, "VmSwap"))
+		p->vm_swap = unumber(&v);
 	else if (shk_str_eqz(key, "Threads"))
 		p->nthreads = (uint32_t)number(&v);
 	else if (shk_str_eqz(key, "CapInh"))
@@ -183,6 +188,7 @@ static void status_line(struct shk_proc *p, struct shk_str key, struct shk_str v
 bool shk_parse_status(struct shk_str text, struct shk_proc *p)
 {
 	p->tgid = 0;
+	p->has_vm = false;
 	while (text.n) {
 		const char *nl = memchr(text.p, '\n', text.n);
 		size_t len = nl ? (size_t)(nl - text.p) : text.n;
@@ -205,7 +211,7 @@ bool shk_parse_status(struct shk_str text, struct shk_proc *p)
 bool shk_read_status(struct shk_proc *p)
 {
 	char buf[SMALL_FILE];
-	ssize_t n = read_proc(p->tid, "status", buf, sizeof(buf));
+	ssize_t n = shk_read_proc(p->tid, "status", buf, sizeof(buf));
 
 	return n > 0 && shk_parse_status((struct shk_str){ buf, (size_t)n }, p);
 }
@@ -214,7 +220,7 @@ bool shk_read_strings(struct shk_proc *p, const char *file, struct shk_strings *
 {
 	char buf[SHK_ARGV_BYTES];
 	struct shk_strings s = { 0 };
-	ssize_t r = read_proc(p->tid, file, buf, sizeof(buf));
+	ssize_t r = shk_read_proc(p->tid, file, buf, sizeof(buf));
 	size_t n, count = 0;
 
 	if (r < 0)
@@ -252,7 +258,7 @@ bool shk_read_strings(struct shk_proc *p, const char *file, struct shk_strings *
 bool shk_read_loginuid(struct shk_proc *p)
 {
 	char buf[32];
-	ssize_t n = read_proc(p->tid, "loginuid", buf, sizeof(buf));
+	ssize_t n = shk_read_proc(p->tid, "loginuid", buf, sizeof(buf));
 	struct shk_str s = { buf, n > 0 ? (size_t)n : 0 };
 
 	if (n <= 0)

@@ -70,8 +70,12 @@ int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
 	struct shk_str name;
 	ssize_t n;
 
-	if (a->state != SHK_ARG_OK || !a->bytes.n || ctx->recorded)
+	if (a->state != SHK_ARG_OK || !a->bytes.n)
 		return 0;
+	if (ctx->recorded) {
+		*ret = ev->object ? ev->object[i] : (struct shk_str){ NULL, 0 };
+		return ret->p != NULL;
+	}
 	from.tgid = task ? shk_proc_pid(task) : 0;
 	if (from.tgid <= 0)
 		return -ESRCH;

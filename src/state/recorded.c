@@ -42,6 +42,7 @@ void shk_recorded_free(struct shk_recorded *r)
 	shk_map_done(&r->users);
 	shk_map_done(&r->groups);
 	shk_arena_done(&r->names);
+	free((void *)(uintptr_t)r->hostname.p);
 	free(r);
 }
 
@@ -199,7 +200,8 @@ static int put_text(struct shk_container *c, const struct shk_text_pair *p, stru
 	} texts[] = {
 		{ "name", &c->name },	      { "image", &c->image },
 		{ "image_repo", &c->image_repo }, { "image_tag", &c->image_tag },
-		{ "image_digest", &c->image_digest }, { "runtime", &c->runtime },
+		{ "image_digest", &c->image_digest }, { "image_id", &c->image_id },
+		{ "runtime", &c->runtime },
 		{ "engine", &c->engine },     { "bundle", &c->bundle },
 		{ "rootfs", &c->rootfs },     { "cgroup", &c->cgroup },
 		{ "hostname", &c->hostname }, { "policy", &c->policy },
@@ -227,6 +229,26 @@ static int put_text(struct shk_container *c, const struct shk_text_pair *p, stru
 	return 0; /* others are read by name */
 }
 
+static int put_host_ns(struct shk_container *c, const struct shk_text_record *rec, struct shk_err *err)
+{
+	static const struct {
+		const char *name;
+		uint8_t bit;
+	} kinds[] = { { "host_pid", SHK_HOST_PID }, { "host_network", SHK_HOST_NETWORK },
+		      { "host_ipc", SHK_HOST_IPC } };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(kinds); i++) {
+		bool host = false;
+		int rc = shk_rec_bool(rec, kinds[i].name, &host, err);
+
+		if (rc < 0)
+			return rc;
+		c->host_ns_known |= rc > 0 ? kinds[i].bit : 0;
+		c->host_ns |= host ? kinds[i].bit : 0;
+	}
+	return 0;
+}
+
 static int put_container(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err)
 {
 	struct shk_container *c = new_container(r, rec->key[0]);
@@ -242,6 +264,8 @@ static int put_container(struct shk_recorded *r, const struct shk_text_record *r
 	if (rc >= 0)
 		rc = shk_rec_number(rec, "init", INT32_MAX, &init, err);
 	c->init_pid = (pid_t)init;
+	if (rc >= 0)
+		rc = put_host_ns(c, rec, err);
 	for (size_t i = 0; rc >= 0 && i < rec->n_pairs; i++)
 		rc = put_text(c, &rec->pairs[i], err);
 	if (rc == -ENOMEM || (rc >= 0 && c->arena.failed))
@@ -333,6 +357,11 @@ const struct shk_group *shk_recorded_group(struct shk_recorded *r, const struct 
 	return g || gid ? g : &root;
 }
 
+struct shk_str shk_recorded_hostname(const struct shk_recorded *r)
+{
+	return r->hostname;
+}
+
 int shk_recorded_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err)
 {
 	switch (rec->kind) {
@@ -345,6 +374,10 @@ int shk_recorded_put(struct shk_recorded *r, const struct shk_text_record *rec, 
 	case SHK_TEXT_USER:
 	case SHK_TEXT_GROUP:
 		return put_name(r, rec, err);
+	case SHK_TEXT_PROGRAM:
+		return shk_rec_program_put(r, rec, err);
+	case SHK_TEXT_MACHINE:
+		return shk_rec_set_str(&r->hostname, rec->key[0]) ? 0 : shk_err_set(err, ENOMEM, "out of memory");
 	case SHK_TEXT_EVENT:
 		break;
 	}

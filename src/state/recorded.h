@@ -33,6 +33,9 @@ int shk_recorded_put(struct shk_recorded *r, const struct shk_text_record *rec, 
  * id. NULL: no memory, or too many. */
 struct shk_container *shk_recorded_container(struct shk_recorded *r, struct shk_str id);
 
+/* Name of the machine the events are of; p NULL: not recorded. */
+struct shk_str shk_recorded_hostname(const struct shk_recorded *r);
+
 /* Makes ctx one of this state for the event; container: the id its line names (p NULL: that of its task).
  * Descriptors that the call has made are there from now on. Views that fields return are valid until
  * the next call of a function here. */

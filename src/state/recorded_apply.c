@@ -196,6 +196,7 @@ static struct shk_rec_task *become_leader(struct shk_recorded *r, struct shk_rec
 	l = shk_rec_task_copy(r, t, t->p.tgid);
 	if (l) {
 		l->files = TAKE_PTR(t->files);
+		l->next = TAKE_PTR(t->next);
 		if (l->p.vtid)
 			l->p.vtid = l->p.vpid;
 	}
@@ -227,9 +228,11 @@ static void executed(struct shk_recorded *r, struct shk_eval_ctx *ctx, struct sh
 	shk_rec_know(p, SHK_FACT_ARGV, argv && shk_rec_set_vec(&p->argv, argv, NULL));
 	shk_rec_know(p, SHK_FACT_ENV, env && shk_rec_set_vec(&p->env, env, NULL));
 	shk_rec_know(p, SHK_FACT_EXEPATH, shk_rec_set_str(&p->exepath, exepath));
-	p->exe = (struct shk_proc_exe){ 0 };
-	shk_rec_know(p, SHK_FACT_EXE, false);
-	p->has_upper = false;
+	p->exe = t->next ? t->next->exe : (struct shk_proc_exe){ 0 };
+	shk_rec_know(p, SHK_FACT_EXE, t->next && t->next->have & 1u << SHK_FACT_EXE);
+	p->has_upper = t->next && t->next->has_upper;
+	p->upper_layer = t->next && t->next->upper_layer;
+	shk_rec_program_drop(t);
 	p->nthreads = p->nthreads ? 1 : 0;
 	shk_rec_files_copy(r, t, t);
 	shk_rec_fd_close_range(r, t, 0, INT32_MAX, true);
@@ -504,7 +507,12 @@ void shk_recorded_apply(struct shk_recorded *r, struct shk_eval_ctx *ctx)
 	struct shk_event *ev = ctx->ev;
 	struct shk_rec_task *t = task_of(r, ev);
 
-	if (!t || !ev->call || ev->attempt)
+	if (!t || !ev->call)
+		return;
+	/* It was about this call. */
+	if (shk_event_is_exec(ev) && !succeeded(ev))
+		shk_rec_program_drop(t);
+	if (ev->attempt)
 		return;
 	/* These never return. */
 	if (ev->call->id == SHK_CALL_exit || ev->call->id == SHK_CALL_exit_group)

@@ -348,14 +348,14 @@ int shk_rec_fd_put(struct shk_recorded *r, const struct shk_text_record *rec, st
 	struct shk_arena arena SHK_CLEANUP(shk_arena_done);
 	struct shk_fd_facts f = { 0 };
 	struct shk_rec_task *t;
-	bool cloexec = false;
+	bool cloexec = false, closed = false;
 	uint64_t tid, fd;
 	int rc;
 
+	shk_arena_init(&arena, 4096);
 	if (!shk_text_number(rec->key[0], &tid) || tid < 1 || tid > INT32_MAX ||
 	    !shk_text_number(rec->key[1], &fd) || fd > INT32_MAX)
 		return shk_err_set(err, EBADMSG, "column 4: a task's number and a descriptor's are expected");
-	shk_arena_init(&arena, 4096);
 	rc = put_members(rec, &f, &cloexec, &arena, err);
 	if (rc < 0)
 		return rc;
@@ -363,6 +363,13 @@ int shk_rec_fd_put(struct shk_recorded *r, const struct shk_text_record *rec, st
 	if (!t)
 		return shk_err_set(err, EBADMSG, "column 4: there is no process " SHK_STR_FMT
 				   "; write its line first", SHK_STR_ARG(rec->key[0]));
+	rc = shk_rec_bool(rec, "closed", &closed, err);
+	if (rc < 0)
+		return rc;
+	if (closed) {
+		shk_rec_fd_close(r, t, (int)fd);
+		return 0;
+	}
 	return shk_rec_fd_set(r, t, (int)fd, &f, cloexec) ? 0 :
 	       shk_err_set(err, E2BIG, "more than %u descriptors, or out of memory", SHK_RECORDED_FDS_MAX);
 }

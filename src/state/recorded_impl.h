@@ -26,6 +26,7 @@ struct shk_rec_files {
 struct shk_rec_task {
 	struct shk_proc p; /* first */
 	struct shk_rec_files *files; /* NULL: none known */
+	struct shk_proc *next; /* what its next execve starts: comm, exepath, exe; NULL: not known */
 };
 
 struct shk_recorded {
@@ -33,6 +34,7 @@ struct shk_recorded {
 	struct shk_map containers; /* full id (owned by the container) -> struct shk_container, one reference */
 	struct shk_map users, groups; /* container's key << 32 | id; the host's key is 0 */
 	struct shk_arena names;	   /* of users and groups */
+	struct shk_str hostname; /* owned; p NULL: not known */
 	uint64_t last_key;
 	size_t n_tasks, n_fds, n_containers;
 };
@@ -50,11 +52,17 @@ int shk_rec_time(const struct shk_text_record *rec, const char *name, uint64_t *
 int shk_rec_bad(const struct shk_text_pair *pair, const char *what, struct shk_err *err);
 
 /* ---- recorded_task.c ---- */
+bool shk_recorded_upper(const struct shk_proc *p, bool *ret);
 struct shk_proc *shk_recorded_task(struct shk_recorded *r, pid_t tid);
 struct shk_rec_task *shk_rec_task(struct shk_recorded *r, pid_t tid);
 /* An empty record under tid, in place of one that is there. NULL: no memory, or too many. */
 struct shk_rec_task *shk_rec_task_new(struct shk_recorded *r, pid_t tid);
 void shk_rec_task_drop(struct shk_recorded *r, struct shk_rec_task *t);
+/* A record of the program that the task's next execve starts. */
+int shk_rec_program_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err);
+/* Fills a fact of an overlay from it. false: the line did not say. */
+bool shk_rec_program_fact(struct shk_proc *overlay, enum shk_fact f);
+void shk_rec_program_drop(struct shk_rec_task *t);
 int shk_rec_task_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err);
 /* A copy of all facts under another tid; descriptors are not part of it. */
 struct shk_rec_task *shk_rec_task_copy(struct shk_recorded *r, const struct shk_rec_task *from, pid_t tid);

@@ -104,6 +104,7 @@ void shk_rec_task_drop(struct shk_recorded *r, struct shk_rec_task *t)
 	shk_map_del_u64(&r->tasks, (uint64_t)t->p.tid);
 	r->n_tasks--;
 	shk_rec_files_drop(r, t);
+	shk_rec_program_drop(t);
 	free_facts(&t->p);
 	free(t);
 }
@@ -135,7 +136,7 @@ struct shk_rec_task *shk_rec_task_copy(struct shk_recorded *r, const struct shk_
 
 	if (!t)
 		return NULL;
-	t->p = *p;
+	t->p = *p; /* a program to come is not inherited */
 	t->p.tid = tid;
 	t->p.argv = t->p.env = (struct shk_strings){ 0 };
 	t->p.exepath = t->p.cwd = t->p.root = (struct shk_str){ NULL, 0 };
@@ -309,6 +310,71 @@ static int put_exe(const struct shk_text_record *rec, struct shk_proc *p, struct
 	return rc < 0 ? rc : 0;
 }
 
+void shk_rec_program_drop(struct shk_rec_task *t)
+{
+	if (t->next)
+		free_facts(t->next);
+	free(TAKE_PTR(t->next));
+}
+
+int shk_rec_program_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err)
+{
+	const struct shk_text_pair *name = shk_text_get(rec, "name");
+	struct shk_rec_task *t;
+	uint64_t tid;
+	int rc;
+
+	if (!shk_text_number(rec->key[0], &tid) || tid < 1 || tid > INT32_MAX ||
+	    !(t = shk_rec_task(r, (pid_t)tid)))
+		return shk_err_set(err, EBADMSG, "column 9: there is no process " SHK_STR_FMT
+				   "; write its line first", SHK_STR_ARG(rec->key[0]));
+	shk_rec_program_drop(t);
+	t->next = calloc(1, sizeof(*t->next));
+	if (!t->next)
+		return shk_err_set(err, ENOMEM, "out of memory");
+	rc = put_exe(rec, t->next, err);
+	if (rc == 0)
+		rc = put_text(rec, "exepath", t->next, SHK_FACT_EXEPATH, &t->next->exepath, err);
+	if (rc == 0 && name && name->is_list)
+		return shk_rec_bad(name, "a text", err);
+	if (rc == 0 && name)
+		shk_rec_set_comm(t->next, name->value);
+	return rc;
+}
+
+bool shk_rec_program_fact(struct shk_proc *o, enum shk_fact f)
+{
+	const struct shk_proc *next = ((struct shk_rec_task *)o->base)->next;
+
+	if (!next || !(next->have & 1u << f))
+		return false;
+	switch (f) {
+	case SHK_FACT_COMM:
+		memcpy(o->comm, next->comm, sizeof(o->comm));
+		o->comm_n = next->comm_n;
+		return true;
+	case SHK_FACT_EXEPATH:
+		o->exepath = next->exepath;
+		return true;
+	case SHK_FACT_EXE:
+		o->exe = next->exe;
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool shk_recorded_upper(const struct shk_proc *p, bool *ret)
+{
+	/* Of a program to come its own line tells. */
+	if (p->base)
+		p = ((struct shk_rec_task *)p->base)->next;
+	if (!p || !p->has_upper)
+		return false;
+	*ret = p->upper_layer;
+	return true;
+}
+
 static int put_members(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_proc *p,
 		       struct shk_err *err)
 {
@@ -351,12 +417,20 @@ static int put_members(struct shk_recorded *r, const struct shk_text_record *rec
 int shk_rec_task_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err)
 {
 	struct shk_rec_task *t, kept = { 0 };
+	bool gone = false;
 	uint64_t tid;
 	int rc;
 
 	if (!shk_text_number(rec->key[0], &tid) || tid < 1 || tid > INT32_MAX)
 		return shk_err_set(err, EBADMSG, "column 9: a task's number is from 1 to %d", INT32_MAX);
+	rc = shk_rec_bool(rec, "gone", &gone, err);
+	if (rc < 0)
+		return rc;
 	t = shk_rec_task(r, (pid_t)tid);
+	if (t && gone)
+		shk_rec_task_drop(r, t);
+	if (gone)
+		return 0;
 	if (t)
 		kept.files = TAKE_PTR(t->files);
 	t = shk_rec_task_new(r, (pid_t)tid);

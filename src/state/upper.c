@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * upper.c - is an executable from the image, or was it written by the container?
+ * upper.c - is a file from the image, or was it written by the container?
  *
  * An overlay does not tell which of its layers a file is in. But a file is in the upper layer if the upper
  * directory, which the engine's mount names in the host's terms, has it under the same path:
@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "state/process_impl.h"
+#include "state/recorded_impl.h"
 
 #define MOUNTS_BYTES (1u << 20)
 
@@ -92,9 +93,9 @@ static bool upper_of(struct shk_container *c)
 	char file[64], path[SHK_PATH_LIMIT];
 	size_t n;
 
+	shk_buf_init(&b, MOUNTS_BYTES);
 	if (s->upper.p)
 		return s->upper.n > 0;
-	shk_buf_init(&b, MOUNTS_BYTES);
 	snprintf(file, sizeof(file), "/proc/%d/mountinfo", (int)c->init_pid);
 	if (shk_read_file(file, &b, NULL) < 0)
 		return false;
@@ -103,32 +104,50 @@ static bool upper_of(struct shk_container *c)
 	return s->upper.n > 0;
 }
 
-bool shk_proc_exe_upper(struct shk_proc *p, bool *ret)
+/* Has the upper layer of c the file of this path, which lies on that mount? false: unknown. */
+static bool in_upper(struct shk_container *c, struct shk_str path, uint64_t mnt_id, bool *ret)
 {
-	const struct shk_proc_exe *exe = p->rec ? NULL : shk_proc_exe(p);
-	struct shk_str path = p->rec ? (struct shk_str){ NULL, 0 } : shk_proc_exepath(p);
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	_cleanup_close_ int dir = -1, fd = -1;
 	char text[SHK_PATH_LIMIT];
 	struct stat st;
 
-	if (p->rec) {
-		*ret = p->upper_layer;
-		return p->has_upper;
-	}
-	if (!exe || exe->deleted || path.n < 2 || path.n > sizeof(text) || !p->c ||
-	    !upper_of(p->c) || exe->mnt_id != p->c->proc_state->upper_mnt)
+	if (path.n < 2 || path.n > sizeof(text) || !upper_of(c) || mnt_id != c->proc_state->upper_mnt)
 		return false;
 	memcpy(text, path.p + 1, path.n - 1);
 	text[path.n - 1] = 0;
-	dir = open(p->c->proc_state->upper.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	dir = open(c->proc_state->upper.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return false;
 	fd = (int)syscall(SYS_openat2, dir, text, &how, sizeof(how));
 	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
 		return false;
-	/* Not there, or a whiteout that was put while the file runs from below. */
+	/* Not there, or a whiteout that was put while the file is used from below. */
 	*ret = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	return true;
+}
+
+bool shk_proc_exe_upper(struct shk_proc *p, bool *ret)
+{
+	const struct shk_proc_exe *exe;
+
+	if (p->rec)
+		return shk_recorded_upper(p, ret);
+	exe = shk_proc_exe(p);
+	return exe && !exe->deleted && p->c && in_upper(p->c, shk_proc_exepath(p), exe->mnt_id, ret);
+}
+
+bool shk_fd_upper(struct shk_eval_ctx *ctx, int fd, struct shk_str path, bool *ret)
+{
+	struct shk_proc *task = shk_proc_task_of(ctx);
+	char link[64];
+	struct statx sx;
+
+	if (!task || task->rec || !task->c || fd < 0)
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)task->tid, fd);
+	return statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) == 0 &&
+	       sx.stx_mask & STATX_MNT_ID && sx.stx_nlink && S_ISREG(sx.stx_mode) &&
+	       in_upper(task->c, path, sx.stx_mnt_id, ret);
 }

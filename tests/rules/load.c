@@ -89,6 +89,32 @@ static size_t words(struct rc_state *s, const char *key, const struct shk_str **
 	return n;
 }
 
+/* Lines "enable rule NAME", "disable tag TAG", both in one line "enable tag TAG rule NAME". */
+static size_t choices(struct rc_state *s, const struct shk_rule_choice **ret)
+{
+	struct shk_rule_choice *v = SHK_ARENA_ARRAY(&s->a, struct shk_rule_choice, 16);
+	struct shk_str lines = rc_text(s->c, "select"), line, word;
+	unsigned at = s->c->line;
+	size_t n = 0;
+
+	*ret = v;
+	while (v && n < 16 && rc_next_line(&lines, &at, &line)) {
+		word = rc_next_word(&line);
+		v[n].enable = shk_str_eqz(word, "enable");
+		word = rc_next_word(&line);
+		if (shk_str_eqz(word, "tag")) {
+			v[n].tag = rc_next_word(&line);
+			word = rc_next_word(&line);
+		}
+		if (shk_str_eqz(word, "rule"))
+			v[n].name = line;
+		if (!v[n].name.p && !v[n].tag.p)
+			rc_problem(s, at, "select: write \"enable|disable [tag TAG] [rule NAME]\"");
+		n++;
+	}
+	return n;
+}
+
 void rc_load(struct rc_state *s, struct shk_str condition, struct shk_str output)
 {
 	struct shk_rule_select select = { .min_priority = SHK_PRIO_DEBUG };
@@ -114,6 +140,7 @@ void rc_load(struct rc_state *s, struct shk_str condition, struct shk_str output
 			return;
 	if (min.n && !shk_priority_parse(min, &select.min_priority))
 		rc_problem(s, s->c->line, "min-priority is no priority");
+	select.n_choices = choices(s, &select.choices);
 	select.n_disable_tags = words(s, "disable-tags", &select.disable_tags);
 	select.n_disable_names = words(s, "disable-names", &select.disable_names);
 	if (shk_loader_compile(s->l, &select, &s->rs, &err) < 0)

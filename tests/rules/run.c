@@ -163,7 +163,7 @@ static void run_row(const struct rc_case *c, const struct table *t, unsigned lin
 	struct rc_state s;
 
 	rc_state_init(&s, c);
-	if (!rc_split(row, &left, &want)) {
+	if (!rc_split(row, &left, &want) || !want.n) {
 		rc_problem(&s, line, "a row is \"TEXT | RESULT\"");
 	} else {
 		if (t->check == row_condition)

@@ -51,9 +51,9 @@ static void one_result(struct rc_report *report, const struct rc_case *c, unsign
 
 static void list_one(const struct rc_case *c, unsigned line, struct shk_str title)
 {
-	printf(SHK_STR_FMT "\t" SHK_STR_FMT "\t%s:%u\t" SHK_STR_FMT "\n",
+	printf(SHK_STR_FMT "\t" SHK_STR_FMT "\t%s:%u\t" SHK_STR_FMT "\t" SHK_STR_FMT "\n",
 	       SHK_STR_ARG(rc_text(c, "section")), SHK_STR_ARG(rc_text(c, "covers")), c->file, line,
-	       SHK_STR_ARG(title));
+	       SHK_STR_ARG(rc_text(c, "deviates")), SHK_STR_ARG(title));
 }
 
 static void list_case(const struct rc_case *c)

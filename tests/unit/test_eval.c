@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "rules/ast.h"
 #include "rules/match.h"
@@ -297,6 +299,10 @@ static void test_type_errors(void **state)
 	refuse(w, "evt.arg.name regex a\\d", "regular expression");
 	refuse(w, "len(evt.num) = 1", "takes one string");
 	refuse(w, "evt.arg.name = val(evt.num)", "different types");
+	refuse(w, "proc.aname = val(proc.name)", "constants only");
+	refuse(w, "fd.ip = val(fd.sip)", "constants only");
+	refuse(w, "evt.rawarg.flags = val(evt.num)", "constants only");
+	refuse(w, "proc.name = val(proc.aname)", "cannot stand");
 	refuse(w, "no.such = 1", "no.such");
 }
 
@@ -337,7 +343,7 @@ static void test_regex(void **state)
 	matches(true, "[]a]+", "]a");
 	matches(true, "[[:alpha:]_]+", "ab_");
 	matches(true, "[^/]+", "a\nb");
-	matches(false, "a.b", "a\nb");
+	matches(true, "a.b", "a\nb"); /* a newline hides nothing */
 	matches(true, "a\\.b\\x41\\t", "a.bA\t");
 	matches(true, "a\n^b", "a\nb");
 	matches(true, "(|a)b", "b");
@@ -499,6 +505,50 @@ static void test_recorded(void **state)
 	assert_true(asked > 60);
 }
 
+static bool refused(struct world *w, const char *text)
+{
+	struct shk_err err = { 0 };
+	struct shk_ast *e = NULL;
+	unsigned pos = 0;
+
+	assert_int_equal(shk_ast_parse(&w->load, shk_str(text), &e, &pos, &err), 0);
+	return shk_ast_type(&w->load, e, &pos, &err) < 0;
+}
+
+/* "no more than D milliseconds away" is written with =. */
+static void test_around(void **state)
+{
+	struct world *w = *state;
+
+	w->ev.time_ns = 1700000000000000000ull;
+	TRUE(w, "evt.around[1700000000000000000] = 0", "evt.around[1699999999999000000] = 1",
+	     "evt.around[1700000001000000000] = 1000", "evt.around[1700000000000000000] = 5");
+	FALSE(w, "evt.around[1699999999998999999] = 1", "evt.around[1700000001000000001] = 1000");
+	assert_true(refused(w, "evt.around[1700000000000000000] < 5"));
+	assert_true(refused(w, "evt.around[1700000000000000000] exists"));
+	assert_true(refused(w, "evt.around[1700000000000000000] in (5)"));
+	assert_true(refused(w, "evt.rawtime = val(evt.around[1])"));
+}
+
+/* Compared with whole numbers, as numbers. */
+static void test_double(void **state)
+{
+	struct world *w = *state;
+	struct rlimit was, less;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	less = (struct rlimit){ 100000, was.rlim_max };
+	if (was.rlim_max < less.rlim_cur || setrlimit(RLIMIT_NOFILE, &less) < 0)
+		skip();
+	w->ev.tid = getpid();
+	TRUE(w, "proc.fdusage > 0", "proc.fdusage < 1", "proc.fdusage > -1", "proc.fdusage <= 100",
+	     "proc.fdusage != 0", "not proc.fdusage in (0, 1)", "proc.fdusage exists");
+	FALSE(w, "proc.fdusage = 0", "proc.fdusage < -5", "proc.fdusage > 3");
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_true(refused(w, "proc.fdusage = x"));
+	assert_true(refused(w, "proc.fdusage contains 1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +568,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_around, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_double, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,72 @@ static void test_published(void **state)
 	assert_true(args > 15);
 }
 
+/* Every name of the language is known, with the language's type: lines "name<TAB>type". */
+static void test_language(void **state)
+{
+	size_t n;
+	const struct shk_field *const *all = shk_fields_all(&n);
+	char line[256];
+	unsigned seen = 0;
+	FILE *f = fopen(SHK_SRCDIR "/tests/data/falco-fields.tsv", "re");
+
+	(void)state;
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		char *type = line, *name = strsep(&type, "\t");
+		struct shk_field_ref ref = { 0 };
+
+		if (line[0] == '#')
+			continue;
+		assert_non_null(type);
+		type[strcspn(type, "\n")] = 0;
+		for (size_t i = 0; i < n && !ref.field; i++)
+			if (!strcmp(all[i]->name, name))
+				ref.field = all[i];
+		if (!ref.field && shk_field_parse(shk_str(name), &ref, NULL) < 0)
+			fail_msg("%s is not known", name);
+		if (strcmp(ref.field->falco_type, type) != 0)
+			fail_msg("%s is %s, not %s", name, ref.field->falco_type, type);
+		seen++;
+	}
+	fclose(f);
+	assert_true(seen > 290);
+}
+
+/* What is printed of a row beside its name. */
+static void test_words(void **state)
+{
+	static const struct { const char *name, *argument, *available; } want[] = {
+		{ "proc.name", "", "yes" },
+		{ "proc.aname", "([index])", "yes" },
+		{ "proc.env", "([key])", "yes" },
+		{ "proc.aenv", "([index] or [key])", "yes" },
+		{ "container.mount", "[index] or [key]", "yes" },
+		{ "evt.arg", ".name or [index]", "yes" },
+		{ "evt.rawarg", ".name", "yes" },
+		{ "evt.abspath", "(.name)", "yes" },
+		{ "k8s.pod.label", "[key]", "yes" },
+		{ "proc.vmsize", "", "live only" },
+		{ "k8s.rc.label", "[key]", "no" },
+	};
+	size_t n;
+	const struct shk_field *const *all = shk_fields_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(want); i++) {
+		size_t k = 0;
+
+		while (k < n && strcmp(all[k]->name, want[i].name) != 0)
+			k++;
+		assert_true(k < n);
+		assert_string_equal(shk_field_argument(all[k]), want[i].argument);
+		assert_string_equal(shk_availability_name(shk_field_availability(all[k])),
+				    want[i].available);
+	}
+	for (size_t i = 0; i < n; i++)
+		assert_true(strlen(shk_field_origin(all[i])) > 5);
+}
+
 static void test_print(void **state)
 {
 	struct shk_str words[] = { SHK_STR("a"), SHK_STR("b") };
@@ -210,6 +276,8 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_published),
+		cmocka_unit_test(test_language),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_double),
 	};

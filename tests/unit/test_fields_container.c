@@ -35,6 +35,8 @@ static void test_container(void **state)
 	IS("container.mount.dest[/proc*]", "<NA>");
 	IS("container.mount.source[/run]", "/var/run");
 	IS("container.mount.rdwr[/etc]", "false");
+	IS("container.mount.mode[0]", "");
+	IS("container.mount.mode[2]", "<NA>");
 	IS("container.mounts", "/etc:/host/etc::false:private,/var/run:/run::true:rslave");
 	IS("container.annotation[org.x]", "y");
 	IS("container.annotation[org]", "<NA>");
@@ -43,10 +45,84 @@ static void test_container(void **state)
 	IS("container.mounts", "<NA>");
 }
 
+static void test_description(void **state)
+{
+	struct shk_kv labels[] = { { SHK_STR("app"), SHK_STR("web") }, { SHK_STR("a b"), SHK_STR("") } };
+	struct shk_kv notes[] = {
+		{ SHK_STR("io.kubernetes.cri-o.SandboxID"), SHK_STR("fedcba9876543210") },
+		{ SHK_STR("io.kubernetes.cri-o.IP.0"), SHK_STR("10.88.0.7") },
+		{ SHK_STR("io.kubernetes.cri-o.CNIResult"), SHK_STR("{\"cniVersion\":\"1.0.0\"}") },
+	};
+	static const char *const all[] = {
+		"container.image.id", "container.host_pid", "container.host_network",
+		"container.host_ipc", "container.label[app]", "container.labels", "container.ip",
+		"container.cni.json", "k8s.pod.sandbox_id", "k8s.pod.full_sandbox_id", "k8s.pod.ip",
+		"k8s.pod.cni.json", "k8s.pod.label[app]", "k8s.pod.labels",
+		"container.mount.mode[0]",
+	};
+
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(all); i++)
+		IS(all[i], "<NA>");
+	ctr->image_id = SHK_STR("77af");
+	ctr->host_ns_known = SHK_HOST_PID | SHK_HOST_NETWORK;
+	ctr->host_ns = SHK_HOST_NETWORK;
+	IS("container.image.id", "77af");
+	IS("container.host_pid", "false");
+	IS("container.host_network", "true");
+	IS("container.host_ipc", "<NA>");
+	ctr->host_ns_known = SHK_HOST_IPC;
+	IS("container.host_ipc", "false");
+	ctr->labels = labels;
+	ctr->n_labels = SHK_ARRAY_SIZE(labels);
+	IS("container.label[app]", "web");
+	IS("container.label['a b']", "");
+	IS("container.label[x]", "<NA>");
+	IS("container.labels", "app:web, a b:");
+	/* Whoever is in no pod has no pod's labels. */
+	IS("k8s.pod.label[app]", "<NA>");
+	IS("k8s.pod.labels", "<NA>");
+	ctr->k8s_pod = SHK_STR("web-0");
+	IS("k8s.pod.label[app]", "web");
+	IS("k8s.pod.label[x]", "<NA>");
+	IS("k8s.pod.labels", "app:web, a b:");
+	ctr->annotations = notes;
+	ctr->n_annotations = SHK_ARRAY_SIZE(notes);
+	IS("k8s.pod.sandbox_id", "fedcba987654");
+	IS("k8s.pod.full_sandbox_id", "fedcba9876543210");
+	IS("container.ip", "10.88.0.7");
+	IS("k8s.pod.ip", "10.88.0.7");
+	IS("container.cni.json", "{\"cniVersion\":\"1.0.0\"}");
+	IS("k8s.pod.cni.json", "{\"cniVersion\":\"1.0.0\"}");
+	ctx.ctr = NULL;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(all); i++)
+		IS(all[i], "<NA>");
+}
+
+/* Labels are whoever's who starts the container: text of any length is cut off by its limit. */
+static void test_long_labels(void **state)
+{
+	static char value[40000];
+	struct shk_kv labels[] = { { SHK_STR("a"), { value, sizeof(value) } },
+				   { SHK_STR("b"), { value, sizeof(value) } } };
+
+	(void)state;
+	memset(value, 'x', sizeof(value));
+	event("getpid", 0, 0, 0, 0, 0);
+	ctr->labels = labels;
+	ctr->n_labels = 1;
+	assert_int_equal(strlen(text_of("container.labels")), 2 + sizeof(value));
+	ctr->n_labels = 2;
+	IS("container.labels", "<NA>");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EVENT_TEST(test_container),
+		EVENT_TEST(test_description),
+		EVENT_TEST(test_long_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

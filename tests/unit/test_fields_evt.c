@@ -156,6 +156,21 @@ static void test_times(void **state)
 	IS("util.cnt", "7");
 }
 
+static void test_around(void **state)
+{
+	struct shk_field_ref ref;
+
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	IS("evt.around[1700000000000000001]", "0");
+	IS("evt.around[1700000000000000000]", "1");
+	IS("evt.around[1699999999000000001]", "1000");
+	IS("evt.around[1700000002000000001]", "2000");
+	assert_int_equal(shk_field_parse(SHK_STR("evt.around[x]"), &ref, NULL), -EINVAL);
+	assert_int_equal(shk_field_parse(SHK_STR("evt.around[-1]"), &ref, NULL), -EINVAL);
+	assert_int_equal(shk_field_parse(SHK_STR("evt.around"), &ref, NULL), -EINVAL);
+}
+
 static void test_category(void **state)
 {
 	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC), sock = socket(AF_INET, SOCK_DGRAM, 0);
@@ -309,6 +324,7 @@ int main(void)
 		EVENT_TEST(test_buffer),
 		EVENT_TEST(test_type_is),
 		EVENT_TEST(test_times),
+		EVENT_TEST(test_around),
 		EVENT_TEST(test_category),
 		EVENT_TEST(test_lengths),
 		EVENT_TEST(test_wait_syslog),

@@ -5,8 +5,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,12 +175,193 @@ static void test_fd_listen(void **state)
 	IS("fd.num", "0");
 }
 
+static void test_owner(void **state)
+{
+	char text[64];
+
+	(void)state;
+	event("fchmod", 0, 0644, 0, 0, 0);
+	snprintf(text, sizeof(text), "%d0", (int)getpid());
+	IS("fd.uid", text);
+	event("openat", (uint64_t)AT_FDCWD, put_str("/tmp/x/y"), O_RDWR, 0, 0);
+	IS("fd.containername", "0123456789ab:/tmp/x/y");
+	IS("fd.containerdirectory", "0123456789ab:/tmp/x");
+	IS("fd.is_upper_layer", "false"); /* not known before it is open */
+	IS("fd.is_lower_layer", "false");
+	ctx.ctr = NULL;
+	IS("fd.containername", "host:/tmp/x/y");
+	returned(-ENOENT);
+	IS("fd.uid", "<NA>");
+	IS("fd.is_upper_layer", "<NA>");
+	IS("fd.is_lower_layer", "<NA>");
+	event("getpid", 0, 0, 0, 0, 0);
+	IS("fd.uid", "<NA>");
+	IS("fd.containername", "<NA>");
+	IS("fd.containerdirectory", "<NA>");
+	event("listen", 1000000, 0, 0, 0, 0);
+	IS("fd.containerdirectory", "<NA>");
+}
+
+/* A process whose root is an overlay: one file of the image, one of its own. */
+static void layers_child(const char *dir, int to, int from)
+{
+	char options[512], path[256];
+	char c = 'x';
+
+	if (unshare(CLONE_NEWNS) < 0)
+		_exit(write(to, "-", 1) != 1);
+	mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir,
+		 dir);
+	snprintf(path, sizeof(path), "%s/root", dir);
+	if (mount("overlay", path, "overlay", 0, options) < 0 || chdir(path) < 0 ||
+	    syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||
+	    open("/old", O_RDONLY) != 100 || open("/new", O_RDWR | O_CREAT, 0600) != 101)
+		c = '-';
+	_exit(write(to, &c, 1) != 1 || read(from, &c, 1) < 0);
+}
+
+static void test_layers(void **state)
+{
+	static const char *const sub[] = { "lower", "upper", "work", "root" };
+	char dir[] = "/dev/shm/shrike-test-XXXXXX", path[64], c = 0; /* no overlay itself */
+	int to[2], from[2], fd;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (unsigned i = 0; i < SHK_ARRAY_SIZE(sub); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, sub[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	snprintf(path, sizeof(path), "%s/lower/old", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	close(fd);
+	assert_true(pipe(to) == 0 && pipe(from) == 0);
+	pid = fork();
+	if (pid == 0) {
+		/* The next numbers are 100 and 101. */
+		for (int i = 0; i < 100; i++)
+			if (fcntl(i, F_GETFD) < 0)
+				dup2(to[0], i);
+		layers_child(dir, to[1], from[0]);
+	}
+	assert_int_equal(read(to[0], &c, 1), 1);
+	if (c == 'x') {
+		ctr->init_pid = pid;
+		event("fchmod", 100, 0644, 0, 0, 0);
+		ev.tid = ev.pid = pid;
+		IS("fd.name", "/old");
+		IS("fd.is_lower_layer", "true");
+		IS("fd.is_upper_layer", "false");
+		event("fchmod", 101, 0644, 0, 0, 0);
+		ev.tid = ev.pid = pid;
+		IS("fd.is_lower_layer", "false");
+		IS("fd.is_upper_layer", "true");
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	pid = fork();
+	if (pid == 0)
+		execl("/bin/rm", "rm", "-rf", dir, NULL);
+	waitpid(pid, NULL, 0);
+	close(to[0]);
+	close(to[1]);
+	close(from[0]);
+	close(from[1]);
+	if (c != 'x') {
+		print_message("skipped: no overlay may be mounted here\n");
+		skip();
+	}
+}
+
+static void test_protocols(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(443) };
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(in);
+	struct shk_value v;
+
+	(void)state;
+	inet_pton(AF_INET, "10.1.2.3", &in.sin_addr);
+	event("connect", (uint64_t)s, put(&in, sizeof(in)), sizeof(in), 0, 0);
+	IS("fd.sproto", "443");
+	IS("fd.rproto", "443");
+	IS("fd.cproto", "<NA>");
+	IS("fd.lproto", "<NA>");
+	assert_true(candidate("fd.proto", 0, &v));
+	assert_int_equal(v.u, 443);
+	assert_false(candidate("fd.proto", 1, &v));
+	event("openat", (uint64_t)AT_FDCWD, put_str("/x"), 0, 0, 0);
+	IS("fd.sproto", "<NA>");
+	IS("fd.rproto", "<NA>");
+	assert_false(candidate("fd.proto", 0, &v));
+	/* A listening socket is a server with one end. */
+	in.sin_port = 0;
+	inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
+	assert_int_equal(bind(s, (struct sockaddr *)&in, sizeof(in)), 0);
+	event("listen", (uint64_t)s, 5, 0, 0, 0);
+	assert_int_equal(getsockname(s, (struct sockaddr *)&in, &len), 0);
+	IS("fd.lproto", number(ntohs(in.sin_port)));
+	IS("fd.sproto", number(ntohs(in.sin_port)));
+	close(s);
+}
+
+static void test_list(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	struct pollfd fds[3] = { { .fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC) }, { .fd = 1000000 } };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[128];
+	uint64_t at;
+
+	(void)state;
+	inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
+	assert_int_equal(bind(s, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(getsockname(s, (struct sockaddr *)&in, &len), 0);
+	fds[2].fd = s;
+	at = put(fds, sizeof(fds));
+	event("poll", at, 3, 0, 0, 0);
+	snprintf(text, sizeof(text), "%d,1000000,%d", fds[0].fd, s);
+	IS("fdlist.nums", text);
+	snprintf(text, sizeof(text), "/etc/passwd,<NA>,127.0.0.1:%u", ntohs(in.sin_port));
+	IS("fdlist.names", text);
+	IS("fdlist.sips", "127.0.0.1");
+	IS("fdlist.sports", number(ntohs(in.sin_port)));
+	IS("fdlist.cips", "<NA>");
+	IS("fdlist.cports", "<NA>");
+	/* Connected to itself, it has a client, too. */
+	assert_int_equal(connect(s, (struct sockaddr *)&in, sizeof(in)), 0);
+	event("ppoll", at, 3, 0, 0, 0);
+	IS("fdlist.cips", "127.0.0.1");
+	IS("fdlist.cports", number(ntohs(in.sin_port)));
+	/* What the task says of its array is not believed. */
+	event("poll", at, UINT64_MAX, 0, 0, 0);
+	assert_true(strlen(text_of("fdlist.nums")) < 64 * 12);
+	event("poll", 1, 3, 0, 0, 0);
+	IS("fdlist.nums", "<NA>");
+	IS("fdlist.names", "<NA>");
+	event("poll", at, 0, 0, 0, 0);
+	IS("fdlist.nums", "<NA>");
+	event("select", at, 3, 0, 0, 0);
+	IS("fdlist.nums", "<NA>");
+	IS("fdlist.sips", "<NA>");
+	IS("fdlist.sports", "<NA>");
+	close(fds[0].fd);
+	close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EVENT_TEST(test_fd_open),
 		EVENT_TEST(test_fd_connect),
 		EVENT_TEST(test_fd_listen),
+		EVENT_TEST(test_owner),
+		EVENT_TEST(test_layers),
+		EVENT_TEST(test_protocols),
+		EVENT_TEST(test_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,61 @@ static void test_docker(void **state)
 	shk_container_unref(c);
 }
 
+/* From podman's and docker's notes, and from what CRI-O says; anything else is no id. */
+static void test_image_id(void **state)
+{
+#define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+	static const struct { const char *config, *notes, *want; } t[] = {
+		{ "{\"noted\":{\"image_id\":\"" HEX "\"}}", NULL, HEX },
+		{ "{\"noted\":{\"image_id\":\"sha256:" HEX "\"}}", NULL, HEX },
+		{ NULL, "{\"io.kubernetes.cri-o.ImageRef\":\"" HEX "\"}", HEX },
+		{ NULL, "{\"io.kubernetes.cri-o.ImageRef\":\"a@sha256:" HEX "\"}", "" },
+		{ "{\"noted\":{\"image_id\":\"latest\"}}", NULL, "" },
+		{ NULL, NULL, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(t); i++) {
+		struct shk_container *c = describe(t[i].config, t[i].notes);
+
+		assert_str(c->image_id, t[i].want);
+		shk_container_unref(c);
+	}
+}
+
+static void test_host_namespaces(void **state)
+{
+	static const struct { const char *config; unsigned known, host; } t[] = {
+		{ NULL, 0, 0 },
+		{ "{}", 0, 0 },
+		{ "{\"linux\":{}}", 7, 7 },
+		{ "{\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":"
+		  "\"/proc/1/ns/net\"},{\"type\":\"ipc\",\"path\":\"/proc/77/ns/ipc\"},7]}}",
+		  7, SHK_HOST_NETWORK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(t); i++) {
+		struct shk_container *c = describe(t[i].config, NULL);
+
+		assert_int_equal(c->host_ns_known, t[i].known);
+		assert_int_equal(c->host_ns, t[i].host);
+		shk_container_unref(c);
+	}
+}
+
+static void test_labels(void **state)
+{
+	struct shk_container *c = describe("{\"noted\":{\"labels\":{\"a\":\"1\",\"b\":2}}}",
+					   "{\"io.kubernetes.cri-o.Labels\":\"[1]\"}");
+
+	(void)state;
+	assert_int_equal(c->n_labels, 1);
+	assert_str(c->labels[0].key, "a");
+	assert_str(c->labels[0].value, "1");
+	shk_container_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +240,9 @@ int main(void)
 		cmocka_unit_test(test_noted),	    cmocka_unit_test(test_images),
 		cmocka_unit_test(test_privileged),  cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_docker),
+		cmocka_unit_test(test_image_id),
+		cmocka_unit_test(test_host_namespaces),
+		cmocka_unit_test(test_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,26 @@ static void expect(const char *bundle, const char *id, const char *config, const
 	json_object_put(c);
 }
 
+/* A text member of the note about d1 in docker's files. */
+static void expect_docker(const char *notes, const char *key, const char *want)
+{
+	struct json_object *c, *o;
+	char config[512];
+
+	put("containers/d1/config.v2.json", notes);
+	snprintf(config, sizeof(config), "{\"mounts\":[{\"source\":\"%s/containers/d1/hostname\"}]}", top);
+	c = shk_json_parse(shk_str(config), 65536, NULL);
+	o = shk_engine_noted(SHK_STR("/run/b"), SHK_STR("d1"), c);
+	assert_non_null(o);
+	if (!strcmp(key, "labels"))
+		assert_string_equal(json_object_to_json_string_ext(shk_json_object(o, key),
+								   JSON_C_TO_STRING_PLAIN), want);
+	else
+		assert_true(shk_str_eqz(shk_json_str(o, key), want));
+	json_object_put(o);
+	json_object_put(c);
+}
+
 static int setup(void **state)
 {
 	static const char *const dirs[] = { "vfs-containers", "vfs-containers/c1",
@@ -136,6 +156,20 @@ static void test_docker(void **state)
 	expect("/run/b", "d1", config, NULL, NULL);
 }
 
+static void test_docker_more(void **state)
+{
+	static char big[20000];
+
+	(void)state;
+	expect_docker("{\"ID\":\"d1\",\"Name\":\"/w\",\"Image\":\"sha256:ab\"}", "image_id", "sha256:ab");
+	expect_docker("{\"ID\":\"d1\",\"Name\":\"/w\",\"Config\":{\"Labels\":{\"a\":\"b\",\"c\":1}}}",
+		      "labels", "{\"a\":\"b\"}");
+	/* What would not fit the keeper's store is left out. */
+	snprintf(big, sizeof(big), "{\"ID\":\"d1\",\"Name\":\"/w\",\"Config\":{\"Labels\":{\"big\":\"%09000d\","
+		 "\"small\":\"x\"}}}", 7);
+	expect_docker(big, "labels", "{\"small\":\"x\"}");
+}
+
 static void test_nothing(void **state)
 {
 	(void)state;
@@ -152,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_podman_volatile),
 		cmocka_unit_test(test_podman_garbage),
 		cmocka_unit_test(test_docker),
+		cmocka_unit_test(test_docker_more),
 		cmocka_unit_test(test_nothing),
 	};
 

@@ -159,7 +159,7 @@ static void a_process(void **state)
 	is("container.duration", "10500000000");
 	is("container.annotation[note]", "two words");
 	is("container.mounts", "/srv:/data::false:private");
-	is("k8s.pod.label[app]", "shop");
+	is("container.label[app]", "shop");
 	done();
 }
 

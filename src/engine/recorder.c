@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "event/text.h"
+#include "state/state_text.h"
+
+#define LINES_MAX    65536u /* known lines of a container; then all are written anew */
+#define BUFFER_BYTES 80u    /* as much of it as evt.buffer shows */
+
+void shk_recorder_init(struct shk_recorder *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	shk_buf_init(&r->queue, SHK_RECORDER_QUEUE);
+}
+
+void shk_recorder_done(struct shk_recorder *r)
+{
+	shk_buf_done(&r->queue);
+	pthread_mutex_destroy(&r->lock);
+}
+
+int shk_recorder_start(struct shk_recorder *r, const char *hostname, struct shk_err *err)
+{
+	if (shk_recorder_on(r))
+		return shk_err_set(err, EBUSY, "somebody records already; end that recording first");
+	pthread_mutex_lock(&r->lock);
+	shk_buf_done(&r->queue);
+	shk_buf_init(&r->queue, SHK_RECORDER_QUEUE);
+	r->done = 0;
+	r->lost = 0;
+	if (*hostname) {
+		shk_buf_adds(&r->queue, "machine ");
+		shk_text_quote(shk_str(hostname), &r->queue);
+		shk_buf_addc(&r->queue, '\n');
+	}
+	pthread_mutex_unlock(&r->lock);
+	r->last_round += r->last_round == UINT32_MAX ? 2 : 1;
+	atomic_store(&r->round, r->last_round);
+	return 0;
+}
+
+void shk_recorder_stop(struct shk_recorder *r)
+{
+	atomic_store(&r->round, 0);
+}
+
+void shk_recorder_take(struct shk_recorder *r, size_t max, struct shk_buf *out, uint64_t *lost)
+{
+	size_t n;
+
+	pthread_mutex_lock(&r->lock);
+	n = SHK_MIN(max, r->queue.n - r->done);
+	shk_buf_add(out, r->queue.p + r->done, n);
+	r->done += n;
+	if (r->done == r->queue.n) {
+		shk_buf_reset(&r->queue);
+		r->done = 0;
+	}
+	*lost = r->queue.n == 0 ? r->lost : 0;
+	if (*lost)
+		r->lost = 0;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- what is new ---- */
+
+/* Keys of lines: one kind each, and numbers of tasks have 22 bits, of descriptors 31. */
+enum { KEY_CONTAINER = 1, KEY_TASK, KEY_FD, KEY_USER, KEY_GROUP };
+
+struct note {
+	struct shk_recorded_lines *lines;
+	struct shk_eval_ctx *ctx;
+	struct shk_str id; /* of the container */
+	struct shk_buf text;
+	struct shk_proc *put[4]; /* whose line was written for this event already */
+	unsigned n_put;
+	bool anew;	/* all lines are to be written again */
+};
+
+static uint64_t key(unsigned kind, uint64_t a, uint64_t b)
+{
+	return (uint64_t)kind << 60 | (a & 0x3fffff) << 32 | b;
+}
+
+/* The line that begins at `from` stays if it says something new. */
+static void keep_new(struct note *n, uint64_t k, size_t from)
+{
+	uintptr_t hash;
+
+	if (n->text.failed)
+		return;
+	hash = (uintptr_t)shk_hash(n->text.p + from, n->text.n - from) | 1;
+	if ((uintptr_t)shk_map_get_u64(&n->lines->hash, k) == hash)
+		n->text.n = from;
+	else if (shk_map_set_u64(&n->lines->hash, k, (void *)hash) < 0)
+		shk_map_del_u64(&n->lines->hash, k);
+}
+
+/* A thing that was there and is gone. */
+static void put_gone(struct note *n, uint64_t k, const char *line)
+{
+	size_t from = n->text.n;
+
+	if (!shk_map_get_u64(&n->lines->hash, k))
+		return;
+	shk_buf_adds(&n->text, line);
+	keep_new(n, k, from);
+}
+
+static void put_task(struct note *n, struct shk_proc *p, pid_t tid)
+{
+	size_t from = n->text.n;
+	char line[64];
+
+	if (!p) {
+		if (tid <= 0 || !shk_map_get_u64(&n->lines->hash, key(KEY_TASK, (uint64_t)tid, 0)))
+			return;
+		/* Its descriptors go with it: what is known of them is to be written again, should the number be. */
+		snprintf(line, sizeof(line), "process %d gone=true\n", (int)tid);
+		put_gone(n, key(KEY_TASK, (uint64_t)tid, 0), line);
+		n->anew = true;
+		return;
+	}
+	for (unsigned i = 0; i < n->n_put; i++)
+		if (n->put[i] == p)
+			return;
+	if (n->n_put < SHK_ARRAY_SIZE(n->put))
+		n->put[n->n_put++] = p;
+	/* Without the container: events name theirs. */
+	shk_state_put_process(p, (struct shk_str){ NULL, 0 }, &n->text);
+	keep_new(n, key(KEY_TASK, (uint64_t)shk_proc_tid(p), 0), from);
+}
+
+/* The task itself, its ancestors, and the leaders that fields ask for. */
+static void put_tasks(struct note *n, struct shk_proc *task)
+{
+	struct shk_proc *p = task;
+
+	put_task(n, task, n->ctx->ev->tid);
+	if (!task)
+		return;
+	put_task(n, shk_proc_session_leader(task), shk_proc_sid(task));
+	put_task(n, shk_proc_group_leader(task), shk_proc_pgid(task));
+	for (unsigned i = 0; p && i < SHK_ANCESTORS_MAX; i++) {
+		struct shk_proc *parent = shk_proc_parent(p);
+
+		put_task(n, parent, shk_proc_ppid(p));
+		p = parent;
+	}
+}
+
+static void put_fd(struct note *n, int fd)
+{
+	pid_t tid = n->ctx->ev->tid;
+	size_t from = n->text.n;
+	struct shk_fd_facts f;
+	char line[64];
+
+	if (shk_fd_facts(n->ctx, fd, &f)) {
+		shk_state_put_fd(tid, fd, &f, &n->text);
+		keep_new(n, key(KEY_FD, (uint64_t)tid, (uint32_t)fd), from);
+		return;
+	}
+	snprintf(line, sizeof(line), "fd %d %d closed=true\n", (int)tid, fd);
+	put_gone(n, key(KEY_FD, (uint64_t)tid, (uint32_t)fd), line);
+}
+
+static void put_user(struct note *n, uid_t uid)
+{
+	size_t from = n->text.n;
+
+	shk_state_put_user(uid, shk_user_of(n->ctx, uid), n->id, &n->text);
+	keep_new(n, key(KEY_USER, 0, uid), from);
+}
+
+static void put_group(struct note *n, gid_t gid)
+{
+	size_t from = n->text.n;
+
+	shk_state_put_group(gid, shk_group_of(n->ctx, gid), n->id, &n->text);
+	keep_new(n, key(KEY_GROUP, 0, gid), from);
+}
+
+/* Standard streams have fields of their own; the others are those the call names. */
+static void put_fds(struct note *n)
+{
+	struct shk_event *ev = n->ctx->ev;
+
+	for (int fd = 0; fd < 3; fd++)
+		put_fd(n, fd);
+	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++) {
+		int fd = (int)ev->raw[i];
+
+		if ((ev->call->arg[i].kind == SHK_ARG_FD || ev->call->arg[i].kind == SHK_ARG_DIRFD) && fd > 2)
+			put_fd(n, fd);
+	}
+}
+
+static void put_names(struct note *n, struct shk_proc *task)
+{
+	const struct shk_proc_creds *c = shk_proc_creds(task);
+	struct shk_event *ev = n->ctx->ev;
+	uint32_t uid;
+
+	if (c) {
+		put_user(n, c->uid);
+		put_group(n, c->gid);
+	}
+	if (shk_proc_loginuid(task, &uid) && uid != UINT32_MAX)
+		put_user(n, uid);
+	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++) {
+		if (ev->call->arg[i].kind == SHK_ARG_UID)
+			put_user(n, (uid_t)ev->raw[i]);
+		else if (ev->call->arg[i].kind == SHK_ARG_GID)
+			put_group(n, (gid_t)ev->raw[i]);
+	}
+}
+
+/* ---- the event ---- */
+
+static void set_objects(struct shk_eval_ctx *ctx, const struct shk_judgement *j)
+{
+	struct shk_str *o = NULL;
+
+	for (unsigned i = 0; i < 6; i++) {
+		if (j->real.abs_path_state[i] != SHK_PATH_KNOWN || j->real.abs_path[i].p == ctx->abs_path[i].p)
+			continue;
+		if (!o)
+			o = SHK_ARENA_ARRAY(ctx->ev->arena, struct shk_str, 6);
+		if (o)
+			o[i] = j->real.abs_path[i];
+	}
+	ctx->ev->object = o;
+}
+
+/* What evt.buffer would show; the other arguments in memory are those of the table. */
+static struct shk_str buffer_of(struct shk_event *ev)
+{
+	struct shk_str s = { NULL, 0 };
+	size_t n;
+	char *p;
+
+	switch (ev->call ? ev->call->id : SHK_CALL_N) {
+	case SHK_CALL_write:
+	case SHK_CALL_pwrite64:
+	case SHK_CALL_sendto:
+		break;
+	default:
+		return s;
+	}
+	n = (size_t)SHK_MIN(ev->raw[2], (uint64_t)BUFFER_BYTES);
+	p = n ? shk_arena_alloc_raw(ev->arena, n) : NULL;
+	if (p && shk_event_read(ev, ev->raw[1], p, n) > 0)
+		s = (struct shk_str){ p, n };
+	return s;
+}
+
+static void put_event(struct note *n, const struct shk_judgement *j)
+{
+	struct shk_event *ev = n->ctx->ev;
+	struct shk_str buffer = buffer_of(ev);
+
+	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
+		(void)shk_event_arg(ev, i);
+	set_objects(n->ctx, j);
+	shk_event_print_with(ev, n->id, ev->raw[1], buffer, &n->text);
+	ev->object = NULL;
+	shk_buf_addc(&n->text, '\n');
+}
+
+static void put_all(struct note *n, const struct shk_judgement *j)
+{
+	struct shk_proc *task = shk_proc_task_of(n->ctx), *program = shk_proc_of(n->ctx);
+	size_t from = n->text.n;
+
+	shk_state_put_container(n->ctx->ctr, &n->text);
+	keep_new(n, key(KEY_CONTAINER, 0, 0), from);
+	put_tasks(n, task);
+	if (task) {
+		put_fds(n);
+		put_names(n, task);
+		if (program != task)
+			shk_state_put_program(program, &n->text);
+	}
+	put_event(n, j);
+}
+
+static void start_anew(struct shk_recorded_lines *lines, unsigned round)
+{
+	shk_map_done(&lines->hash);
+	shk_map_init(&lines->hash);
+	lines->round = round;
+}
+
+/* All of an event, or nothing. */
+static bool push(struct shk_recorder *r, const struct shk_buf *text)
+{
+	bool room;
+
+	pthread_mutex_lock(&r->lock);
+	room = !text->failed && r->queue.n + text->n <= SHK_RECORDER_QUEUE;
+	if (room)
+		shk_buf_add(&r->queue, text->p, text->n);
+	room &= !r->queue.failed;
+	r->queue.failed = false;
+	if (!room)
+		r->lost++;
+	pthread_mutex_unlock(&r->lock);
+	return room;
+}
+
+bool shk_recorder_note(struct shk_recorder *r, struct shk_recorded_lines *lines, struct shk_eval_ctx *ctx,
+		       const struct shk_judgement *j)
+{
+	unsigned round = atomic_load(&r->round);
+	struct note n = { .lines = lines, .ctx = ctx, .id = ctx->ctr->full_id };
+	struct shk_event *ev = ctx->ev;
+	bool unreadable = ev->memory_failed, too_large = ev->arena->failed;
+
+	if (!round)
+		return false;
+	if (lines->round != round || lines->hash.used > LINES_MAX)
+		start_anew(lines, round);
+	shk_buf_init(&n.text, SHK_RECORDER_EVENT);
+	put_all(&n, j);
+	/* What is lost must be said again. */
+	if (!push(r, &n.text) || n.anew)
+		start_anew(lines, round);
+	shk_buf_done(&n.text);
+	/* The verdict does not depend on what was read here. */
+	ev->memory_failed = unreadable;
+	ev->arena->failed = too_large;
+	return true;
+}
+
+void shk_recorded_lines_done(struct shk_recorded_lines *lines)
+{
+	shk_map_done(&lines->hash);
+}
