@@ -14,7 +14,7 @@ static const char *const keys[] = { "section", "covers", "rules",	 "condition",	
 				    "with",    "events", "expect",	 "conditions",	  "outputs",
 				    "fields",  "match",	 "min-priority", "disable-tags", "disable-names",
 				    "extra-output", "deviates", "select",
-				    "directory" };
+				    "directory", "needs" };
 
 bool rc_next_line(struct shk_str *rest, unsigned *line, struct shk_str *ret)
 {
