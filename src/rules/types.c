@@ -219,6 +219,9 @@ static int type_right_value(struct typing *t, struct shk_ast *e)
 	if (l->kind == SHK_OPERAND_FIELD && shk_field_is_evt_type(l->ref.field))
 		return BLAME(t, r, SHK_STR_FMT " can be compared with words only",
 			     SHK_STR_ARG(l->text));
+	if (l->kind == SHK_OPERAND_FIELD && (l->ref.field->flags & SHK_F_NO_RHS))
+		return BLAME(t, r, "field " SHK_STR_FMT " is compared with constants only",
+			     SHK_STR_ARG(l->text));
 	if (f->kind == SHK_OPERAND_FIELD &&
 	    ((f->ref.field->flags & SHK_F_NO_RHS) ||
 	     ((f->ref.field->flags & SHK_F_MULTI) && !f->ref.has_arg)))

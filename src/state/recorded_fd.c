@@ -352,10 +352,10 @@ int shk_rec_fd_put(struct shk_recorded *r, const struct shk_text_record *rec, st
 	uint64_t tid, fd;
 	int rc;
 
+	shk_arena_init(&arena, 4096);
 	if (!shk_text_number(rec->key[0], &tid) || tid < 1 || tid > INT32_MAX ||
 	    !shk_text_number(rec->key[1], &fd) || fd > INT32_MAX)
 		return shk_err_set(err, EBADMSG, "column 4: a task's number and a descriptor's are expected");
-	shk_arena_init(&arena, 4096);
 	rc = put_members(rec, &f, &cloexec, &arena, err);
 	if (rc < 0)
 		return rc;

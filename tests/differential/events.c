@@ -287,10 +287,10 @@ static void add_arg(const char *name, const char *arg, char open, char close)
 	add(text);
 }
 
-/* What depends on the moment it is asked has no value to compare. */
+/* What depends on the moment it is asked has no value to compare; evt.around takes one operator only. */
 static bool is_moment(const char *name)
 {
-	return strstr(name, "duration") || strstr(name, "latency") || strstr(name, "pid.ts");
+	return strcmp(name, "evt.around") == 0 || strstr(name, "duration") || strstr(name, "latency") || strstr(name, "pid.ts");
 }
 
 static void add_fields(void)
@@ -334,7 +334,7 @@ int world_init(void)
 	struct shk_text_reader reader;
 	struct shk_err err = { 0 };
 
-	shk_arena_init(&state_arena, 1 << 20);
+	shk_arena_init(&state_arena, (size_t)64 << 20);
 	shk_text_init(&reader, shk_str(state_text));
 	while (shk_text_next(&reader, &state_arena, &state[n_state], &err) == 1)
 		n_state++;

@@ -79,11 +79,30 @@ static struct shk_value sample(struct gen *g, size_t field, const struct shk_fie
 	return v;
 }
 
+/* What index and register filter are made from, and what rules ask most. */
+static size_t favourite(struct rnd *r)
+{
+	static const char *const names[] = {
+		"evt.type", "evt.type", "evt.type", "evt.type", "evt.is_open_write", "evt.is_open_read",
+		"evt.arg.flags", "evt.arg.domain", "evt.arg.request", "evt.arg.type", "evt.rawarg.flags",
+		"evt.rawres", "evt.arg.name", "fd.name", "fd.num", "fd.ip", "fd.net", "fd.port", "fd.sip",
+		"proc.name", "proc.aname", "proc.cmdline", "proc.pid", "user.name", "container.id",
+	};
+	const char *name = RND_OF(r, names);
+	size_t i = 0;
+
+	while (i + 1 < n_fields && strcmp(fields[i], name) != 0)
+		i++;
+	return i;
+}
+
 static size_t pick_field(struct gen *g)
 {
 	struct shk_field_ref ref;
 	struct shk_err err;
 
+	if (rnd_in(g->r, 4))
+		return favourite(g->r);
 	if (rnd_in(g->r, 2)) { /* every type alike */
 		enum shk_type t = (enum shk_type)rnd_below(g->r, SHK_T_N);
 

@@ -112,7 +112,7 @@ int __wrap_shk_field_parse(struct shk_str text, struct shk_field_ref *ref, struc
 
 static const char *const words[] = {
 	"bash", "sh", "nginx", "python3", "Bash", "BASH", "a", "b", "ab", "abc", "", "root", "cat",
-	"runc", "-", "O_RDONLY", "dpkg-deb", "x=1", "a b", "a,b", "(x)", "<NA>", "any\"of", "it's",
+	"runc", "-", "O_RDONLY", "dpkg-deb", "x=1", "a b", "a,b", "(x)", "<NA>", "any\"of", "it's", "Zz",
 };
 static const char *const pieces[] = {
 	"etc", "passwd", "tmp", "usr", "bin", "sh", "..", ".", "a", "b", "*", "[x]", "A", "log",
@@ -170,7 +170,7 @@ struct shk_str world_text(struct rnd *r, struct shk_arena *a)
 	case 3: /* a few letters only, so that one is often part of the other */
 		n = rnd_below(r, 9);
 		for (size_t i = 0; i < n; i++)
-			text[i] = "aabAB-"[rnd_below(r, 6)];
+			text[i] = "aabABzZ-"[rnd_below(r, 8)];
 		return copy(a, text, n);
 	case 4: /* digits: strings are compared with numbers, too */
 		return copyz(a, shk_arena_printf(a, "%d", (int)rnd_below(r, 40) - 5));

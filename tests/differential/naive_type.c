@@ -75,7 +75,8 @@ static int call_type(struct nv_term *t, struct shk_err *err)
 		r = side(arg, err);
 		if (r < 0)
 			return r;
-		if (t->fn != NV_VAL && arg->kind == NV_FIELD && (arg->ref.field->flags & SHK_F_NO_TRANSFORM))
+		if (t->fn != NV_VAL && arg->kind == NV_FIELD && (arg->ref.field->flags & SHK_F_NO_TRANSFORM) &&
+		    !((arg->ref.field->flags & SHK_F_MULTI) && arg->ref.has_arg)) /* proc.aname[2] is one value */
 			return bad(err, arg, "this field cannot be transformed");
 		for (size_t k = 0; arg->kind == NV_LIST && k < arg->n; k++) {
 			r = side(&arg->item[k], err);
@@ -141,8 +142,8 @@ static int side(struct nv_term *t, struct shk_err *err)
 	case NV_TEXT:
 		t->type = SHK_T_STRING;
 		return 0;
-	case NV_NUMBER:
-		t->type = SHK_T_UINT64;
+	case NV_NUMBER: /* given to a call: its digits */
+		t->type = SHK_T_STRING;
 		return 0;
 	default:
 		t->type = SHK_T_N;
@@ -197,6 +198,14 @@ static unsigned width(const struct nv_term *t)
 	return 64;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Digits with a sign, or hexadecimal ones; cut to the width. */
 static bool number(const struct nv_term *left, struct shk_str s, uint64_t *ret)
 {
@@ -208,14 +217,12 @@ static bool number(const struct nv_term *left, struct shk_str s, uint64_t *ret)
 	if (i >= s.n)
 		return false;
 	for (; i < s.n; i++) {
-		char c = s.p[i];
+		int d = hex_digit(s.p[i]), base = hex ? 16 : 10;
 
-		if (c >= '0' && c <= '9')
-			v = v * (hex ? 16 : 10) + (uint64_t)(c - '0');
-		else if (hex && (c | 32) >= 'a' && (c | 32) <= 'f')
-			v = v * 16 + (uint64_t)((c | 32) - 'a' + 10);
-		else
+		/* More than any width is none; what is cut to the field's width is another matter. */
+		if (d < 0 || d >= base || v > (UINT64_MAX - (unsigned)d) / (unsigned)base)
 			return false;
+		v = v * (unsigned)base + (unsigned)d;
 	}
 	if (minus)
 		v = -v;
@@ -239,10 +246,9 @@ static bool address(struct shk_str s, struct shk_ip *ret)
 	z[s.n] = 0;
 	if (strlen(z) != s.n)
 		return false;
-	if (strchr(z, '.')) {
-		ret->len = 4;
-		return inet_pton(AF_INET, z, ret->b) == 1;
-	}
+	ret->len = 4; /* a point makes it one; IPv6 that ends in such an address is taken, too */
+	if (strchr(z, '.') && inet_pton(AF_INET, z, ret->b) == 1)
+		return true;
 	ret->len = 16;
 	if (inet_pton(AF_INET6, z, ret->b) != 1)
 		return false;
@@ -256,13 +262,17 @@ static bool address(struct shk_str s, struct shk_ip *ret)
 
 static bool network(struct shk_str s, struct nv_const *c)
 {
-	const char *slash = memchr(s.p, '/', s.n);
-	struct nv_term any = { .type = SHK_T_UINT64 };
-	uint64_t bits = 0;
+	const char *slash = s.n ? memchr(s.p, '/', s.n) : NULL;
+	unsigned bits = 0;
 	bool six;
 
-	if (!slash || !number(&any, (struct shk_str){ slash + 1, s.n - (size_t)(slash + 1 - s.p) }, &bits))
+	if (!slash || slash + 1 == s.p + s.n)
 		return false;
+	for (const char *p = slash + 1; p < s.p + s.n; p++) {
+		if (*p < '0' || *p > '9' || bits > 1000)
+			return false;
+		bits = 10 * bits + (unsigned)(*p - '0');
+	}
 	s.n = (size_t)(slash - s.p);
 	six = memchr(s.p, ':', s.n) != NULL;
 	if (!address(s, &c->ip) || bits > (six ? 128 : 32) || (six && bits == 0))
@@ -272,7 +282,7 @@ static bool network(struct shk_str s, struct nv_const *c)
 			return false;
 		bits -= 96;
 	}
-	c->bits = (unsigned)bits;
+	c->bits = bits;
 	return true;
 }
 
@@ -288,14 +298,6 @@ static int pattern(struct shk_arena *a, struct shk_str s, struct nv_const *c)
 		return -EINVAL;
 	}
 	return 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool hex_bytes(struct shk_arena *a, struct shk_str s, struct nv_const *c)

@@ -299,6 +299,10 @@ static void test_type_errors(void **state)
 	refuse(w, "evt.arg.name regex a\\d", "regular expression");
 	refuse(w, "len(evt.num) = 1", "takes one string");
 	refuse(w, "evt.arg.name = val(evt.num)", "different types");
+	refuse(w, "proc.aname = val(proc.name)", "constants only");
+	refuse(w, "fd.ip = val(fd.sip)", "constants only");
+	refuse(w, "evt.rawarg.flags = val(evt.num)", "constants only");
+	refuse(w, "proc.name = val(proc.aname)", "cannot stand");
 	refuse(w, "no.such = 1", "no.such");
 }
 

@@ -179,6 +179,77 @@ static void test_sound(void **state)
 	shk_arena_done(&scratch);
 }
 
+/* ---- random conditions ---- */
+
+/* What registers may decide, and what they may not. */
+static const char *const atoms[] = {
+	"evt.type = open", "evt.type in (open, openat, creat)", "evt.type != socket", "evt.type = ptrace",
+	"evt.type in (clone, unshare, setns)", "evt.type startswith open", "evt.is_open_write = true",
+	"evt.is_open_write != false", "evt.is_open_read in (true)", "evt.is_open_read = false",
+	"evt.arg.flags contains O_CREAT", "evt.arg.flags contains O_TRUNC", "evt.arg.flags = O_RDONLY",
+	"evt.arg.flags contains CLONE_NEWUSER", "evt.arg.flags contains O_", "evt.arg.flags startswith O_W",
+	"evt.arg.domain = AF_INET", "evt.arg.domain in (AF_INET, AF_INET6, AF_PACKET)",
+	"evt.arg.domain != AF_UNIX", "evt.arg.domain in ()", "evt.arg.domain = 2",
+	"evt.arg.domain = anyof (AF_UNIX, AF_INET)", "evt.arg.domain != allof (AF_UNIX, AF_INET)",
+	"evt.arg.type contains SOCK_RAW", "evt.arg.type = SOCK_STREAM",
+	"evt.arg.request in (PTRACE_ATTACH, PTRACE_POKETEXT)", "evt.arg.request = PTRACE_TRACEME",
+	"evt.arg.request contains PTRACE_SETREGS", "evt.rawarg.flags = 2", "evt.rawarg.flags >= 64",
+	"evt.rawarg.domain in (1, 2)", "evt.arg.name startswith /etc", "evt.arg.name = O_CREAT",
+	"evt.arg.name exists", "evt.arg.flags exists", "evt.num = 1", "evt.num = 2", "evt.rawres >= 0",
+	"proc.name = x", "fd.num >= 0", "tolower(evt.arg.domain) = af_inet", "evt.arg.mode = 0755",
+	"evt.arg.flags = val(evt.arg.name)", "evt.arg.flags in (O_RDONLY, O_CREAT|O_RDONLY)",
+};
+
+static void random_condition(uint64_t *seed, unsigned depth, struct shk_buf *out)
+{
+	uint64_t r = next_random(seed);
+	unsigned n = 2 + (unsigned)(r >> 20 & 1);
+
+	if (!depth || (r & 3) == 0) {
+		shk_buf_adds(out, atoms[(r >> 8) % SHK_ARRAY_SIZE(atoms)]);
+		return;
+	}
+	shk_buf_adds(out, (r >> 4 & 3) == 0 ? "not (" : "(");
+	for (unsigned i = 0; i < n; i++) {
+		shk_buf_adds(out, !i ? "" : r & 4 ? " and " : " or ");
+		random_condition(seed, depth - 1, out);
+	}
+	shk_buf_addc(out, ')');
+}
+
+static void test_sound_at_random(void **state)
+{
+	static const char *const calls[] = { "open", "openat", "creat", "socket", "unshare", "ptrace",
+					     "openat2", "clone3" };
+	uint64_t seed = UINT64_C(0x2545f4914f6cdd1d);
+	struct shk_arena scratch;
+	struct shk_buf b;
+	unsigned decided = 0;
+
+	(void)state;
+	shk_arena_init(&scratch, (size_t)4 << 20);
+	shk_buf_init(&b, 1 << 20);
+	for (unsigned i = 0; i < 400; i++) {
+		struct shk_ruleset *rs;
+
+		shk_buf_reset(&b);
+		random_condition(&seed, 1 + i % 4, &b);
+		rs = set_of(b.p);
+		for (size_t k = 0; k < SHK_ARRAY_SIZE(calls); k++) {
+			struct shk_reg_filter f;
+			enum shk_call_id id = shk_syscall_by_name(shk_str(calls[k]))->id;
+
+			shk_ruleset_reg_filter(rs, id, NULL, &f);
+			decided += !f.always && !f.never;
+			check_sound(rs, b.p, id, &scratch, &seed);
+		}
+		shk_ruleset_unref(rs);
+	}
+	shk_buf_done(&b);
+	shk_arena_done(&scratch);
+	assert_true(decided > 50); /* otherwise nothing was tried */
+}
+
 static bool lets(const char *text, enum shk_call_id id, uint64_t a0, uint64_t a1, uint64_t a2)
 {
 	struct shk_ruleset *rs = set_of(text);
@@ -278,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_sound_at_random),
 		cmocka_unit_test(test_precise),
 		cmocka_unit_test(test_upper_half),
 	};
