@@ -101,10 +101,22 @@ static size_t element(struct shk_str p, char value, bool fold)
 	return (fold ? low(c) == low(value) : c == value) ? len : 0;
 }
 
+static bool special(char c)
+{
+	return c == '*' || c == '?' || c == '[' || c == '\\';
+}
+
 bool shk_glob_match(struct shk_str p, struct shk_str v, bool fold)
 {
 	size_t pi = 0, vi = 0, star = SIZE_MAX, star_v = 0;
 
+	/* Most values differ in what is plain text up to the first wildcard. */
+	while (!fold && pi < p.n && !special(p.p[pi])) {
+		if (vi == v.n || p.p[pi] != v.p[vi])
+			return false;
+		pi++;
+		vi++;
+	}
 	while (vi < v.n) {
 		size_t len = 0;
 
@@ -132,7 +144,21 @@ bool shk_glob_match(struct shk_str p, struct shk_str v, bool fold)
 
 bool shk_contains(struct shk_str v, struct shk_str what)
 {
-	return what.n == 0 || (v.n >= what.n && memmem(v.p, v.n, what.p, what.n));
+	const char *p = v.p, *end;
+
+	if (what.n == 0 || v.n < what.n)
+		return what.n == 0;
+	if (what.n > 16)
+		return memmem(v.p, v.n, what.p, what.n);
+	/* Short ones are found faster by their first byte. */
+	for (end = v.p + (v.n - what.n) + 1; p < end; p++) {
+		p = memchr(p, what.p[0], (size_t)(end - p));
+		if (!p)
+			return false;
+		if (memcmp(p, what.p, what.n) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool shk_icontains(struct shk_str v, struct shk_str what)

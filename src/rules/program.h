@@ -37,7 +37,7 @@ struct shk_test {
 	enum shk_mod mod;
 	bool multi;		   /* left has candidates */
 	bool negate_calls;	   /* CALL: != */
-	bool plain;		   /* VALUE: a number or truth value with one constant of its type */
+	bool plain;		   /* VALUE: a text, number or truth value with one constant of its kind */
 	uint32_t left, right;	   /* slots; right may be SHK_SLOT_NONE */
 	const struct shk_const *c; /* sorted for NUMSET */
 	size_t n;

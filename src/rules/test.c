@@ -244,7 +244,10 @@ bool shk_test_holds(struct shk_run *run, const struct shk_test *t)
 
 	if (t->plain) { /* the most frequent kind */
 		v = shk_slot_get(&run->slots, t->left);
-		return v && v->type == t->c->v.type && compare(t->op, v, &t->c->v);
+		return v &&
+		       (v->type == t->c->v.type ||
+			(shk_type_is_text(v->type) && shk_type_is_text(t->c->v.type))) &&
+		       compare(t->op, v, &t->c->v);
 	}
 	if (t->kind == SHK_TEST_CALL)
 		return call_holds(run, t);

@@ -143,8 +143,10 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 	if (r < 0)
 		return r == -ENOMEM ? no_memory(err) : r;
 	t->plain = t->kind == SHK_TEST_VALUE && t->right == SHK_SLOT_NONE && !t->multi && t->n == 1 &&
-		   t->c->v.type == e->left.type &&
-		   (e->left.type == SHK_T_BOOL || shk_type_is_number(e->left.type));
+		   (shk_type_is_text(e->left.type) ?
+			    shk_type_is_text(t->c->v.type) :
+			    t->c->v.type == e->left.type && (e->left.type == SHK_T_BOOL ||
+							     shk_type_is_number(e->left.type)));
 	t->cost = rs->slots.v[t->left].cost + op_cost(t) +
 		  (t->right != SHK_SLOT_NONE ? rs->slots.v[t->right].cost : 0);
 	if (t->kind == SHK_TEST_CALL)

@@ -420,6 +420,53 @@ static void test_explain(void **state)
 	shk_ruleset_unref(rs);
 }
 
+/* Rules a value must speak for: each is found, whatever group, block or mask its comparison is in. */
+static void test_programs(void **state)
+{
+	static const char *const text[] = {
+		"evt.type = open and evt.arg.name in (/a, /tmp/the_file.sh) and evt.num = 1",
+		"evt.type = open and evt.arg.name startswith /tmp/ and not evt.arg.name in (/tmp, /x)",
+		"evt.type = open and evt.arg.name endswith .sh and evt.num = 2",
+		"evt.type = openat and evt.arg.name = /tmp/the_file.sh",
+		"evt.type = open and (evt.arg.name = /a or evt.arg.name = /b or evt.arg.name endswith file.sh)",
+		"evt.type = open and evt.arg.name pmatch (/usr, /tmp) and evt.arg.name != /tmp",
+		"evt.type = open and evt.arg.name startswith /usr",
+		"evt.is_open_write = true and evt.type in (open, close)",
+	};
+	struct world *w = *state;
+	struct shk_ruleset *rs = set_of(w, text, 8);
+	static const uint16_t want[] = { 0, 1, 4, 5, 7 };
+	_cleanup_buf_ struct shk_buf b;
+	struct shk_matches m;
+
+	eval_set(w, rs, NULL, false, &m);
+	assert_int_equal(m.n, 5);
+	assert_memory_equal(m.rule, want, sizeof(want));
+	eval_set(w, rs, NULL, true, &m);
+	assert_int_equal(m.n, 1);
+	shk_buf_init(&b, 1 << 16);
+	shk_ruleset_explain(rs, &b);
+	assert_non_null(strstr(b.p, "g0 = evt.arg.name, ends: 11 comparisons, 5 words, beginnings in a trie of "));
+	assert_non_null(strstr(b.p, "program for open: 7 rules, "));
+	assert_non_null(strstr(b.p, ": by g0: "));
+	assert_non_null(strstr(b.p, ": rule 7 matches\n"));
+	assert_non_null(strstr(b.p, "program for openat: 1 rules, 3 steps, 0 blocks\n"));
+	/* What opens nothing has no flags of an open: that rule is not even looked at. */
+	assert_non_null(strstr(b.p, "program for close: 1 rules, 1 steps, 0 blocks\n\t0: next block\n"));
+	shk_ruleset_unref(rs);
+	set_event(w, "close");
+	rs = set_of(w, text, 8);
+	eval_set(w, rs, NULL, false, &m);
+	assert_int_equal(m.n, 0);
+	/* No memory: not taken for an answer. */
+	w->scratch.cap = 8;
+	set_event(w, "open");
+	shk_ruleset_eval(rs, &(struct shk_eval_ctx){ .ev = &w->ev }, NULL, false, &m);
+	assert_int_equal(m.n, 0);
+	assert_true(w->scratch.failed);
+	shk_ruleset_unref(rs);
+}
+
 static void count_warning(const char *text, unsigned pos, void *arg)
 {
 	unsigned *n = arg;
@@ -566,6 +613,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_regex_limit, setup, teardown),
 		cmocka_unit_test(test_glob),
 		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_programs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_around, setup, teardown),
