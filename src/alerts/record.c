@@ -185,7 +185,7 @@ static struct json_object *output_of(const struct shk_alert *a, uint64_t when, c
 static int add_extra(struct json_object *fields, const struct shk_rule_extra *x,
 		     struct shk_eval_ctx *ctx)
 {
-	_cleanup_buf_ struct shk_buf b;
+	_cleanup_buf_ struct shk_buf b = { 0 };
 	char key[256];
 	int rc = 0;
 

@@ -232,10 +232,13 @@ has_command() {
 	[ "${COMPREPLY[*]}" = status ]
 	COMP_WORDS=(shrike events --) COMP_CWORD=2
 	_shrike
-	[ "${COMPREPLY[*]}" = "--follow --last --json --socket --help" ]
+	[ "${COMPREPLY[*]}" = "--follow --last --json --record --max-size --socket --help" ]
 	COMP_WORDS=(shrike list f) COMP_CWORD=2
 	_shrike
 	[ "${COMPREPLY[*]}" = "fields flags" ]
+	COMP_WORDS=(shrike rules d) COMP_CWORD=2
+	_shrike
+	[ "${COMPREPLY[*]}" = describe ]
 }
 
 @test "manual: every command and option of the program is in shrike(1)" {
