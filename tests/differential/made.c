@@ -181,7 +181,7 @@ struct shk_str world_text(struct rnd *r, struct shk_arena *a)
 			text[rnd_below(r, n)] = 'b';
 			return copy(a, text, n);
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		return copyz(a, RND_OF(r, words));
 	}
