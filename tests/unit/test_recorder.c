@@ -190,6 +190,9 @@ static void same_on_replay(void)
 		bool recorded = i >= n - SHK_ARRAY_SIZE(with_argument) ||
 				shk_field_availability(all[i]) == SHK_AVAILABLE;
 
+		/* These begin anew with a recording. */
+		recorded = recorded && strncmp(name, "evt.reltime", 11) != 0 &&
+			   strncmp(name, "evt.deltatime", 13) != 0;
 		/* The machine's name is written once a recording, and here was none. */
 		if (live[i] && recorded && strcmp(live[i], then[i]) != 0 &&
 		    strcmp(name, "evt.hostname") != 0) {
