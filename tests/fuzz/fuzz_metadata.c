@@ -26,6 +26,7 @@ static void touch_all(const struct shk_container *c)
 	touch(c->image_repo);
 	touch(c->image_tag);
 	touch(c->image_digest);
+	touch(c->image_id);
 	touch(c->engine);
 	touch(c->hostname);
 	touch(c->k8s_ns);

@@ -141,3 +141,26 @@ void ask_again(void)
 {
 	ctx = (struct shk_eval_ctx){ .ev = &ev, .ctr = ctx.ctr };
 }
+
+void all_missing(const char *class_name, const char *except)
+{
+	size_t n;
+	const struct shk_field *const *all = shk_fields_all(&n);
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct shk_field *f = all[i];
+		bool dotted = f->flags & SHK_F_ARG_DOTTED;
+		char text[128];
+
+		snprintf(text, sizeof(text), " %s ", f->name);
+		if (strcmp(f->class_name, class_name) != 0 || strstr(except, text))
+			continue;
+		snprintf(text, sizeof(text), "%s%s", f->name,
+			 !(f->flags & SHK_F_ARG_REQUIRED) ? "" : dotted ? ".x" : "[0]");
+		if (strcmp(text_of(text), "<NA>") != 0)
+			fail_msg("%s is %s", text, text_of(text));
+		seen++;
+	}
+	assert_true(seen > 0);
+}

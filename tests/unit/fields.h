@@ -32,6 +32,9 @@ bool candidate(const char *field, unsigned k, struct shk_value *v);
 /* Valid until the next call. */
 const char *number(long n);
 
+/* Has every field of the class no value on ev? Exceptions: names with blanks between them. */
+void all_missing(const char *class_name, const char *except);
+
 #define IS(field, want) assert_string_equal(text_of(field), want)
 
 /* A container record and an empty memory. */

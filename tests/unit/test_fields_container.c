@@ -117,12 +117,55 @@ static void test_long_labels(void **state)
 	IS("container.labels", "<NA>");
 }
 
+static void test_identity(void **state)
+{
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	ctr->image = SHK_STR("reg/app:1@sha256:ab");
+	ctr->image_repo = SHK_STR("reg/app");
+	ctr->image_tag = SHK_STR("1");
+	ctr->image_digest = SHK_STR("sha256:ab");
+	ctr->engine = SHK_STR("podman");
+	ctr->policy = SHK_STR("strict");
+	ctr->k8s_ns = SHK_STR("shop");
+	ctr->k8s_pod = SHK_STR("web-0");
+	ctr->k8s_pod_uid = SHK_STR("u1");
+	ctr->start_ns = ev.time_ns - 5;
+	IS("container.full_id", "0123456789abcdef");
+	IS("container.name", "web");
+	IS("container.image", "reg/app:1@sha256:ab");
+	IS("container.image.repository", "reg/app");
+	IS("container.image.tag", "1");
+	IS("container.image.digest", "sha256:ab");
+	IS("container.type", "podman");
+	IS("container.policy", "strict");
+	IS("container.start_ts", "1699999999999999996");
+	IS("container.duration", "5");
+	IS("k8s.ns.name", "shop");
+	IS("k8s.pod.name", "web-0");
+	IS("k8s.pod.uid", "u1");
+	IS("k8s.pod.id", "u1");
+}
+
+static void test_on_the_host(void **state)
+{
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	ctx.ctr = NULL;
+	IS("container.full_id", "host");
+	IS("container.name", "host");
+	IS("container.type", "host");
+	all_missing("container", " container.id container.full_id container.name container.type ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EVENT_TEST(test_container),
 		EVENT_TEST(test_description),
 		EVENT_TEST(test_long_labels),
+		EVENT_TEST(test_identity),
+		EVENT_TEST(test_on_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,6 +315,52 @@ static void test_absent(void **state)
 	assert_true(seen > 20);
 }
 
+static void test_header(void **state)
+{
+	(void)state;
+	event("read", 1, put_str("x"), 1, 0, 0);
+	IS("syscall.type", "read");
+	IS("evt.source", "syscall");
+	IS("evt.is_async", "false");
+	assert_string_not_equal(text_of("evt.hostname"), "<NA>");
+	IS("evt.count", "1");
+	IS("evt.count.exit", "1");
+	IS("evt.count.error", "<NA>");
+	IS("evt.is_io", "true");
+	IS("evt.is_io_read", "true");
+	IS("evt.io_dir", "read");
+	returned(-EBADF);
+	IS("evt.count.error", "1");
+	event("getpid", 0, 0, 0, 0, 0);
+	IS("evt.is_io", "false");
+	IS("evt.is_io_read", "false");
+	IS("evt.io_dir", "<NA>");
+	IS("evt.buflen", "<NA>");
+	IS("evt.rawarg.mode", "<NA>");
+	IS("evt.rawtime.s", "1700000000");
+	IS("evt.rawtime.ns", "1");
+	assert_int_equal(strlen(text_of("evt.time")), strlen("22:13:20.000000001"));
+	assert_int_equal(strlen(text_of("evt.time.s")), strlen("22:13:20"));
+	assert_int_equal(strlen(text_of("evt.datetime")), strlen("2023-11-14 22:13:20.000000001"));
+	assert_int_equal(strlen(text_of("evt.datetime.s")), strlen("2023-11-14 22:13:20"));
+	event("mount", 0, put_str("/mnt"), 0, 0, 0);
+	assert_non_null(strstr(text_of("evt.info"), "dir=/mnt"));
+	ev.call = NULL;
+	IS("syscall.type", "<NA>");
+	IS("evt.info", "");
+}
+
+static void test_fs_raw(void **state)
+{
+	(void)state;
+	event("rename", put_str("/a//b"), put_str("c/./d"), 0, 0, 0);
+	IS("fs.path.targetraw", "c/./d");
+	event("unlink", put_str("x//y"), 0, 0, 0, 0);
+	IS("fs.path.nameraw", "x//y");
+	event("getpid", 0, 0, 0, 0, 0);
+	all_missing("fs.path", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +376,8 @@ int main(void)
 		EVENT_TEST(test_wait_syslog),
 		EVENT_TEST(test_abspath),
 		EVENT_TEST(test_absent),
+		EVENT_TEST(test_header),
+		EVENT_TEST(test_fs_raw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

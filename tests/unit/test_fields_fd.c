@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -352,6 +353,64 @@ static void test_list(void **state)
 	close(s);
 }
 
+static void test_object(void **state)
+{
+	struct stat st;
+	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(fstat(fd, &st), 0);
+	event("fchmod", (uint64_t)fd, 0644, 0, 0, 0);
+	IS("fd.ino", number((long)st.st_ino));
+	IS("fd.dev.major", number(major(st.st_dev)));
+	IS("fd.dev.minor", number(minor(st.st_dev)));
+	assert_string_not_equal(text_of("fd.dev"), "<NA>");
+	close(fd);
+}
+
+static void test_no_descriptor(void **state)
+{
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	all_missing("fd", "");
+	all_missing("fdlist", "");
+}
+
+/* The lower port is taken for the server's. */
+static void test_client(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), c, a;
+	struct shk_value v;
+
+	(void)state;
+	inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
+	assert_true(bind(s, (struct sockaddr *)&in, sizeof(in)) == 0 && listen(s, 1) == 0);
+	assert_int_equal(getsockname(s, (struct sockaddr *)&in, &len), 0);
+	c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(c, (struct sockaddr *)&in, sizeof(in)), 0);
+	a = accept(s, NULL, NULL);
+	event("shutdown", (uint64_t)a, 0, 0, 0, 0);
+	IS("fd.cip", "127.0.0.1");
+	IS("fd.cnet", "127.0.0.1");
+	IS("fd.lnet", "127.0.0.1");
+	IS("fd.rnet", "127.0.0.1");
+	IS("fd.cip.name", "127.0.0.1");
+	IS("fd.lip.name", "127.0.0.1");
+	IS("fd.rip.name", "127.0.0.1");
+	IS("fd.lport", number(ntohs(in.sin_port)));
+	IS("fd.lproto", number(ntohs(in.sin_port)));
+	assert_string_not_equal(text_of("fd.cport"), "<NA>");
+	assert_string_not_equal(text_of("fd.cproto"), "<NA>");
+	assert_true(candidate("fd.net", 0, &v));
+	assert_true(candidate("fd.net", 1, &v));
+	assert_false(candidate("fd.net", 2, &v));
+	close(a);
+	close(c);
+	close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +421,9 @@ int main(void)
 		EVENT_TEST(test_layers),
 		EVENT_TEST(test_protocols),
 		EVENT_TEST(test_list),
+		EVENT_TEST(test_object),
+		EVENT_TEST(test_no_descriptor),
+		EVENT_TEST(test_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

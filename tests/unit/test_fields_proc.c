@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -446,6 +447,104 @@ static void test_usage_texts(void **state)
 	assert_false(shk_parse_fd_limit(SHK_STR("Max processes   1  2\n"), &limit));
 }
 
+/* A child that leads session and group is its own leader, whoever started this test. */
+static void test_leaders(void **state)
+{
+	static const char *const names[] = { "proc.sname", "proc.vpgid.name", "proc.pgid.name" };
+	static const char *const exes[] = { "proc.sid.exe", "proc.vpgid.exe", "proc.pgid.exe", "proc.pexe",
+					    "proc.aexe[1]" };
+	static const char *const paths[] = { "proc.exepath", "proc.sid.exepath", "proc.vpgid.exepath",
+					     "proc.pgid.exepath", "proc.pexepath", "proc.aexepath[1]" };
+	static const char *const lines[] = { "proc.pcmdline", "proc.acmdline[1]" };
+	static const char *const yes[] = { "proc.is_sid_leader", "proc.is_pgid_leader",
+					   "proc.is_vpgid_leader" };
+	char comm[32], c;
+	int to[2];
+	pid_t pid;
+
+	(void)state;
+	read_comm(getpid(), comm);
+	assert_int_equal(pipe2(to, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		_exit(write(to[1], "x", 1) == 1 ? pause() : 1);
+	}
+	assert_int_equal(read(to[0], &c, 1), 1);
+	event("getpid", 0, 0, 0, 0, 0);
+	ev.tid = ev.pid = pid;
+	ask_again();
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(names); i++)
+		IS(names[i], comm);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(exes); i++)
+		IS(exes[i], argv0);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(paths); i++)
+		assert_true(shk_str_ends(shk_str(text_of(paths[i])), SHK_STR("test_fields_proc")));
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(lines); i++)
+		IS(lines[i], comm);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(yes); i++)
+		IS(yes[i], "true");
+	IS("proc.exeline", argv0);
+	IS("proc.tty", "0");
+	IS("proc.pgid", number(pid));
+	IS("proc.aargs[1]", "");
+	assert_string_not_equal(text_of("proc.aenv[1]"), "<NA>");
+	assert_true(number_of("proc.vpgid") == number_of("proc.vpid"));
+	assert_true(number_of("proc.sid") == number_of("proc.vpid"));
+	assert_true(number_of("thread.vtid") == number_of("proc.vpid"));
+	assert_true(number_of("proc.pvpid") > 0);
+	assert_true(number_of("proc.ppid.ts") > 1000000000);
+	number_of("proc.duration");
+	number_of("proc.ppid.duration");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(to[0]);
+	close(to[1]);
+}
+
+static void test_executable(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat("/proc/self/exe", &st), 0);
+	event("getpid", 0, 0, 0, 0, 0);
+	IS("proc.exe_ino", number((long)st.st_ino));
+	assert_true(number_of("proc.exe_ino.mtime") / 1000000000 == (uint64_t)st.st_mtim.tv_sec);
+	assert_true(number_of("proc.exe_ino.ctime") / 1000000000 == (uint64_t)st.st_ctim.tv_sec);
+	number_of("proc.exe_ino.ctime_duration_proc_start");
+	if (st.st_uid == geteuid())
+		IS("proc.is_exe_writable", st.st_mode & 0200 ? "true" : "false");
+	assert_string_not_equal(text_of("proc.is_exe_upper_layer"), "<NA>");
+	assert_string_not_equal(text_of("proc.is_exe_lower_layer"), "<NA>");
+}
+
+/* Names that nobody knows are the text <NA>, and numbers are there all the same. */
+static void test_user(void **state)
+{
+	(void)state;
+	event("getpid", 0, 0, 0, 0, 0);
+	if (geteuid() == 0) {
+		IS("user.name", "root");
+		IS("group.name", "root");
+		assert_true(text_of("user.homedir")[0] == '/');
+		assert_true(text_of("user.shell")[0] == '/');
+	}
+	IS("user.uid", number(geteuid()));
+	assert_string_not_equal(text_of("user.loginuid"), "<NA>");
+	if (!strcmp(text_of("user.loginuid"), "-1"))
+		IS("user.loginname", "<NA>");
+}
+
+static void test_gone(void **state)
+{
+	(void)state;
+	gone("getpid");
+	all_missing("process", "");
+	all_missing("user", "");
+	all_missing("group", "");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +562,10 @@ int main(int argc, char **argv)
 		EVENT_TEST(test_login_shell),
 		EVENT_TEST(test_pidns),
 		cmocka_unit_test(test_usage_texts),
+		EVENT_TEST(test_leaders),
+		EVENT_TEST(test_executable),
+		EVENT_TEST(test_user),
+		EVENT_TEST(test_gone),
 	};
 
 	(void)argc;

@@ -18,6 +18,7 @@ struct shk_replay {
 	size_t n, size, used; /* used: bytes of buf that the reader has had */
 	bool eof, pending, broken;
 	uint64_t bytes, total, num;
+	uint64_t first_ns, prev_ns; /* times of the first event and of the last one */
 	struct shk_text_reader reader;
 	struct shk_recorded *state;
 	struct shk_arena arena;
@@ -183,6 +184,10 @@ static int next_event(struct shk_replay *r, struct shk_eval_ctx *ctx, struct shk
 	}
 	r->num = ev->num ? ev->num : r->num + 1;
 	ev->num = r->num;
+	ev->first_ns = r->first_ns ? r->first_ns : ev->time_ns;
+	ev->prev_ns = r->prev_ns;
+	r->first_ns = ev->first_ns;
+	r->prev_ns = ev->time_ns;
 	shk_recorded_begin(r->state, ev, r->rec.container, &r->ctx);
 	*ctx = r->ctx;
 	r->pending = true;
