@@ -182,6 +182,22 @@ static struct json_object *output_of(const struct shk_alert *a, uint64_t when, c
 	return o;
 }
 
+static int add_extra(struct json_object *fields, const struct shk_rule_extra *x,
+		     struct shk_eval_ctx *ctx)
+{
+	_cleanup_buf_ struct shk_buf b;
+	char key[256];
+	int rc = 0;
+
+	if (!x->name.n)
+		return shk_output_fields(x->output, ctx, fields);
+	shk_buf_init(&b, 1u << 16);
+	shk_output_render(x->output, ctx, &b);
+	snprintf(key, sizeof(key), SHK_STR_FMT, SHK_STR_ARG(x->name));
+	put(&rc, fields, key, string(b.n ? shk_buf_view(&b) : SHK_STR("")));
+	return b.failed ? -ENOMEM : rc;
+}
+
 static struct json_object *fields_of(const struct shk_alert *a, uint64_t when)
 {
 	struct json_object *f = a->internal_fields ? json_object_get(a->internal_fields)
@@ -192,6 +208,8 @@ static struct json_object *fields_of(const struct shk_alert *a, uint64_t when)
 		return NULL;
 	if (a->rule && a->ctx && a->rule->output)
 		rc = shk_output_fields(a->rule->output, a->ctx, f);
+	for (size_t i = 0; rc == 0 && a->rule && a->ctx && i < a->rule->n_extra; i++)
+		rc = add_extra(f, &a->rule->extra[i], a->ctx);
 	/* Always an integer, however the template wrote it. */
 	if (rc == 0)
 		put_u64(&rc, f, "evt.time", when);

@@ -68,14 +68,14 @@ void shk_recorder_take(struct shk_recorder *r, size_t max, struct shk_buf *out, 
 /* ---- what is new ---- */
 
 /* Keys of lines: one kind each, and numbers of tasks have 22 bits, of descriptors 31. */
-enum { KEY_CONTAINER = 1, KEY_TASK, KEY_FD, KEY_USER, KEY_GROUP };
+enum { KEY_CONTAINER = 1, KEY_TASK, KEY_FD, KEY_USER, KEY_GROUP, KEY_CALLED, KEY_USAGE };
 
 struct note {
 	struct shk_recorded_lines *lines;
 	struct shk_eval_ctx *ctx;
 	struct shk_str id; /* of the container */
 	struct shk_buf text;
-	struct shk_proc *put[4]; /* whose line was written for this event already */
+	struct shk_proc *put[5]; /* whose line was written for this event already */
 	unsigned n_put;
 	bool anew;	/* all lines are to be written again */
 };
@@ -110,6 +110,16 @@ static void put_gone(struct note *n, uint64_t k, const char *line)
 	keep_new(n, k, from);
 }
 
+/* Ancestors of the container's tasks may be the host's: those count that have made a call, and the init. */
+static bool of_container(struct note *n, pid_t tid)
+{
+	uint64_t k = key(KEY_CALLED, (uint64_t)tid, 0);
+
+	if (tid == n->ctx->ctr->init_pid || shk_map_get_u64(&n->lines->hash, k))
+		return true;
+	return tid == n->ctx->ev->tid && shk_map_set_u64(&n->lines->hash, k, n->lines) == 0;
+}
+
 static void put_task(struct note *n, struct shk_proc *p, pid_t tid)
 {
 	size_t from = n->text.n;
@@ -129,8 +139,7 @@ static void put_task(struct note *n, struct shk_proc *p, pid_t tid)
 			return;
 	if (n->n_put < SHK_ARRAY_SIZE(n->put))
 		n->put[n->n_put++] = p;
-	/* Without the container: events name theirs. */
-	shk_state_put_process(p, (struct shk_str){ NULL, 0 }, &n->text);
+	shk_state_put_process(p, of_container(n, shk_proc_tid(p)) ? n->id : (struct shk_str){ NULL, 0 }, &n->text);
 	keep_new(n, key(KEY_TASK, (uint64_t)shk_proc_tid(p), 0), from);
 }
 
@@ -142,6 +151,7 @@ static void put_tasks(struct note *n, struct shk_proc *task)
 	put_task(n, task, n->ctx->ev->tid);
 	if (!task)
 		return;
+	put_task(n, shk_proc_container_init(task), n->ctx->ctr->init_pid);
 	put_task(n, shk_proc_session_leader(task), shk_proc_sid(task));
 	put_task(n, shk_proc_group_leader(task), shk_proc_pgid(task));
 	for (unsigned i = 0; p && i < SHK_ANCESTORS_MAX; i++) {
@@ -280,6 +290,9 @@ static void put_all(struct note *n, const struct shk_judgement *j)
 	keep_new(n, key(KEY_CONTAINER, 0, 0), from);
 	put_tasks(n, task);
 	if (task) {
+		from = n->text.n;
+		shk_state_put_usage(task, n->ctx->ev->arena, &n->text);
+		keep_new(n, key(KEY_USAGE, (uint64_t)n->ctx->ev->tid, 0), from);
 		put_fds(n);
 		put_names(n, task);
 		if (program != task)

@@ -32,6 +32,9 @@ static const struct {
 		{ "name", "exepath", "exe_ino", "exe_dev", "exe_ctime", "exe_mtime", "exe_upper",
 		  "exe_writable", "memfd", NULL } },
 	[SHK_TEXT_MACHINE] = { "machine", 1, { NULL } },
+	[SHK_TEXT_USAGE] = { "usage", 1,
+		{ "vm_size", "vm_rss", "vm_swap", "minor_faults", "major_faults", "cpu", "fds", "fd_limit",
+		  "cgroups", NULL } },
 };
 
 void shk_text_init(struct shk_text_reader *r, struct shk_str text)
@@ -110,9 +113,13 @@ static int parse_pair(struct shk_tlex *l, struct shk_text_record *rec)
 static int parse_state(struct shk_tlex *l, struct shk_text_record *rec)
 {
 	bool named = rec->kind == SHK_TEXT_CONTAINER || rec->kind == SHK_TEXT_MACHINE;
+	size_t room = 1;
 	int r;
 
-	rec->pairs = shk_arena_alloc_raw(l->arena, sizeof(*rec->pairs) * SHK_TEXT_PAIRS_MAX);
+	/* Each member has its '='. */
+	for (const char *p = l->p; p < l->end; p++)
+		room += *p == '=';
+	rec->pairs = shk_arena_alloc_raw(l->arena, sizeof(*rec->pairs) * SHK_MIN(room, (size_t)SHK_TEXT_PAIRS_MAX));
 	if (!rec->pairs)
 		return shk_err_set(l->err, ENOMEM, "out of memory");
 	for (unsigned i = 0; i < kinds[rec->kind].keys; i++) {
@@ -130,7 +137,7 @@ static int parse_state(struct shk_tlex *l, struct shk_text_record *rec)
 		shk_tlex_space(l);
 		if (l->p == l->end)
 			return 0;
-		if (rec->n_pairs == SHK_TEXT_PAIRS_MAX)
+		if (rec->n_pairs == SHK_TEXT_PAIRS_MAX || rec->n_pairs == room)
 			return shk_tlex_fail(l, "more than %u members", SHK_TEXT_PAIRS_MAX);
 		r = parse_pair(l, rec);
 		if (r < 0)
@@ -153,8 +160,8 @@ static int parse_line(struct shk_str line, struct shk_arena *arena, struct shk_t
 			       parse_state(&l, rec);
 	}
 	l.p = line.p;
-	return shk_tlex_fail(&l, "unknown record; there are event, container, process, program, fd, user, "
-			     "group, machine");
+	return shk_tlex_fail(&l, "unknown record; there are event, container, process, program, usage, fd, "
+			     "user, group, machine");
 }
 
 static int check_version(struct shk_text_reader *r, struct shk_str line, struct shk_err *err)

@@ -40,6 +40,7 @@ enum shk_text_kind {
 	SHK_TEXT_GROUP,	    /* key 0: gid */
 	SHK_TEXT_PROGRAM,   /* key 0: tid */
 	SHK_TEXT_MACHINE,   /* key 0: host name */
+	SHK_TEXT_USAGE,	    /* key 0: tid */
 };
 
 struct shk_text_pair {

@@ -44,6 +44,8 @@ struct shk_policy_def {
 	struct shk_pmatch *match;
 	size_t n_match;
 	struct shk_pstrs files, disable_tags, disable_names;
+	struct shk_append_output *append; /* rules.append_output */
+	size_t n_append;
 	struct shk_pchoice *choice; /* rules.select */
 	size_t n_choice;
 	enum shk_priority min_priority;
@@ -97,9 +99,14 @@ int shk_pparse_number(struct shk_pparse *p, const struct shk_ynode *n, uint64_t 
 		      uint64_t *ret);
 /* Index of the scalar in words (NULL-terminated), or an error that lists them. */
 int shk_pparse_word(struct shk_pparse *p, const struct shk_ynode *n, const char *const *words);
+int shk_pparse_append_output(struct shk_pparse *p, const struct shk_ynode *n, void *into);
 int shk_pparse_match(struct shk_pparse *p, const struct shk_ynode *n, void *into);
 int shk_pparse_actions(struct shk_pparse *p, const struct shk_ynode *n, void *into);
 int shk_pparse_deny(struct shk_pparse *p, const struct shk_ynode *n, void *into);
+
+/* rules.append_output as it is written, a line per entry behind this indentation. */
+void shk_policy_dump_append(const struct shk_policy_def *d, const char *indent, struct shk_buf *out);
+void shk_policy_quote(struct shk_buf *out, struct shk_str s);
 
 /* "; did you mean \"x\"?" for the nearest of the candidates offered one by one, else "". */
 struct shk_nearest {

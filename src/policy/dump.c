@@ -21,7 +21,7 @@ const char *shk_action_name(enum shk_action_kind k)
 }
 
 /* A double-quoted YAML scalar. */
-static void quote(struct shk_buf *out, struct shk_str s)
+void shk_policy_quote(struct shk_buf *out, struct shk_str s)
 {
 	shk_buf_addc(out, '"');
 	for (size_t i = 0; i < s.n; i++) {
@@ -43,7 +43,7 @@ static void quote_list(struct shk_buf *out, const struct shk_pstrs *s)
 	for (size_t i = 0; i < s->n; i++) {
 		if (i)
 			shk_buf_adds(out, ", ");
-		quote(out, s->v[i]->text);
+		shk_policy_quote(out, s->v[i]->text);
 	}
 	shk_buf_addc(out, ']');
 }
@@ -54,9 +54,9 @@ static void quote_pairs(struct shk_buf *out, const struct shk_kv *kv, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			shk_buf_adds(out, ", ");
-		quote(out, kv[i].key);
+		shk_policy_quote(out, kv[i].key);
 		shk_buf_adds(out, ": ");
-		quote(out, kv[i].value);
+		shk_policy_quote(out, kv[i].value);
 	}
 	shk_buf_adds(out, " }");
 }
@@ -87,7 +87,7 @@ static void dump_action(struct shk_buf *out, const struct shk_action *a)
 static void dump_policy(const struct shk_policy_def *d, struct shk_buf *out)
 {
 	shk_buf_adds(out, "policy: ");
-	quote(out, d->pub.name);
+	shk_policy_quote(out, d->pub.name);
 	shk_buf_addc(out, '\n');
 }
 
@@ -96,7 +96,7 @@ static void dump_glob(struct shk_buf *out, const char **sep, const char *key, st
 	if (!glob.p)
 		return;
 	shk_buf_printf(out, "%s%s: ", *sep, key);
-	quote(out, glob);
+	shk_policy_quote(out, glob);
 	*sep = ", ";
 }
 
@@ -141,18 +141,24 @@ static void dump_rules(const struct shk_policy_def *d, struct shk_buf *out)
 		quote_list(out, &d->files);
 	else
 		shk_buf_adds(out, "[\"shrike_rules.yaml\"]");
-	shk_buf_adds(out, d->n_choice ? "\n  select:" : "\n  select: []");
+	if (d->n_append) {
+		shk_buf_adds(out, "\n  append_output:\n");
+		shk_policy_dump_append(d, "    ", out);
+	} else {
+		shk_buf_adds(out, "\n  append_output: []\n");
+	}
+	shk_buf_adds(out, d->n_choice ? "  select:" : "  select: []");
 	for (size_t i = 0; i < d->n_choice; i++) {
 		const struct shk_pchoice *c = &d->choice[i];
 
 		shk_buf_printf(out, "\n    - %s: { ", c->enable ? "enable" : "disable");
 		if (c->rule) {
 			shk_buf_adds(out, "rule: ");
-			quote(out, c->rule->text);
+			shk_policy_quote(out, c->rule->text);
 		}
 		if (c->tag) {
 			shk_buf_adds(out, c->rule ? ", tag: " : "tag: ");
-			quote(out, c->tag->text);
+			shk_policy_quote(out, c->tag->text);
 		}
 		shk_buf_adds(out, " }");
 	}

@@ -148,6 +148,7 @@ static int rules_priority(struct shk_pparse *p, const struct shk_ynode *n, void 
 static int parse_rules(struct shk_pparse *p, const struct shk_ynode *n, void *into)
 {
 	static const struct shk_pkey keys[] = { { "files", rules_files },
+						{ "append_output", shk_pparse_append_output },
 						{ "select", rules_select },
 						{ "disable", rules_disable },
 						{ "priority", rules_priority } };

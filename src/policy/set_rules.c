@@ -151,6 +151,10 @@ static int load(struct shk_policyset *ps, const struct shk_policy_def *d, const 
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < d->n_append && r >= 0; i++)
+		r = shk_loader_append_output(l, &d->append[i]);
+	if (r < 0)
+		return shk_err_sys(err, -r, "%s", d->pub.file.p);
 	r = add_files(l, files, err);
 	if (r >= 0)
 		r = compile(ps, d, l, ret, err);
@@ -183,6 +187,7 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 			       c->tag ? c->tag->text.p : "");
 	}
 	shk_buf_printf(&key, "p%d\n", (int)d->min_priority);
+	shk_policy_dump_append(d, "a", &key);
 	if (files.failed || key.failed)
 		return fail_at(d, NULL, err, "too many rule files");
 	for (size_t i = 0; i < ps->n_shared; i++)

@@ -105,6 +105,8 @@ struct shk_rule_def {
 	const struct shk_str *tags; /* sorted bytewise */
 	size_t n_tags;
 	struct shk_ast *cond;	    /* resolved and typed */
+	const struct shk_extra_field *extra; /* checked as output_text is */
+	size_t n_extra;
 };
 /* Builds a set; copies everything it keeps. output_text has been checked by shk_output_compile. */
 int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct shk_ruleset **ret,

@@ -73,7 +73,7 @@ static int warn_output(struct job *j, const struct shk_where *w, const struct sh
 	return r;
 }
 
-static int output_of(struct job *j, struct shk_str *ret, bool *left_out)
+static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 {
 	struct shk_loader *l = j->b->l;
 	const struct shk_rnode *n = j->r->output.piece[0].node;
@@ -82,17 +82,8 @@ static int output_of(struct job *j, struct shk_str *ret, bool *left_out)
 	struct shk_err err;
 	int r;
 
-	*ret = j->r->output.s;
-	if (l->extra_output.n) {
-		const char *t = shk_arena_printf(&j->b->a, "%.*s %.*s", SHK_STR_ARG(*ret),
-						 SHK_STR_ARG(l->extra_output));
-
-		if (!t)
-			return -ENOMEM;
-		*ret = shk_str(t);
-	}
 	w.file = n->file;
-	r = shk_output_compile(&j->b->a, *ret, &o, &err);
+	r = shk_extra_apply(l, &j->b->a, j->r, def, &o, &err);
 	if (r >= 0)
 		return warn_output(j, &w, o);
 	if (r == -ENOMEM)
@@ -257,7 +248,7 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	*def = (struct shk_rule_def){ .name = rule->h.name, .desc = rule->desc,
 				      .source = rule->source, .priority = rule->priority,
 				      .tags = rule->tags, .n_tags = rule->n_tags };
-	r = output_of(&j, &def->output_text, &left_out);
+	r = output_of(&j, def, &left_out);
 	if (r < 0 || left_out)
 		return r;
 	r = shk_build_exceptions(b, rule, &j.cond);

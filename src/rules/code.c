@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define NO_LABEL    UINT32_MAX
 #define SET_TMP_MAX ((size_t)512 << 20)
 
 /* Room for one more element. */
@@ -98,25 +99,100 @@ static shk_ref *sorted(struct shk_code *k, const struct shk_node *n, uint32_t *r
 	return v;
 }
 
+/* The bit that makes the part `decides` when it is set. NULL: there is none. */
+static const struct shk_test *bit_test(const struct shk_code *k, shk_ref r, bool decides)
+{
+	const struct shk_node *n = &k->c->rs->node[r >> 1];
+	const struct shk_test *t;
+
+	if (n->kind != SHK_NODE_TEST || decides == (r & 1))
+		return NULL;
+	t = &k->c->rs->test[n->first];
+	return t->group == UINT32_MAX ? NULL : t;
+}
+
+/* Bits of one group close to each other are looked at in one step. false: nothing gained. */
+static bool any_step(struct shk_code *k, shk_ref *part, uint32_t *n, bool decides,
+		     struct shk_step *s)
+{
+	const struct shk_test *t = bit_test(k, part[0], decides), *o;
+	uint32_t least = UINT32_MAX, most = 0, bits = 0, rest = 0, word;
+	size_t at = k->n_mask;
+
+	for (uint32_t i = 0; t && i < *n; i++) {
+		o = bit_test(k, part[i], decides);
+		if (!o || o->group != t->group)
+			continue;
+		bits++;
+		least = SHK_MIN(least, o->bit / 64);
+		most = SHK_MAX(most, o->bit / 64);
+	}
+	if (bits < 2 || most - least + 1 > bits || most - least >= UINT16_MAX)
+		return false;
+	for (uint32_t w = least; w <= most + 1; w++) {
+		if (!shk_code_room(k, &k->mask, k->n_mask, &k->room_mask, sizeof(*k->mask)))
+			return false;
+		k->mask[k->n_mask++] = 0;
+	}
+	word = k->c->rs->group[t->group].word + least;
+	k->mask[at] = word;
+	for (uint32_t i = 0; i < *n; i++) {
+		o = bit_test(k, part[i], decides);
+		if (o && o->group == t->group)
+			k->mask[at + 1 + o->bit / 64 - least] |= UINT64_C(1) << o->bit % 64;
+		else
+			part[rest++] = part[i];
+	}
+	*n = rest;
+	*s = (struct shk_step){ .op = SHK_DO_ANY, .n_word = (uint16_t)(most - least + 1),
+				.a = (uint32_t)at, .b = t->group };
+	return true;
+}
+
+/* Goes to `yes` when the first part, or one of those like it, is `decides`. If that was the last one,
+ * goes to `no` otherwise, where NO_LABEL means on. */
+static void first_jump(struct shk_code *k, shk_ref *part, uint32_t *n, bool decides, uint32_t yes,
+		       uint32_t no)
+{
+	struct shk_step s;
+
+	if (any_step(k, part, n, decides, &s)) {
+		s.when = *n || no == NO_LABEL;
+		s.to = s.when ? yes : no;
+		shk_code_step(k, s);
+		return;
+	}
+	if (k->failed)
+		return;
+	--*n;
+	if (!*n && no != NO_LABEL)
+		shk_code_jump(k, part[0], !decides, no);
+	else
+		shk_code_jump(k, part[0], decides, yes);
+	memmove(part, part + 1, *n * sizeof(*part));
+}
+
+void shk_code_first(struct shk_code *k, shk_ref *part, uint32_t *n, bool decides, uint32_t label)
+{
+	first_jump(k, part, n, decides, label, NO_LABEL);
+}
+
 /* Depth is that of the graph. want: of the node itself. */
 static void group_jump(struct shk_code *k, const struct shk_node *n, bool want, uint32_t label)
 {
 	bool decides = n->kind == SHK_NODE_OR;
-	uint32_t m, on = label;
+	uint32_t m, on;
 	shk_ref *v = sorted(k, n, &m);
 
-	if (want != decides)
-		on = shk_code_label(k);
-	for (uint32_t i = 0; i < m && !k->failed; i++) {
-		bool last = i + 1 == m;
-
-		if (last && want != decides)
-			shk_code_jump(k, v[i], want, label);
-		else
-			shk_code_jump(k, v[i], decides, on);
+	if (want == decides) {
+		while (m && !k->failed)
+			first_jump(k, v, &m, decides, label, NO_LABEL);
+		return;
 	}
-	if (want != decides)
-		shk_code_place(k, on);
+	on = shk_code_label(k);
+	while (m && !k->failed)
+		first_jump(k, v, &m, decides, on, label);
+	shk_code_place(k, on);
 }
 
 static void test_jump(struct shk_code *k, uint32_t test, bool want, uint32_t label)
@@ -272,7 +348,7 @@ static void resolve_labels(struct shk_code *k)
 		if (s->op == SHK_DO_PART)
 			s->b = k->label[s->b];
 		if (s->op == SHK_DO_TEST || s->op == SHK_DO_BIT || s->op == SHK_DO_PART ||
-		    s->op == SHK_DO_JUMP)
+		    s->op == SHK_DO_ANY || s->op == SHK_DO_JUMP)
 			s->to = k->label[s->to];
 	}
 }
@@ -284,19 +360,23 @@ static int finish(struct shk_code *k, const struct shk_entries *list, struct shk
 	struct shk_spread *spread = SHK_ARENA_ARRAY(a, struct shk_spread, k->n_spread);
 	uint32_t *block = SHK_ARENA_ARRAY(a, uint32_t, k->n_block);
 	uint16_t *rule = SHK_ARENA_ARRAY(a, uint16_t, list->n);
+	uint64_t *mask = SHK_ARENA_ARRAY(a, uint64_t, k->n_mask);
 
-	if (!step || !spread || !block || !rule)
+	if (!mask || !step || !spread || !block || !rule)
 		return -ENOMEM;
 	resolve_labels(k);
 	memcpy(step, k->step, k->n_step * sizeof(*step));
 	if (k->n_spread)
 		memcpy(spread, k->spread, k->n_spread * sizeof(*spread));
+	if (k->n_mask)
+		memcpy(mask, k->mask, k->n_mask * sizeof(*mask));
 	for (size_t i = 0; i < k->n_block; i++)
 		block[i] = k->label[k->block[i].label];
 	for (size_t i = 0; i < list->n; i++)
 		rule[i] = list->v[i].rule;
 	*ret = (struct shk_program){ .step = step, .n_step = (uint32_t)k->n_step, .spread = spread,
-				     .n_spread = (uint32_t)k->n_spread, .block = block,
+				     .n_spread = (uint32_t)k->n_spread, .mask = mask,
+				     .n_mask = (uint32_t)k->n_mask, .block = block,
 				     .n_block = (uint32_t)k->n_block, .n_keep = k->n_keep,
 				     .rule = rule, .n_rule = (uint32_t)list->n };
 	k->c->steps += k->n_step;
@@ -314,7 +394,8 @@ int shk_code(struct shk_coder *c, const struct shk_entries *list, bool bounded,
 	k.keep_node = calloc(c->rs->n_node + 1, sizeof(uint32_t));
 	k.part_label = calloc(c->rs->n_node + 1, sizeof(uint32_t));
 	k.count = calloc(c->rs->n_node + 1, 2 * sizeof(uint32_t));
-	k.failed = !k.keep_test || !k.keep_node || !k.part_label || !k.count;
+	k.count_group = calloc(c->rs->n_group + 1, sizeof(uint32_t));
+	k.failed = !k.count_group || !k.keep_test || !k.keep_node || !k.part_label || !k.count;
 	if (!k.failed)
 		all_steps(&k, list);
 	r = k.too_big ? -E2BIG : k.failed ? -ENOMEM : finish(&k, list, ret);
@@ -326,7 +407,9 @@ int shk_code(struct shk_coder *c, const struct shk_entries *list, bool bounded,
 	free(k.part);
 	free(k.block);
 	free(k.spread);
+	free(k.mask);
 	free(k.count);
+	free(k.count_group);
 	shk_arena_done(&k.tmp);
 	return r;
 }

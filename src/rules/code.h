@@ -50,7 +50,10 @@ struct shk_code {
 	size_t n_block, room_block;
 	struct shk_spread *spread;
 	size_t n_spread, room_spread;
+	uint64_t *mask;
+	size_t n_mask, room_mask;
 	uint32_t *count; /* per edge, 0 but while in use */
+	uint32_t *count_group; /* per group: rules of the set in hand that have a gate there */
 };
 
 /* code.c */
@@ -59,6 +62,9 @@ void shk_code_place(struct shk_code *k, uint32_t label);
 void shk_code_step(struct shk_code *k, struct shk_step s);
 /* Goes to `label` when the part is `want`, else on. */
 void shk_code_jump(struct shk_code *k, shk_ref part, bool want, uint32_t label);
+/* Looks at the first of part[0..*n), and at the bits that can be looked at with it: goes to `label` when one of
+ * these is `decides`. Takes them off the list. */
+void shk_code_first(struct shk_code *k, shk_ref *part, uint32_t *n, bool decides, uint32_t label);
 bool shk_code_room(struct shk_code *k, void *v, size_t n, size_t *room, size_t size);
 uint8_t shk_code_fold(const struct shk_code *k, shk_ref r);
 

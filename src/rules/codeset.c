@@ -121,8 +121,8 @@ static void one_by_one(struct shk_code *k, struct shk_item *item, size_t n)
 				v[b] = v[b - 1];
 			v[b] = x;
 		}
-		for (uint32_t a = 0; a < item[i].n; a++)
-			shk_code_jump(k, v[a], false, next);
+		while (item[i].n && !k->failed)
+			shk_code_first(k, v, &item[i].n, false, next);
 		shk_code_step(k, (struct shk_step){ .op = SHK_DO_MATCH, .a = item[i].entry });
 		shk_code_place(k, next);
 	}

@@ -28,41 +28,40 @@ static void set_bit(uint64_t *v, uint32_t i)
 static bool prepare(struct frame *f, const struct shk_ruleset *rs, struct shk_eval_ctx *ctx)
 {
 	const struct shk_program *p = f->p;
-	size_t keep = words(p->n_keep), ran = words(rs->n_group), block = words(p->n_block),
-	       hit = words(p->n_rule), state = words(rs->slots.n * 8);
-	size_t zero = keep + ran + block + hit + state;
-	uint64_t *v = shk_arena_alloc_raw(ctx->ev->arena,
-					  (zero + keep + rs->n_group_word) * sizeof(*v) +
-						  rs->slots.n * sizeof(struct shk_value));
+	size_t block = words(p->n_block), hit = words(p->n_rule);
+	size_t zero = (block + hit) * sizeof(uint64_t) + p->n_keep + rs->n_group + rs->slots.n;
+	uint64_t *v;
 
+	zero = (zero + 15) & ~(size_t)15;
+	v = shk_arena_alloc_raw(ctx->ev->arena, zero + rs->slots.n * sizeof(struct shk_value) +
+							rs->n_group_word * sizeof(*v));
 	if (!v)
 		return false; /* the arena remembers that it failed */
-	memset(v, 0, zero * sizeof(*v));
-	f->run.known = v;
-	f->run.ran = v + keep;
-	f->pending = f->run.ran + ran;
-	f->hit = f->pending + block;
+	memset(v, 0, zero);
+	f->pending = v;
+	f->hit = v + block;
+	f->run.kept = (uint8_t *)(v + block + hit);
+	f->run.ran = f->run.kept + p->n_keep;
 	f->run.slots = (struct shk_slot_run){ .slot = rs->slots.v, .ctx = ctx };
-	f->run.slots.state = (uint8_t *)(f->hit + hit);
-	f->run.answer = v + zero;
-	f->run.bits = f->run.answer + keep;
-	f->run.slots.val = (struct shk_value *)(f->run.bits + rs->n_group_word);
+	f->run.slots.state = f->run.ran + rs->n_group;
+	f->run.slots.val = (struct shk_value *)((uint8_t *)v + zero);
+	f->run.bits = (uint64_t *)(f->run.slots.val + rs->slots.n);
 	return true;
 }
 
-static bool test(struct shk_run *run, const struct shk_step *s)
+static bool any(const uint64_t *bits, const uint64_t *mask, unsigned n)
 {
-	bool yes;
+	const uint64_t *v = bits + *mask++;
 
-	if (get_bit(run->known, s->a))
-		return get_bit(run->answer, s->a);
-	yes = shk_test_holds(run, &run->rs->test[s->b]);
-	set_bit(run->known, s->a);
-	if (yes)
-		set_bit(run->answer, s->a);
-	else
-		run->answer[s->a / 64] &= ~(UINT64_C(1) << s->a % 64);
-	return yes;
+	for (unsigned w = 0; w < n; w++)
+		if (v[w] & mask[w])
+			return true;
+	return false;
+}
+
+static void look(struct shk_run *run, const struct shk_step *s)
+{
+	run->kept[s->a] = shk_test_holds(run, &run->rs->test[s->b]) ? SHK_KEPT_YES : SHK_KEPT_NO;
 }
 
 static void spread(struct frame *f, const struct shk_step *s)
@@ -82,69 +81,82 @@ static void spread(struct frame *f, const struct shk_step *s)
 		}
 }
 
-/* Takes a block off the list. false: it is empty. */
-static bool next_block(struct frame *f, uint32_t *pc)
+/* Takes a block off the list. NULL: it is empty. */
+static const struct shk_step *next_block(struct frame *f)
 {
 	for (size_t w = 0; w < words(f->p->n_block); w++) {
-		if (!f->pending[w])
+		uint64_t m = f->pending[w];
+
+		if (!m)
 			continue;
-		*pc = f->p->block[w * 64 + (unsigned)__builtin_ctzll(f->pending[w])];
-		f->pending[w] &= f->pending[w] - 1;
-		return true;
+		f->pending[w] &= m - 1;
+		return f->p->step + f->p->block[w * 64 + (unsigned)__builtin_ctzll(m)];
 	}
-	return false;
+	return NULL;
 }
 
 /* Jumps lead forward, a block is put on the list only by one in front of it, and a subroutine is as deep in the
  * graph as its depth, which SHK_AST_DEPTH bounds. */
 static void execute(struct frame *f)
 {
-	uint32_t stack[SHK_AST_DEPTH + 1], pc = 0;
+	const struct shk_step *step = f->p->step, *s = step;
+	uint8_t *const kept = f->run.kept, *const ran = f->run.ran;
+	uint64_t *const bits = f->run.bits;
+	const struct shk_step *stack[SHK_AST_DEPTH + 1];
 	unsigned depth = 0;
 
-	for (;;) {
-		const struct shk_step *s = &f->p->step[pc++];
-
-		switch (s->op) {
+	for (;; s++) {
+	again:
+		switch ((enum shk_step_op)s->op) {
 		case SHK_DO_TEST:
-			if (test(&f->run, s) == s->when)
-				pc = s->to;
-			break;
+			if (!kept[s->a])
+				look(&f->run, s);
+			if (kept[s->a] == s->when + SHK_KEPT_NO)
+				break;
+			continue;
 		case SHK_DO_BIT:
-			if (!get_bit(f->run.ran, s->b))
+			if (!ran[s->b])
 				shk_group_run(&f->run, s->b);
-			if (get_bit(f->run.bits, s->a) == s->when)
-				pc = s->to;
-			break;
+			if (get_bit(bits, s->a) == s->when)
+				break;
+			continue;
+		case SHK_DO_ANY:
+			if (!ran[s->b])
+				shk_group_run(&f->run, s->b);
+			if (any(bits, f->p->mask + s->a, s->n_word) == s->when)
+				break;
+			continue;
 		case SHK_DO_PART:
-			if (!get_bit(f->run.known, s->a)) {
-				stack[depth++] = pc - 1;
-				pc = s->b;
-			} else if (get_bit(f->run.answer, s->a) == s->when) {
-				pc = s->to;
+			if (!kept[s->a]) {
+				stack[depth++] = s;
+				s = step + s->b;
+				goto again;
 			}
-			break;
+			if (kept[s->a] == s->when + SHK_KEPT_NO)
+				break;
+			continue;
 		case SHK_DO_RETURN:
-			set_bit(f->run.known, s->a);
-			f->run.answer[s->a / 64] &= ~(UINT64_C(1) << s->a % 64);
-			f->run.answer[s->a / 64] |= (uint64_t)s->when << s->a % 64;
-			pc = stack[--depth];
-			break;
+			kept[s->a] = (uint8_t)(s->when + SHK_KEPT_NO);
+			s = stack[--depth];
+			goto again;
 		case SHK_DO_SPREAD:
-			if (!get_bit(f->run.ran, s->b))
+			if (!ran[s->b])
 				shk_group_run(&f->run, s->b);
 			spread(f, s);
-			break;
+			continue;
 		case SHK_DO_MATCH:
 			set_bit(f->hit, s->a);
-			break;
+			continue;
 		case SHK_DO_JUMP:
-			pc = s->to;
 			break;
-		default:
-			if (!next_block(f, &pc))
+		case SHK_DO_END:
+			s = next_block(f);
+			if (!s)
 				return;
+			goto again;
 		}
+		s = step + s->to;
+		goto again;
 	}
 }
 

@@ -13,8 +13,9 @@ struct walk {
 static void set_all(struct shk_call_set *s)
 {
 	*s = (struct shk_call_set){ .any = true, .other = true };
-	for (unsigned i = 0; i < SHK_CALL_N; i++)
-		s->bit[i / 64] |= UINT64_C(1) << (i % 64);
+	memset(s->bit, 0xff, sizeof(s->bit));
+	if (SHK_CALL_N % 64)
+		s->bit[WORDS - 1] = (UINT64_C(1) << (SHK_CALL_N % 64)) - 1;
 }
 
 static void complement(struct shk_call_set *s)

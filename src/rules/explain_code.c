@@ -77,6 +77,19 @@ static void print_spread(const struct shk_ruleset *rs, const struct shk_program 
 	}
 }
 
+static void print_any(const struct shk_program *p, const struct names *names,
+		      const struct shk_step *s, struct shk_buf *out)
+{
+	const uint64_t *mask = p->mask + s->a;
+	uint32_t first = (uint32_t)*mask++ * 64;
+
+	shk_buf_printf(out, "if %s of", s->when ? "any" : "none");
+	for (uint32_t b = 0; b < s->n_word * 64u; b++)
+		if (mask[b / 64] >> b % 64 & 1)
+			shk_buf_printf(out, " n%u", names->of_bit[first + b]);
+	shk_buf_printf(out, " (g%u) go to %u", s->b, s->to);
+}
+
 static void print_step(const struct shk_ruleset *rs, const struct shk_program *p,
 		       const struct names *names, uint32_t i, struct shk_buf *out)
 {
@@ -90,6 +103,9 @@ static void print_step(const struct shk_ruleset *rs, const struct shk_program *p
 		break;
 	case SHK_DO_BIT:
 		shk_buf_printf(out, "if %sn%u (g%u) go to %u", when, names->of_bit[s->a], s->b, s->to);
+		break;
+	case SHK_DO_ANY:
+		print_any(p, names, s, out);
 		break;
 	case SHK_DO_PART:
 		shk_buf_printf(out, "if %swhat %u returns go to %u", when, s->b, s->to);

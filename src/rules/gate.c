@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#define YES_MAX	 0.3f /* of all bits of a gate together */
-#define WORTH_IT 3    /* rules of a set that have a gate */
+#define YES_MAX	  0.3f /* of all bits of a gate together */
+#define WORTH_IT  2    /* rules of a set that have a gate */
+#define PRICE_MAX 0.9f /* a gate that costs as much as a group of its own is none */
 
 /* Of one comparison. `!=` and the like hold for too many values. */
 static bool test_gate(const struct shk_code *k, shk_ref r, struct shk_gate *g)
@@ -24,6 +25,24 @@ static bool test_gate(const struct shk_code *k, shk_ref r, struct shk_gate *g)
 static bool better(const struct shk_gate *a, const struct shk_gate *b)
 {
 	return a->class != b->class ? a->class < b->class : a->yes < b->yes;
+}
+
+/* A rule's share in looking at the groups of its gate, which rules of the set with such gates have in common. */
+static float price(const struct shk_code *k, const struct shk_gate *g)
+{
+	float sum = 0;
+
+	for (uint32_t i = 0; i < g->n; i++) {
+		uint32_t group = g->v[i].group;
+		bool seen = false;
+
+		for (uint32_t j = 0; j < i && !seen; j++)
+			seen = g->v[j].group == group;
+		if (!seen)
+			sum += (k->c->rs->group[group].class == SHK_GROUP_ENDS ? 1.0f : 3.0f) /
+			       (float)SHK_MAX(k->count_group[group], 1u);
+	}
+	return sum;
 }
 
 static bool unite(struct shk_gate *g, const struct shk_gate *with)
@@ -84,15 +103,36 @@ struct gated {
 	shk_ref part; /* it comes from */
 };
 
+static void count_groups(struct shk_code *k, const struct shk_item *item, size_t n)
+{
+	struct shk_gate g;
+
+	memset(k->count_group, 0, k->c->rs->n_group * sizeof(*k->count_group));
+	for (size_t x = 0; x < n; x++)
+		for (uint32_t i = 0; i < item[x].n; i++) {
+			if (!shk_gate_of(k, item[x].part[i], &g))
+				continue;
+			for (uint32_t j = 0; j < g.n; j++)
+				if (!j || g.v[j].group != g.v[j - 1].group)
+					k->count_group[g.v[j].group]++;
+		}
+}
+
 static bool best_gate(struct shk_code *k, const struct shk_item *it, struct gated *ret)
 {
 	struct shk_gate g;
-	bool some = false;
+	float least = PRICE_MAX;
 
+	ret->gate = NULL;
 	for (uint32_t i = 0; i < it->n; i++) {
-		if (!shk_gate_of(k, it->part[i], &g) || (some && !better(&g, ret->gate)))
+		float p;
+
+		if (!shk_gate_of(k, it->part[i], &g))
 			continue;
-		if (!some)
+		p = price(k, &g);
+		if (p > least || (p == least && (!ret->gate || !better(&g, ret->gate))))
+			continue;
+		if (!ret->gate)
 			ret->gate = SHK_ARENA_NEW(&k->tmp, struct shk_gate);
 		if (!ret->gate) {
 			k->failed = true;
@@ -100,10 +140,10 @@ static bool best_gate(struct shk_code *k, const struct shk_item *it, struct gate
 		}
 		*ret->gate = g;
 		ret->part = it->part[i];
-		some = true;
+		least = p;
 	}
 	ret->item = *it;
-	return some;
+	return ret->gate;
 }
 
 static int by_part(const void *x, const void *y)
@@ -235,6 +275,7 @@ size_t shk_gate_spread(struct shk_code *k, struct shk_item *item, size_t n, unsi
 	k->failed |= !g;
 	if (!g || n < WORTH_IT)
 		return n;
+	count_groups(k, item, n);
 	for (size_t i = 0; i < n && !k->failed; i++) {
 		if (best_gate(k, &item[i], &g[m]))
 			m++;

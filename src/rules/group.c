@@ -208,14 +208,16 @@ int shk_groups_build(struct shk_ruleset *rs)
 
 static void match(const struct shk_group *g, struct shk_str s, uint64_t *bits)
 {
-	if (g->class == SHK_GROUP_ENDS) {
+	if (g->words.slot)
 		shk_words_match(&g->words, s, bits);
+	if (g->prefix.n)
 		shk_trie_match(&g->prefix, s, bits);
+	if (g->suffix.n)
 		shk_trie_match(&g->suffix, s, bits);
+	if (g->comps.n)
 		shk_comps_match(&g->comps, s, bits);
-	} else {
+	if (g->inside.n)
 		shk_trie_match(&g->inside, s, bits);
-	}
 }
 
 void shk_group_run(struct shk_run *run, uint32_t i)
@@ -224,7 +226,7 @@ void shk_group_run(struct shk_run *run, uint32_t i)
 	uint64_t *bits = run->bits + g->word;
 	const struct shk_value *v;
 
-	run->ran[i / 64] |= UINT64_C(1) << i % 64;
+	run->ran[i] = true;
 	if (g->multi) {
 		const struct shk_field_ref *ref = &run->slots.slot[g->slot].ref;
 

@@ -65,6 +65,14 @@ static float yes(const struct shk_ruleset *rs, const struct shk_test *t)
 	}
 }
 
+/* To look through a text takes longer than to look at its ends. */
+static float cost(const struct shk_ruleset *rs, const struct shk_test *t)
+{
+	bool inside = t->group != UINT32_MAX && rs->group[t->group].class != SHK_GROUP_ENDS;
+
+	return (float)t->cost + (inside ? 40.0f : 1.0f);
+}
+
 static struct shk_guess of_group(const struct shk_ruleset *rs, const struct shk_node *n,
 				 const struct shk_guess *g)
 {
@@ -92,7 +100,7 @@ void shk_guess(const struct shk_ruleset *rs, struct shk_guess *g)
 
 		if (n->kind == SHK_NODE_TEST)
 			g[i] = (struct shk_guess){ yes(rs, &rs->test[n->first]),
-						   (float)rs->test[n->first].cost + 1 };
+						   cost(rs, &rs->test[n->first]) };
 		else
 			g[i] = of_group(rs, n, g);
 	}

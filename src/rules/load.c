@@ -34,15 +34,10 @@ void shk_loader_free(struct shk_loader *l)
 	shk_map_done(&l->lists);
 	shk_map_done(&l->macros);
 	shk_map_done(&l->rules);
+	free(l->out);
 	shk_arena_done(&l->build);
 	shk_arena_done(&l->a);
 	free(l);
-}
-
-int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text)
-{
-	l->extra_output = shk_arena_str(&l->a, text);
-	return l->extra_output.p ? 0 : -ENOMEM;
 }
 
 void shk_loader_want_notes(struct shk_loader *l)
@@ -52,16 +47,32 @@ void shk_loader_want_notes(struct shk_loader *l)
 
 /* ---- undoing a file with an error ---- */
 
-static int copy_vec(struct shk_arena *a, const struct shk_vec *v, struct shk_vec *ret)
+/* Copies live as long as one file is being added: in the arena they would stay, for every file. */
+static int copy_vec(const struct shk_vec *v, struct shk_vec *ret)
 {
 	*ret = (struct shk_vec){ .n = v->n, .room = v->n };
 	if (!v->n)
 		return 0;
-	ret->p = SHK_ARENA_ARRAY(a, void *, v->n);
+	ret->p = malloc(v->n * sizeof(void *));
 	if (!ret->p)
 		return -ENOMEM;
 	memcpy(ret->p, v->p, v->n * sizeof(void *));
 	return 0;
+}
+
+/* The vector had this content; it has never been shorter since, so it has room. */
+static void put_back(struct shk_vec *v, const struct shk_vec *copy)
+{
+	if (copy->n)
+		memcpy(v->p, copy->p, copy->n * sizeof(void *));
+	v->n = copy->n;
+}
+
+static void forget(struct shk_tables *t)
+{
+	free(t->lists.p);
+	free(t->macros.p);
+	free(t->rules.p);
 }
 
 static int restore_map(struct shk_map *m, const struct shk_vec *v)
@@ -77,20 +88,22 @@ static int restore_map(struct shk_map *m, const struct shk_vec *v)
 	return 0;
 }
 
-static int snapshot(struct shk_loader *l, struct shk_tables *t)
+static int snapshot(const struct shk_loader *l, struct shk_tables *t)
 {
-	int r = copy_vec(&l->a, &l->t.lists, &t->lists);
+	int r = copy_vec(&l->t.lists, &t->lists);
 
 	if (r >= 0)
-		r = copy_vec(&l->a, &l->t.macros, &t->macros);
-	return r < 0 ? r : copy_vec(&l->a, &l->t.rules, &t->rules);
+		r = copy_vec(&l->t.macros, &t->macros);
+	return r < 0 ? r : copy_vec(&l->t.rules, &t->rules);
 }
 
 static int restore(struct shk_loader *l, const struct shk_tables *t)
 {
 	int r;
 
-	l->t = *t;
+	put_back(&l->t.lists, &t->lists);
+	put_back(&l->t.macros, &t->macros);
+	put_back(&l->t.rules, &t->rules);
 	r = restore_map(&l->lists, &t->lists);
 	if (r >= 0)
 		r = restore_map(&l->macros, &t->macros);
@@ -102,10 +115,11 @@ static int restore(struct shk_loader *l, const struct shk_tables *t)
 /* The diagnostics as an array; last_n of them, from last_from on, are those of the file just added. */
 static int publish(struct shk_loader *l, size_t last_from, size_t last_n)
 {
-	struct shk_diag *d = SHK_ARENA_ARRAY(&l->a, struct shk_diag, l->diags.n);
+	struct shk_diag *d = calloc(l->diags.n + 1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
+	free(l->out);
 	for (size_t i = 0; i < l->diags.n; i++)
 		d[i] = *(const struct shk_diag *)l->diags.p[i];
 	l->out = d;
@@ -133,15 +147,18 @@ static int read_and_collect(struct shk_loader *l, const char *name, struct shk_s
 int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str text,
 			struct shk_err *err)
 {
-	struct shk_tables before;
-	struct shk_vec old = l->diags;
-	size_t from = l->n_collect, n_old = old.n, n_last;
-	int r = copy_vec(&l->a, &l->diags, &old), r2;
+	struct shk_tables before = { 0 };
+	struct shk_vec old = { 0 };
+	size_t from = l->n_collect, n_last;
+	int r = copy_vec(&l->diags, &old), r2;
 
 	if (r >= 0)
 		r = snapshot(l, &before);
-	if (r < 0)
+	if (r < 0) {
+		forget(&before);
+		free(old.p);
 		return shk_err_sys(err, -r, "%s", name);
+	}
 	l->diags.n = l->n_collect; /* the build's diagnostics are made anew */
 	r = read_and_collect(l, name, text);
 	l->n_collect = l->diags.n;
@@ -154,9 +171,11 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 			r = r2;
 		/* an error of the build is one of this file, and stays */
 		l->n_collect = l->diags.n;
-		for (size_t i = from; i < n_old && r2 >= 0; i++)
+		for (size_t i = from; i < old.n && r2 >= 0; i++)
 			r2 = shk_vec_push(&l->a, &l->diags, old.p[i]);
 	}
+	forget(&before);
+	free(old.p);
 	r2 = publish(l, from, n_last);
 	if (r2 < 0)
 		r = r2;

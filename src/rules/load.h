@@ -14,6 +14,7 @@
 
 #include "base/map.h"
 #include "rules/ast.h"
+#include "rules/output.h"
 #include "rules/yaml.h"
 
 #define SHK_LOADER_MAX (256u << 20) /* bytes: files, records, diagnostics */
@@ -97,7 +98,7 @@ struct shk_loader {
 	size_t n_out;
 	const struct shk_diag *last;	     /* those of the last file alone, its build included */
 	size_t n_last;
-	struct shk_str extra_output;
+	struct shk_vec append;		     /* struct shk_append_output * */
 	bool notes;			     /* are wanted */
 	struct shk_arena build;		     /* of the last build that succeeded */
 	const struct shk_rule_def **all;     /* by index; NULL: left out. In build */
@@ -160,6 +161,12 @@ int shk_text_join(struct shk_loader *l, const struct shk_text *x, const struct s
 		  struct shk_text *ret);
 /* The node and place in the file that byte `at` of the text comes from. */
 const struct shk_rnode *shk_text_at(const struct shk_text *t, size_t at, struct shk_rpos *ret);
+
+/* ---- extra.c ---- */
+/* The output of a rule with what is appended to it, and the fields that are added in JSON; checked. As
+ * shk_output_compile; the template is for looking at. */
+int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_rule *r,
+		    struct shk_rule_def *def, const struct shk_output **ret, struct shk_err *err);
 
 /* ---- the build: lists.c, resolve.c, exceptions.c, build.c ---- */
 struct shk_build_list {

@@ -37,6 +37,7 @@ struct shk_test {
 	enum shk_mod mod;
 	bool multi;		   /* left has candidates */
 	bool negate_calls;	   /* CALL: != */
+	bool plain;		   /* VALUE: a number or truth value with one constant of its type */
 	uint32_t left, right;	   /* slots; right may be SHK_SLOT_NONE */
 	const struct shk_const *c; /* sorted for NUMSET */
 	size_t n;
@@ -104,6 +105,7 @@ struct shk_entries {
 enum shk_step_op {
 	SHK_DO_TEST,   /* a: number of the kept answer; b: test. Jump if it is `when` */
 	SHK_DO_BIT,    /* a: bit among those of all groups; b: group. Jump if it is `when` */
+	SHK_DO_ANY,    /* a: mask; b: group. Jump if the answer to "is one of the bits set?" is `when` */
 	SHK_DO_PART,   /* a: number of the kept answer; b: first step of the subroutine. Jump alike */
 	SHK_DO_RETURN, /* a: number of the kept answer, which is `when` */
 	SHK_DO_SPREAD, /* a: spread; b: group */
@@ -115,7 +117,7 @@ enum shk_step_op {
 struct shk_step {
 	uint8_t op;
 	uint8_t when;
-	uint16_t unused;
+	uint16_t n_word; /* ANY: of the mask, behind the number of the first of them among all groups' */
 	uint32_t a, b, to;
 };
 
@@ -131,6 +133,8 @@ struct shk_program {
 	uint32_t n_step;
 	const struct shk_spread *spread;
 	uint32_t n_spread;
+	const uint64_t *mask;
+	uint32_t n_mask;
 	const uint32_t *block;	/* first step of each */
 	uint32_t n_block;
 	uint32_t n_keep;	/* answers kept */
@@ -218,12 +222,14 @@ void shk_explain_slot(const struct shk_ruleset *rs, uint32_t slot, struct shk_bu
 void shk_explain_programs(const struct shk_ruleset *rs, struct shk_buf *out);
 
 /* ---- group.c, test.c, eval.c ---- */
+enum { SHK_KEPT_NONE, SHK_KEPT_NO, SHK_KEPT_YES };
+
 struct shk_run {
 	struct shk_ruleset *rs;
 	struct shk_slot_run slots;
-	uint64_t *known, *answer; /* of tests and parts: bit per kept answer */
-	uint64_t *ran;		  /* groups */
-	uint64_t *bits;		  /* their answers, valid once the group ran */
+	uint8_t *kept;	/* SHK_KEPT_* of tests and parts */
+	uint8_t *ran;	/* groups that did */
+	uint64_t *bits; /* their answers */
 };
 bool shk_test_holds(struct shk_run *run, const struct shk_test *t);
 void shk_group_run(struct shk_run *run, uint32_t group);

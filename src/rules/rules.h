@@ -49,8 +49,25 @@ struct shk_diag {
 int shk_loader_new(struct shk_loader **ret, struct shk_err *err);
 void shk_loader_free(struct shk_loader *l);
 SHK_DEFINE_CLEANUP(struct shk_loader, shk_loader_free)
-/* Text put behind the output of every rule, with a blank; checked with each file. Set it before the
- * first file. SHK_SUGGESTED_OUTPUT is what Falco's shipped configuration adds. 0 or -ENOMEM. */
+/* What is added to the output of the rules that fit (FALCO_RULE_LANGUAGE section 19): all criteria given
+ * hold. Entries add up, in their order. */
+struct shk_extra_field {
+	struct shk_str name;   /* key in JSON; p NULL: format is a field, whose value is added */
+	struct shk_str format; /* a template, giving a text */
+};
+struct shk_append_output {
+	struct shk_str source, rule;	  /* p NULL: any */
+	const struct shk_str *tags;	  /* all of them; none: any */
+	size_t n_tags;
+	struct shk_str output;		  /* put behind the output, with a blank; n 0: nothing */
+	bool suggested;			  /* SHK_SUGGESTED_OUTPUT, for rules of source syscall */
+	const struct shk_extra_field *field; /* in JSON only */
+	size_t n_field;
+};
+/* Copies the entry; it is checked with each file, so add it before the first. 0 or -ENOMEM. */
+int shk_loader_append_output(struct shk_loader *l, const struct shk_append_output *a);
+/* The same for every rule, with a text alone. SHK_SUGGESTED_OUTPUT is what Falco's shipped configuration
+ * adds. */
 int shk_loader_set_extra_output(struct shk_loader *l, struct shk_str text);
 #define SHK_SUGGESTED_OUTPUT                                                                       \
 	"container_id=%container.id container_name=%container.name "                               \
@@ -67,7 +84,7 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 			struct shk_err *err);
 /* Diagnostics so far: of reading each file, then of the compilation after the last one (a macro that
  * only a later file uses is no longer reported then). A file with an error leaves nothing behind but its
- * diagnostics. Valid until the loader is freed. */
+ * diagnostics. Valid until the next file is added. */
 const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n);
 /* Those of the last file that was added: of reading it and of the compilation of all up to it, as Falco
  * reports them for each file. Valid until the next file. */
@@ -141,6 +158,10 @@ SHK_DEFINE_CLEANUP(struct shk_ruleset, shk_ruleset_unref)
 
 struct shk_output; /* compiled output template: output.h */
 
+struct shk_rule_extra { /* in JSON only */
+	struct shk_str name; /* n 0: the field that output names, by its own name and with its type */
+	const struct shk_output *output;
+};
 struct shk_rule_info {
 	unsigned index;		 /* position in the set, matching order */
 	struct shk_str name, desc, source, output_text;
@@ -148,6 +169,8 @@ struct shk_rule_info {
 	const struct shk_str *tags; /* sorted bytewise */
 	size_t n_tags;
 	const struct shk_output *output;
+	const struct shk_rule_extra *extra;
+	size_t n_extra;
 };
 size_t shk_ruleset_count(const struct shk_ruleset *rs);
 const struct shk_rule_info *shk_ruleset_rule(const struct shk_ruleset *rs, unsigned index);

@@ -37,6 +37,27 @@ static int copy_str(struct shk_arena *a, struct shk_str s, struct shk_str *ret)
 	return ret->p ? 0 : -ENOMEM;
 }
 
+static int copy_extra(struct shk_arena *a, const struct shk_rule_def *d, struct shk_rule_info *info,
+		      struct shk_err *err)
+{
+	struct shk_rule_extra *to = SHK_ARENA_ARRAY(a, struct shk_rule_extra, d->n_extra);
+	int r = to ? shk_output_compile(a, info->output_text, &info->output, err) :
+		     shk_err_sys(err, ENOMEM, "cannot keep a rule");
+
+	info->extra = to;
+	for (size_t i = 0; r == 0 && i < d->n_extra; i++) {
+		const struct shk_extra_field *f = &d->extra[i];
+		const char *text = f->name.p ? "" : "%";
+
+		text = shk_arena_printf(a, "%s" SHK_STR_FMT, text, SHK_STR_ARG(f->format));
+		if (!text || (f->name.p && copy_str(a, f->name, &to[i].name) < 0))
+			return shk_err_sys(err, ENOMEM, "cannot keep a rule");
+		r = shk_output_compile(a, shk_str(text), &to[i].output, err);
+		info->n_extra = i + 1;
+	}
+	return r;
+}
+
 static int copy_info(struct shk_ruleset *rs, const struct shk_rule_def *d, unsigned i,
 		     struct shk_err *err)
 {
@@ -59,7 +80,7 @@ static int copy_info(struct shk_ruleset *rs, const struct shk_rule_def *d, unsig
 		ok = copy_str(a, d->tags[k], &tags[k]) == 0;
 	if (!ok)
 		return shk_err_sys(err, ENOMEM, "cannot keep a rule");
-	return shk_output_compile(a, info->output_text, &info->output, err);
+	return copy_extra(a, d, info, err);
 }
 
 static bool in_set(const struct shk_call_set *s, unsigned id)

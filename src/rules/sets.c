@@ -5,22 +5,36 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static uint64_t load(const char *p, size_t n)
+{
+	uint64_t w = 0;
+
+	memcpy(&w, p, n);
+	return w;
+}
+
+/* The last bytes, with some before them that were there already. */
+static uint64_t load_end(struct shk_str s)
+{
+	if (s.n >= 8)
+		return load(s.p + s.n - 8, 8);
+	if (s.n >= 4)
+		return load(s.p, 4) << 32 | load(s.p + s.n - 4, 4);
+	return s.n ? (uint64_t)(unsigned char)s.p[0] << 16 |
+			     (uint64_t)(unsigned char)s.p[s.n / 2] << 8 |
+			     (unsigned char)s.p[s.n - 1] :
+		     0;
+}
+
 uint32_t shk_str_hash(struct shk_str s)
 {
 	uint64_t h = s.n * UINT64_C(0x9e3779b97f4a7c15);
-	size_t i = 0;
 
-	for (; i + 8 <= s.n; i += 8) {
-		uint64_t w;
-
-		memcpy(&w, s.p + i, sizeof(w));
-		h = (h ^ w) * UINT64_C(0xff51afd7ed558ccd);
+	for (size_t i = 0; i + 8 < s.n; i += 8) {
+		h = (h ^ load(s.p + i, 8)) * UINT64_C(0xff51afd7ed558ccd);
 		h ^= h >> 32;
 	}
-	for (; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
-	h ^= h >> 29;
-	h *= UINT64_C(0xc4ceb9fe1a85ec53);
+	h = (h ^ load_end(s)) * UINT64_C(0xc4ceb9fe1a85ec53);
 	return (uint32_t)(h >> 32);
 }
 

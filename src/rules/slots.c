@@ -224,16 +224,20 @@ static void fill(struct shk_slot_run *r, uint32_t i)
 	r->state[i] = ok ? SHK_SLOT_OK : SHK_SLOT_MISSING;
 }
 
-const struct shk_value *shk_slot_get(struct shk_slot_run *r, uint32_t i)
+const struct shk_value *shk_slot_fill(struct shk_slot_run *r, uint32_t i)
 {
 	const struct shk_slot *s = &r->slot[i];
 
-	if (r->state[i] == SHK_SLOT_UNKNOWN) {
-		for (size_t k = 0; k < s->n_need; k++)
-			if (r->state[s->need[k]] == SHK_SLOT_UNKNOWN)
-				fill(r, s->need[k]);
-		if (!s->n_need)
-			fill(r, i);
+	if (s->kind == SHK_OPERAND_FIELD) { /* nearly all are */
+		bool ok = shk_field_get(r->ctx, &s->ref, &r->val[i]);
+
+		r->state[i] = ok ? SHK_SLOT_OK : SHK_SLOT_MISSING;
+		return ok ? &r->val[i] : NULL;
 	}
+	for (size_t k = 0; k < s->n_need; k++)
+		if (r->state[s->need[k]] == SHK_SLOT_UNKNOWN)
+			fill(r, s->need[k]);
+	if (!s->n_need)
+		fill(r, i);
 	return r->state[i] == SHK_SLOT_OK ? &r->val[i] : NULL;
 }

@@ -55,7 +55,13 @@ struct shk_slot_run {
 int shk_slot_run_init(struct shk_slot_run *r, const struct shk_slot_table *t,
 		      struct shk_eval_ctx *ctx);
 /* The value, or NULL when it is missing. */
-const struct shk_value *shk_slot_get(struct shk_slot_run *r, uint32_t i);
+const struct shk_value *shk_slot_fill(struct shk_slot_run *r, uint32_t i);
+static inline const struct shk_value *shk_slot_get(struct shk_slot_run *r, uint32_t i)
+{
+	if (r->state[i] == SHK_SLOT_UNKNOWN)
+		return shk_slot_fill(r, i);
+	return r->state[i] == SHK_SLOT_OK ? &r->val[i] : NULL;
+}
 
 /* transform.c: one transformer over values that are all there. false: missing. */
 bool shk_transform_apply(struct shk_arena *a, const struct shk_slot *s,

@@ -242,6 +242,10 @@ bool shk_test_holds(struct shk_run *run, const struct shk_test *t)
 {
 	const struct shk_value *v, *right = NULL;
 
+	if (t->plain) { /* the most frequent kind */
+		v = shk_slot_get(&run->slots, t->left);
+		return v && v->type == t->c->v.type && compare(t->op, v, &t->c->v);
+	}
 	if (t->kind == SHK_TEST_CALL)
 		return call_holds(run, t);
 	if (t->right != SHK_SLOT_NONE) {

@@ -142,6 +142,9 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 		r = build_calls(rs, e, t);
 	if (r < 0)
 		return r == -ENOMEM ? no_memory(err) : r;
+	t->plain = t->kind == SHK_TEST_VALUE && t->right == SHK_SLOT_NONE && !t->multi && t->n == 1 &&
+		   t->c->v.type == e->left.type &&
+		   (e->left.type == SHK_T_BOOL || shk_type_is_number(e->left.type));
 	t->cost = rs->slots.v[t->left].cost + op_cost(t) +
 		  (t->right != SHK_SLOT_NONE ? rs->slots.v[t->right].cost : 0);
 	if (t->kind == SHK_TEST_CALL)

@@ -156,34 +156,43 @@ static void add_links(struct shk_trie *t, struct shk_trie_node *node)
 		}
 }
 
-static uint32_t pair_bit(uint8_t a, uint8_t b)
+static uint32_t pair_of(uint8_t a, uint8_t b)
 {
 	return (a * 61u + b) % SHK_TRIE_PAIRS;
 }
 
-static void add_pairs(const struct shk_trie *t, uint64_t *pair)
+static int add_skips(struct shk_arena *a, const struct build *b, size_t n, struct shk_trie *t)
 {
-	for (uint32_t k = 0; k < t->node[0].n_child; k++) {
-		uint32_t at = t->node[0].child + k;
+	size_t least = 255;
+	uint8_t *skip;
 
-		for (uint32_t c = 0; c < 256; c++) {
-			uint32_t bit = pair_bit(t->label[at], (uint8_t)c);
+	for (size_t i = 0; i < n; i++) /* an empty one is in every text: no need to look */
+		if (b->p[i].s.n)
+			least = SHK_MIN(least, b->p[i].s.n);
+	if (least < 2)
+		return 0;
+	skip = shk_arena_alloc_raw(a, SHK_TRIE_PAIRS);
+	if (!skip)
+		return -ENOMEM;
+	memset(skip, (int)(least - 1), SHK_TRIE_PAIRS);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 1; b->p[i].s.n && k < least; k++) {
+			uint8_t *s = &skip[pair_of(byte_at(b->kind, b->p[i].s, k - 1),
+						   byte_at(b->kind, b->p[i].s, k))];
 
-			if (t->node[at].n_out || step(t, at, (uint8_t)c))
-				pair[bit / 64] |= UINT64_C(1) << bit % 64;
+			*s = (uint8_t)SHK_MIN(*s, least - 1 - k);
 		}
-	}
+	t->skip = skip;
+	t->least = (uint32_t)least;
+	return 0;
 }
 
 static int add_root(struct shk_arena *a, struct shk_trie *t)
 {
 	uint32_t *root = SHK_ARENA_ARRAY(a, uint32_t, 256);
-	uint64_t *pair = SHK_ARENA_ARRAY(a, uint64_t, SHK_TRIE_PAIRS / 64);
 
-	if (!root || !pair)
+	if (!root)
 		return -ENOMEM;
-	add_pairs(t, pair);
-	t->pair = pair;
 	for (uint32_t k = 0; k < t->node[0].n_child; k++)
 		root[t->label[t->node[0].child + k]] = t->node[0].child + k;
 	t->root = root;
@@ -225,7 +234,7 @@ int shk_trie_build(struct shk_arena *a, enum shk_trie_kind kind, struct shk_patt
 	*ret = (struct shk_trie){ .kind = kind, .n = b.n, .node = b.node, .label = b.label, .bit = bit };
 	if (kind != SHK_TRIE_INSIDE && kind != SHK_TRIE_INSIDE_FOLD)
 		return 0;
-	if (add_root(a, ret) < 0)
+	if (add_root(a, ret) < 0 || add_skips(a, &b, n, ret) < 0)
 		return -ENOMEM;
 	add_links(ret, b.node);
 	return 0;
@@ -240,8 +249,29 @@ static void emit(const struct shk_trie *t, const struct shk_trie_node *node, uin
 	}
 }
 
-/* Most texts have next to nothing of what is looked for: as long as no pattern has begun, two bytes are
- * looked at, which begin one or do not. */
+/* The first place from i on where a pattern can begin. */
+static size_t next_start(const struct shk_trie *t, const uint8_t *p, size_t i, size_t n)
+{
+	size_t last = i + t->least - 1;
+
+	if (t->kind == SHK_TRIE_INSIDE_FOLD) {
+		for (size_t by; last < n; last += by) {
+			by = t->skip[pair_of(low(p[last - 1]), low(p[last]))];
+			if (!by)
+				return last + 1 - t->least;
+		}
+		return n;
+	}
+	for (size_t by; last < n; last += by) {
+		by = t->skip[pair_of(p[last - 1], p[last])];
+		if (!by)
+			return last + 1 - t->least;
+	}
+	return n;
+}
+
+/* Most texts have next to nothing of what is looked for: what cannot begin a pattern is skipped as long
+ * as none has begun. */
 static void match_inside(const struct shk_trie *t, struct shk_str s, uint64_t *bits)
 {
 	bool fold = t->kind == SHK_TRIE_INSIDE_FOLD;
@@ -249,17 +279,15 @@ static void match_inside(const struct shk_trie *t, struct shk_str s, uint64_t *b
 	uint32_t at = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = fold ? low(p[i]) : p[i];
-
-		if (!at && i + 1 < s.n) {
-			uint32_t bit = pair_bit(c, fold ? low(p[i + 1]) : p[i + 1]);
-
-			if (!(t->pair[bit / 64] >> bit % 64 & 1))
-				continue;
+		if (!at && t->skip) {
+			i = next_start(t, p, i, s.n);
+			if (i == s.n)
+				return;
 		}
-		at = step_inside(t, at, c);
-		for (uint32_t x = t->node[at].n_out && at ? at : t->node[at].next; x;
-		     x = t->node[x].next)
+		at = step_inside(t, at, fold ? low(p[i]) : p[i]);
+		if (!at)
+			continue;
+		for (uint32_t x = t->node[at].n_out ? at : t->node[at].next; x; x = t->node[x].next)
 			emit(t, &t->node[x], bits);
 	}
 }

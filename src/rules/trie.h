@@ -43,7 +43,10 @@ struct shk_trie {
 	const uint8_t *label; /* of the edge that leads to a node */
 	const uint32_t *bit;
 	const uint32_t *root; /* INSIDE: child of the root per byte, 0: none */
-	const uint64_t *pair; /* INSIDE: SHK_TRIE_PAIRS bits; 0: no pattern begins with such two bytes */
+	/* INSIDE: where a pattern can begin. `least` is the length of the shortest; when the last two of so
+	 * many bytes are such a pair, no pattern begins at the next skip[pair] places. NULL: too short. */
+	const uint8_t *skip;  /* SHK_TRIE_PAIRS of them */
+	uint32_t least;
 };
 
 /* Sorts p. -ENOMEM. */

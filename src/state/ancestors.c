@@ -113,6 +113,12 @@ struct shk_proc *shk_proc_group_leader(struct shk_proc *p)
 	return pgid > 0 ? other(task(p), pgid) : NULL;
 }
 
+struct shk_proc *shk_proc_container_init(struct shk_proc *p)
+{
+	p = task(p);
+	return p->c && p->c->init_pid > 0 ? other(p, p->c->init_pid) : NULL;
+}
+
 /* The session of a marked process outlives it, and its number is not given away meanwhile. */
 static bool session_marked(struct shk_proc *p)
 {

@@ -146,6 +146,8 @@ struct shk_proc *shk_proc_ancestor(struct shk_proc *p, unsigned n);
 struct shk_proc *shk_proc_session_leader(struct shk_proc *p);
 struct shk_proc *shk_proc_group_leader(struct shk_proc *p);
 /* The process, one of its ancestors, or its session was marked by shk_proc_mark_exec_session. */
+/* The first process of the container that p belongs to; NULL: gone, or p is the host's. */
+struct shk_proc *shk_proc_container_init(struct shk_proc *p);
 bool shk_proc_is_exec_session(struct shk_proc *p);
 
 /* ---- the pipeline and the engine ---- */

@@ -376,6 +376,8 @@ int shk_recorded_put(struct shk_recorded *r, const struct shk_text_record *rec, 
 		return put_name(r, rec, err);
 	case SHK_TEXT_PROGRAM:
 		return shk_rec_program_put(r, rec, err);
+	case SHK_TEXT_USAGE:
+		return shk_rec_usage_put(r, rec, err);
 	case SHK_TEXT_MACHINE:
 		return shk_rec_set_str(&r->hostname, rec->key[0]) ? 0 : shk_err_set(err, ENOMEM, "out of memory");
 	case SHK_TEXT_EVENT:

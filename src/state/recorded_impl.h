@@ -23,9 +23,20 @@ struct shk_rec_files {
 	struct shk_map by_num; /* number -> struct shk_rec_fd */
 };
 
+/* What usage.c reads of a live task. */
+struct shk_rec_usage {
+	bool has_memory, has_thread, has_fds, has_limit;
+	struct shk_proc_memory memory;
+	struct shk_proc_thread thread;
+	uint64_t fds;
+	int64_t fd_limit;
+	struct shk_str cgroups; /* owned */
+};
+
 struct shk_rec_task {
 	struct shk_proc p; /* first */
 	struct shk_rec_files *files; /* NULL: none known */
+	struct shk_rec_usage *usage; /* NULL: not known */
 	struct shk_proc *next; /* what its next execve starts: comm, exepath, exe; NULL: not known */
 };
 
@@ -58,6 +69,10 @@ struct shk_rec_task *shk_rec_task(struct shk_recorded *r, pid_t tid);
 /* An empty record under tid, in place of one that is there. NULL: no memory, or too many. */
 struct shk_rec_task *shk_rec_task_new(struct shk_recorded *r, pid_t tid);
 void shk_rec_task_drop(struct shk_recorded *r, struct shk_rec_task *t);
+int shk_rec_usage_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err);
+void shk_rec_usage_drop(struct shk_rec_task *t);
+/* NULL: not known. */
+const struct shk_rec_usage *shk_rec_usage_of(const struct shk_proc *p);
 /* A record of the program that the task's next execve starts. */
 int shk_rec_program_put(struct shk_recorded *r, const struct shk_text_record *rec, struct shk_err *err);
 /* Fills a fact of an overlay from it. false: the line did not say. */

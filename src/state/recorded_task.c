@@ -105,6 +105,7 @@ void shk_rec_task_drop(struct shk_recorded *r, struct shk_rec_task *t)
 	r->n_tasks--;
 	shk_rec_files_drop(r, t);
 	shk_rec_program_drop(t);
+	shk_rec_usage_drop(t);
 	free_facts(&t->p);
 	free(t);
 }

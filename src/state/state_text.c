@@ -112,6 +112,7 @@ void shk_state_put_container(const struct shk_container *c, struct shk_buf *out)
 	put_known(out, "image_repo", c->image_repo);
 	put_known(out, "image_tag", c->image_tag);
 	put_known(out, "image_digest", c->image_digest);
+	put_known(out, "image_id", c->image_id);
 	put_known(out, "runtime", c->runtime);
 	put_known(out, "engine", c->engine);
 	put_known(out, "bundle", c->bundle);
@@ -119,6 +120,12 @@ void shk_state_put_container(const struct shk_container *c, struct shk_buf *out)
 	put_known(out, "cgroup", c->cgroup);
 	put_known(out, "hostname", c->hostname);
 	put_bool(out, "privileged", c->privileged);
+	if (c->host_ns_known & SHK_HOST_PID)
+		put_bool(out, "host_pid", c->host_ns & SHK_HOST_PID);
+	if (c->host_ns_known & SHK_HOST_NETWORK)
+		put_bool(out, "host_network", c->host_ns & SHK_HOST_NETWORK);
+	if (c->host_ns_known & SHK_HOST_IPC)
+		put_bool(out, "host_ipc", c->host_ns & SHK_HOST_IPC);
 	put_known(out, "policy", c->policy);
 	if (c->start_ns)
 		put_time(out, "start", c->start_ns);
@@ -224,6 +231,29 @@ void shk_state_put_program(struct shk_proc *p, struct shk_buf *out)
 	put_str(out, "name", shk_proc_comm(p));
 	put_str(out, "exepath", shk_proc_exepath(p));
 	put_exe(p, out);
+	shk_buf_addc(out, '\n');
+}
+
+void shk_state_put_usage(struct shk_proc *p, struct shk_arena *arena, struct shk_buf *out)
+{
+	struct shk_proc_memory m;
+	struct shk_proc_thread t;
+	uint64_t fds;
+	int64_t limit;
+
+	p = p->base ? p->base : p;
+	shk_buf_printf(out, "usage %d", (int)p->tid);
+	if (shk_proc_memory(p, &m))
+		shk_buf_printf(out, " vm_size=%" PRIu64 " vm_rss=%" PRIu64 " vm_swap=%" PRIu64, m.size,
+			       m.resident, m.swapped);
+	if (shk_proc_thread(p, &t))
+		shk_buf_printf(out, " minor_faults=%" PRIu64 " major_faults=%" PRIu64 " cpu=%d", t.minor_faults,
+			       t.major_faults, t.cpu);
+	if (shk_proc_fd_count(p, &fds))
+		put_i64(out, "fds", (int64_t)fds);
+	if (shk_proc_fd_limit(p, &limit))
+		put_i64(out, "fd_limit", limit);
+	put_str(out, "cgroups", shk_proc_cgroups(p, arena));
 	shk_buf_addc(out, '\n');
 }
 

@@ -19,6 +19,8 @@ void shk_state_put_container(const struct shk_container *c, struct shk_buf *out)
 void shk_state_put_process(struct shk_proc *p, struct shk_str container, struct shk_buf *out);
 /* Of a program to come; nothing for another record. */
 void shk_state_put_program(struct shk_proc *p, struct shk_buf *out);
+/* Of p's task; nothing when nothing is known. */
+void shk_state_put_usage(struct shk_proc *p, struct shk_arena *arena, struct shk_buf *out);
 void shk_state_put_fd(pid_t tid, int fd, const struct shk_fd_facts *f, struct shk_buf *out);
 /* u, g NULL: known to have no name. */
 void shk_state_put_user(uid_t uid, const struct shk_user *u, struct shk_str container, struct shk_buf *out);

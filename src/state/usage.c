@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * usage.c - numbers of a task that change without a call: memory, faults, descriptors; its cgroups.
- *
- * Recorded tasks have none of this.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -78,8 +76,13 @@ bool shk_proc_thread(struct shk_proc *p, struct shk_proc_thread *ret)
 	ssize_t n;
 
 	p = task(p);
-	if (p->rec)
-		return false;
+	if (p->rec) {
+		const struct shk_rec_usage *u = shk_rec_usage_of(p);
+
+		if (u && u->has_thread)
+			*ret = u->thread;
+		return u && u->has_thread;
+	}
 	snprintf(file, sizeof(file), "task/%d/stat", (int)p->tid);
 	n = shk_read_proc(p->tid, file, buf, sizeof(buf));
 	return n > 0 && shk_parse_thread((struct shk_str){ buf, (size_t)n }, ret) && still(p);
@@ -88,6 +91,13 @@ bool shk_proc_thread(struct shk_proc *p, struct shk_proc_thread *ret)
 bool shk_proc_memory(struct shk_proc *p, struct shk_proc_memory *ret)
 {
 	p = task(p);
+	if (p->rec) {
+		const struct shk_rec_usage *u = shk_rec_usage_of(p);
+
+		if (u && u->has_memory)
+			*ret = u->memory;
+		return u && u->has_memory;
+	}
 	if (!shk_proc_fresh_status(p) || !p->has_vm)
 		return false;
 	*ret = (struct shk_proc_memory){ p->vm_size, p->vm_rss, p->vm_swap };
@@ -103,8 +113,13 @@ bool shk_proc_fd_count(struct shk_proc *p, uint64_t *ret)
 	DIR *d;
 
 	p = task(p);
-	if (p->rec)
-		return false;
+	if (p->rec) {
+		const struct shk_rec_usage *u = shk_rec_usage_of(p);
+
+		if (u && u->has_fds)
+			*ret = u->fds;
+		return u && u->has_fds;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)p->tid);
 	if (stat(path, &st) < 0)
 		return false;
@@ -146,8 +161,13 @@ bool shk_proc_fd_limit(struct shk_proc *p, int64_t *ret)
 	ssize_t n;
 
 	p = task(p);
-	if (p->rec)
-		return false;
+	if (p->rec) {
+		const struct shk_rec_usage *u = shk_rec_usage_of(p);
+
+		if (u && u->has_limit)
+			*ret = u->fd_limit;
+		return u && u->has_limit;
+	}
 	n = shk_read_proc(p->tid, "limits", buf, sizeof(buf));
 	return n > 0 && shk_parse_fd_limit((struct shk_str){ buf, (size_t)n }, ret) && still(p);
 }
@@ -160,7 +180,7 @@ struct shk_str shk_proc_cgroups(struct shk_proc *p, struct shk_arena *arena)
 
 	p = task(p);
 	if (p->rec)
-		return none;
+		return shk_rec_usage_of(p) ? shk_rec_usage_of(p)->cgroups : none;
 	n = shk_read_proc(p->tid, "cgroup", buf, sizeof(buf));
 	if (n <= 0 || (size_t)n == sizeof(buf) || !still(p))
 		return none;

@@ -82,7 +82,9 @@ size_t shk_evt_type_calls(struct shk_str word, enum shk_call_id *ids, size_t roo
 	size_t n = 0;
 
 	for (unsigned i = 0; i < SHK_CALL_N; i++) {
-		if (!shk_str_eqz(word, shk_syscalls[i].evt_type))
+		/* The first letter settles most: this is asked for each word of each rule. */
+		if (!word.n || shk_syscalls[i].evt_type[0] != word.p[0] ||
+		    !shk_str_eqz(word, shk_syscalls[i].evt_type))
 			continue;
 		if (n < room)
 			ids[n] = shk_syscalls[i].id;

@@ -23,6 +23,7 @@ struct rc_state {
 	struct shk_loader *l;
 	struct shk_ruleset *rs; /* NULL: some file was refused */
 	unsigned n_files;
+	bool not_read; /* some file or directory was refused */
 	unsigned condition_line, output_line; /* of the rule made for "condition:" or a row; 0: none */
 	struct shk_buf problem;
 	struct rc_alert *alert;
@@ -37,8 +38,12 @@ void rc_problem(struct rc_state *s, unsigned line, const char *fmt, ...) SHK_PRI
 /* ---- load.c ---- */
 /* The case's files, then, if condition.p is not NULL, a rule "r" made for it; compiled. */
 void rc_load(struct rc_state *s, struct shk_str condition, struct shk_str output);
-/* One diagnostic as cases write it: "error CODE 3:5 rule Name". unused: false leaves these warnings out. */
+/* One diagnostic as cases write it: "error CODE 3:5 rule Name". */
 const char *rc_diag_text(struct rc_state *s, const struct shk_diag *d);
+
+/* ---- directory.c ---- */
+/* Writes the files of a block, gives their directory to the loader, removes it. */
+void rc_load_directory(struct rc_state *s, const struct rc_block *b);
 
 /* ---- events.c ---- */
 /* Runs the events of the case; fills s->alert. */

@@ -132,12 +132,17 @@ void rc_load(struct rc_state *s, struct shk_str condition, struct shk_str output
 		(void)shk_loader_set_extra_output(s->l, extra);
 	while ((b = rc_block(s->c, "rules", b)))
 		load_text(s, b->text);
+	b = rc_block(s->c, "directory", NULL);
+	if (b)
+		rc_load_directory(s, b);
 	if (condition.p)
 		load_made(s, condition, output);
 	d = shk_loader_diags(s->l, &n);
 	for (size_t i = 0; i < n; i++)
 		if (d[i].error)
 			return;
+	if (s->not_read)
+		return;
 	if (min.n && !shk_priority_parse(min, &select.min_priority))
 		rc_problem(s, s->c->line, "min-priority is no priority");
 	select.n_choices = choices(s, &select.choices);

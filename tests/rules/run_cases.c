@@ -78,13 +78,28 @@ static void list_case(const struct rc_case *c)
 		list_one(c, c->line, shk_str(c->title));
 }
 
+/* "needs:" names a file of the system that the case asks, such as /etc/services. */
+static bool can_run(const struct rc_case *c)
+{
+	struct shk_str needs = rc_text(c, "needs");
+	char path[256];
+
+	if (!needs.n)
+		return true;
+	snprintf(path, sizeof(path), SHK_STR_FMT, SHK_STR_ARG(needs));
+	if (access(path, R_OK) == 0)
+		return true;
+	printf("skip %s:%u: %s: this system has no %s\n", c->file, c->line, c->title, path);
+	return false;
+}
+
 static void on_case(const struct rc_case *c, void *arg)
 {
 	struct run *r = arg;
 
 	if (r->mode == LIST)
 		list_case(c);
-	else
+	else if (can_run(c))
 		rc_run(c, &r->report);
 }
 

@@ -75,10 +75,11 @@ use_policy() {
 }
 
 record() {
+	rm -f "$T/r.events"
 	"$SHK_BUILDDIR/shrike" events --record "$T/r.events" "$@" 2>"$T/record.err" 3>&- &
 	RECORDER=$!
 	# What the engine sends first.
-	wait_until 5 grep -q '^machine ' "$T/r.events"
+	wait_until 5 grep -qs '^machine ' "$T/r.events"
 }
 
 stop_recording() {

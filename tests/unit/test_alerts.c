@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alerts.h"
+#include "rules/output.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -49,6 +50,32 @@ static void record_has_falcos_keys_and_ours(void **state)
 	assert_string_equal(text_at(o, "shrike/container/name"), "front\xef\xbf\xbd]");
 	assert_null(at(o, "shrike/truncated"));
 	json_object_put(o);
+	fixture_done(&f);
+}
+
+/* What a policy adds to outputs in JSON: a field with its type, a template as text. */
+static void record_has_extra_fields(void **state)
+{
+	struct shk_rule_extra extra[2] = { { .output = NULL }, { .name = SHK_STR("kind") } };
+	struct json_object *o;
+	struct fixture f;
+	struct shk_arena a;
+
+	(void)state;
+	fixture_init(&f, "message");
+	shk_arena_init(&a, 1 << 20);
+	assert_int_equal(shk_output_compile(&a, SHK_STR("%evt.num"), &extra[0].output, NULL), 0);
+	assert_int_equal(shk_output_compile(&a, SHK_STR("n=%evt.num"), &extra[1].output, NULL), 0);
+	f.ev.num = 12;
+	f.ev.arena = &a;
+	f.rule.extra = extra;
+	f.rule.n_extra = 2;
+	o = fixture_record(&f);
+	assert_int_equal(json_object_get_type(at(o, "output_fields/evt.num")), json_type_int);
+	assert_int_equal(json_object_get_int(at(o, "output_fields/evt.num")), 12);
+	assert_string_equal(text_at(o, "output_fields/kind"), "n=12");
+	json_object_put(o);
+	shk_arena_done(&a);
 	fixture_done(&f);
 }
 
@@ -313,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(record_has_falcos_keys_and_ours),
+		cmocka_unit_test(record_has_extra_fields),
 		cmocka_unit_test(internal_alert_has_its_own_shape),
 		cmocka_unit_test(long_record_is_shortened),
 		cmocka_unit_test(record_fits_a_datagram),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "rules/output.h"
 
 static char file[] = "/tmp/shrike-test-rules-XXXXXX";
 
@@ -93,6 +94,72 @@ static void selects_in_order(void **state)
 	selected("  disable: { names: [read] }\n", "open connect mkdir");
 }
 
+static const struct shk_rule_info *rule_of(const struct shk_policyset *ps, const char *name)
+{
+	const struct shk_ruleset *rs = shk_policyset_at(ps, 0)->rules;
+
+	for (unsigned i = 0; i < shk_ruleset_count(rs); i++)
+		if (shk_str_eqz(shk_ruleset_rule(rs, i)->name, name))
+			return shk_ruleset_rule(rs, i);
+	fail_msg("no rule %s", name);
+	return NULL;
+}
+
+/* What a configuration adds to outputs, for the rules that fit it. */
+static void appends_output(void **state)
+{
+	static const char keys[] =
+		"  append_output:\n"
+		"  - { extra_output: 'all=%evt.num' }\n"
+		"  - match: { tags: [file, a] }\n"
+		"    extra_output: 'tagged'\n"
+		"  - match: { rule: connect, source: syscall }\n"
+		"    suggested_output: true\n"
+		"    extra_fields: [ evt.num, kind: '<%evt.type>' ]\n"
+		"  - match: { source: k8s_audit }\n"
+		"    extra_output: never\n";
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL, *again = NULL;
+	struct json_object *fields = json_object_new_object();
+	const struct shk_rule_info *r;
+	_cleanup_buf_ struct shk_buf dump, text;
+	struct shk_arena scratch;
+	struct shk_event ev;
+	struct shk_eval_ctx ctx = { .ev = &ev };
+	struct shk_err err = { 0 };
+
+	(void)state;
+	if (load(keys, "", &ps, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(shk_str_eqz(rule_of(ps, "open")->output_text, "o all=%evt.num tagged"));
+	assert_true(shk_str_eqz(rule_of(ps, "mkdir")->output_text, "o all=%evt.num"));
+	r = rule_of(ps, "connect");
+	assert_true(shk_str_eqz(r->output_text, "o all=%evt.num " SHK_SUGGESTED_OUTPUT));
+	assert_int_equal(r->n_extra, 2);
+
+	shk_arena_init(&scratch, 1 << 20);
+	shk_event_init(&ev, &scratch);
+	ev.num = 7;
+	ev.call = &shk_syscalls[SHK_CALL_connect];
+	shk_buf_init(&text, 4096);
+	assert_int_equal(r->extra[0].name.n, 0);
+	assert_int_equal(shk_output_fields(r->extra[0].output, &ctx, fields), 0);
+	assert_string_equal(json_object_to_json_string_ext(fields, JSON_C_TO_STRING_PLAIN),
+			    "{\"evt.num\":7}");
+	assert_true(shk_str_eqz(r->extra[1].name, "kind"));
+	shk_output_render(r->extra[1].output, &ctx, &text);
+	assert_string_equal(text.p, "<connect>");
+	json_object_put(fields);
+	shk_arena_done(&scratch);
+
+	/* Printed, it means the same. */
+	shk_buf_init(&dump, 65536);
+	shk_policy_dump(shk_policyset_at(ps, 0), &dump);
+	if (shk_policyset_load_text("dump", shk_buf_view(&dump), "/", &again, &err) < 0)
+		fail_msg("%s\n%s", err.text, dump.p);
+	assert_true(shk_str_eq(rule_of(again, "connect")->output_text, r->output_text));
+	assert_int_equal(rule_of(again, "connect")->n_extra, 2);
+}
+
 static void selection_errors(void **state)
 {
 	static const struct {
@@ -106,6 +173,12 @@ static void selection_errors(void **state)
 		  "p:6:14: an entry of \"select\" either enables or disables" },
 		{ "  select: [ enable: { rule: opne } ]\n", "p:4:29: no rule \"opne\"" },
 		{ "  select: [ enable: { tag: fiel } ]\n", "p:4:28: no rule of policy \"default\" has" },
+		{ "  append_output: { extra_output: x }\n", "p:4:18: \"append_output\" takes a list" },
+		{ "  append_output: [ extra_output: '%no.such' ]\n", "p:4:34: invalid token %no.such" },
+		{ "  append_output: [ extra_fields: [ no.such ] ]\n", "p:4:36: there is no field 'no.such'" },
+		{ "  append_output: [ extra_fields: [ { a: b, c: d } ] ]\n", "p:4:36: an extra field is" },
+		{ "  append_output: [ match: { tag: x } ]\n",
+		  "p:4:29: unknown key \"tag\" in append_output.match; did you mean \"tags\"?" },
 		{ "  priority: high\n", "p:4:13: \"high\" is no priority" },
 	};
 
@@ -212,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selects_in_order),
+		cmocka_unit_test(appends_output),
 		cmocka_unit_test(selection_errors),
 		cmocka_unit_test(reserves),
 		cmocka_unit_test(tells_what_is_missing),

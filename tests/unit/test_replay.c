@@ -173,9 +173,10 @@ static void nothing_is_asked_of_this_machine(void **state)
 		"proc.stdin.type", "proc.stdin.name", "thread.cap_effective", "user.uid", "user.name",
 		"user.loginuid", "group.gid", "group.name", "fd.type", "proc.nthreads",
 	};
-	char text[256];
+	char text[256], tid[16];
 
 	(void)state;
+	snprintf(tid, sizeof(tid), "%d", (int)getpid());
 	/* Without a record, with an empty one, in a container and outside. */
 	for (int i = 0; i < 3; i++) {
 		snprintf(text, sizeof(text), HEAD "%s%d\nevent 1 tid=%d%s read(fd=0, size=1) = 1\n",
@@ -188,7 +189,7 @@ static void nothing_is_asked_of_this_machine(void **state)
 				continue;
 			is(fields[k], "<null>");
 		}
-		is("proc.pid", i == 1 ? value("thread.tid") : "<null>");
+		is("proc.pid", i == 1 ? tid : "<null>");
 		is("container.id", i == 2 ? "c" : "host");
 		is("container.type", i == 2 ? "<null>" : "host");
 		is("fd.num", "0");
@@ -482,6 +483,51 @@ static void later_records_replace(void **state)
 	done();
 }
 
+/* What recordings have beside it: programs to come, numbers that change, the end of things, what names lead to. */
+static void records_of_recordings(void **state)
+{
+	(void)state;
+	open_text(HEAD
+		"machine \"a host\"\n"
+		"process 5 name=sh vpid=1\n"
+		"usage 5 vm_size=10 vm_rss=5 vm_swap=0 fds=3 fd_limit=-1 cgroups=\"0::/x\"\n"
+		"fd 5 3 path=/a\n"
+		"program 5 name=real exepath=/usr/bin/real exe_ino=7 exe_upper=true memfd=false\n"
+		"event 1 tid=5 execve(filename=\"/bin/link\", argv=[\"link\"]) ~ 0\n"
+		"event 1 tid=5 execve(filename=\"/bin/link\", argv=[\"link\"]) ~ 0\n"
+		"program 5 exepath=/usr/bin/real exe_ino=7\n"
+		"event 1 tid=5 execve(filename=\"/bin/link\", argv=[\"link\"]) = 0\n"
+		"event 1 tid=5 object1=\"/b\" openat(dirfd=AT_FDCWD, name=\"/link\") ~ 0\n"
+		"fd 5 3 closed=true\n"
+		"event 1 tid=5 read(fd=3, size=1)\n"
+		"process 5 gone=true\n"
+		"event 1 tid=5 read(fd=3, size=1)\n");
+	next_event();
+	is("evt.hostname", "a host");
+	is("proc.name", "real");
+	is("proc.exepath", "/usr/bin/real");
+	is("proc.exe_ino", "7");
+	is("proc.is_exe_upper_layer", "true");
+	is("proc.is_exe_from_memfd", "false");
+	next_event(); /* it was about one call */
+	is("proc.name", "link");
+	is("proc.exepath", "/bin/link");
+	is("proc.is_exe_upper_layer", "false");
+	next_event();
+	is("proc.exepath", "/usr/bin/real");
+	next_event();
+	is("proc.exepath", "/usr/bin/real");
+	is("proc.exe_ino", "7");
+	is("fd.name", "/link");
+	assert_true(ctx.ev->object && shk_str_eqz(ctx.ev->object[1], "/b"));
+	next_event();
+	is("fd.type", "<null>");
+	is("proc.vmrss", "5");
+	next_event();
+	is("proc.name", "<null>");
+	done();
+}
+
 static void bad_lines(void **state)
 {
 	(void)state;
@@ -495,6 +541,9 @@ static void bad_lines(void **state)
 	refused(HEAD "process 1 memfd=perhaps\n", "true or false");
 	refused(HEAD "process 1 nmae=x\n", "no member nmae");
 	refused(HEAD "fd 1 2 path=/x\n", "there is no process 1");
+	refused(HEAD "usage 1 fds=2\n", "there is no process 1");
+	refused(HEAD "program 1 name=x\n", "there is no process 1");
+	refused(HEAD "process 1\nusage 1 fds=x\n", "fds must be a number");
 	refused(HEAD "process 1\nfd 1 2 type=thing\n", "a word of fd.type");
 	refused(HEAD "process 1\nfd 1 2 type=ipv4 local=1.2.3:80\n", "an address and a port");
 	refused(HEAD "process 1\nfd 1 2 type=ipv4 proto=gre\n", "tcp, udp, icmp, raw");
@@ -545,6 +594,7 @@ int main(void)
 		cmocka_unit_test(tasks),
 		cmocka_unit_test(another_pid_namespace),
 		cmocka_unit_test(later_records_replace),
+		cmocka_unit_test(records_of_recordings),
 		cmocka_unit_test(bad_lines),
 		cmocka_unit_test(a_long_file),
 	};
