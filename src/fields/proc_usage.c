@@ -2,7 +2,7 @@
 /*
  * proc_usage.c - what the task uses: memory, page faults, descriptors, a CPU; the cgroups that limit it.
  *
- * Of a living task only: these are numbers of the moment, and no recording has them.
+ * Numbers of the moment: a recording has those that were noted with the event.
  */
 #include "fields/proc_value.h"
 
@@ -231,7 +231,7 @@ static bool cgroups_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *re
 
 #define ROW(n, c, t, ft, fl, from, g, d)                                                           \
 	{ .name = (n), .class_name = (c), .type = (t), .falco_type = (ft),                         \
-	  .flags = SHK_F_COSTLY | SHK_F_LIVE | (fl), .get = (g), .doc = (d), .origin = (from) }
+	  .flags = SHK_F_COSTLY | (fl), .get = (g), .doc = (d), .origin = (from) }
 #define COUNT(n, from, g, d) ROW(n, "process", SHK_T_UINT64, "UINT64", 0, from, g, d)
 #define STAT   "/proc/TID/task/TID/stat"
 #define STATUS "/proc/TID/status"
