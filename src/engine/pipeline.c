@@ -78,10 +78,7 @@ static void prefetch(struct shk_event *ev)
 	(void)shk_event_unwrap(ev);
 	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
 		switch (ev->call->arg[i].kind) {
-		case SHK_ARG_STRVEC:
-			if (strcmp(ev->call->arg[i].name, "env") == 0)
-				break; /* large, and few rules ask */
-			SHK_FALLTHROUGH;
+		case SHK_ARG_STRVEC: /* the environment, too: a rule that asks for it does so under the lock */
 		case SHK_ARG_PATH:
 		case SHK_ARG_STRING:
 		case SHK_ARG_SOCKADDR:
