@@ -12,6 +12,7 @@ struct shk_arena_chunk {
 };
 
 #define CHUNK_MIN 4096
+#define KEEP_MAX  (64u << 10) /* over a reset */
 
 void shk_arena_init(struct shk_arena *a, size_t cap)
 {
@@ -33,14 +34,18 @@ void shk_arena_done(struct shk_arena *a)
 
 void shk_arena_reset(struct shk_arena *a)
 {
-	while (a->head && a->head != a->first) {
-		struct shk_arena_chunk *older = a->head->older;
+	/* The newest is the largest: whoever needed it once needs it again, and nothing is allocated then. */
+	while (a->head && (a->head->older || a->head->size > KEEP_MAX)) {
+		struct shk_arena_chunk *c = a->head->size > KEEP_MAX ? a->head : a->head->older;
 
-		free(a->head);
-		a->head = older;
+		if (c == a->head)
+			a->head = c->older;
+		else
+			a->head->older = c->older;
+		free(c);
 	}
-	if (a->first)
-		a->first->used = 0;
+	if (a->head)
+		a->head->used = 0;
 	a->used = 0;
 	a->failed = false;
 }
@@ -72,8 +77,6 @@ void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
 		c->used = 0;
 		c->older = a->head;
 		a->head = c;
-		if (!a->first)
-			a->first = c;
 	}
 	p = c->data + c->used;
 	c->used += need;

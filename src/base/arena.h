@@ -21,7 +21,6 @@ struct shk_arena_chunk;
 
 struct shk_arena {
 	struct shk_arena_chunk *head;  /* newest chunk, all are owned */
-	struct shk_arena_chunk *first; /* kept over a reset */
 	size_t used;		       /* bytes handed out since the last reset */
 	size_t cap;		       /* hard limit of `used` */
 	bool failed;		       /* sticky until reset: an allocation was refused */
@@ -31,7 +30,7 @@ struct shk_arena {
 void shk_arena_init(struct shk_arena *a, size_t cap);
 /* Frees everything. The arena may be initialised again. */
 void shk_arena_done(struct shk_arena *a);
-/* Forgets everything handed out; keeps the first chunk for reuse. */
+/* Forgets everything handed out; keeps one chunk of at most 64 KiB for reuse. */
 void shk_arena_reset(struct shk_arena *a);
 
 /* n bytes, zeroed, aligned to 16; NULL past the cap or without memory. n = 0 gives a valid pointer. */

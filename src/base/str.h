@@ -37,6 +37,8 @@ static inline bool shk_str_eq(struct shk_str a, struct shk_str b)
 
 static inline bool shk_str_eqz(struct shk_str a, const char *z)
 {
+	if (a.n && *z != *a.p) /* nearly always: no call then */
+		return false;
 	return shk_str_eq(a, shk_str(z));
 }
 

@@ -37,6 +37,29 @@ static float yes_of(const struct shk_code *k, shk_ref r)
 	return r & 1 ? 1 - p : p;
 }
 
+static float price(const struct shk_code *k, shk_ref r)
+{
+	return k->c->guess[r >> 1].cost / SHK_MAX(1 - yes_of(k, r), 0.001f);
+}
+
+/* Is the part, looked at once for all rules that have it, cheaper than what each of them would look at first? */
+static bool pays(const struct shk_code *k, const struct shk_item *item, size_t n, shk_ref part)
+{
+	float own = k->c->guess[part >> 1].cost, others = 0;
+
+	for (size_t i = 0; i < n && others < own; i++) {
+		shk_ref best = part;
+
+		if (!has(&item[i], part))
+			continue;
+		for (uint32_t j = 0; j < item[i].n; j++)
+			if (best == part || (item[i].part[j] != part && price(k, item[i].part[j]) < price(k, best)))
+				best = item[i].part[j];
+		others += k->c->guess[best >> 1].cost;
+	}
+	return others >= own;
+}
+
 /* Parts of at least two rules, the most useful ones first. Those with a gate do better behind one. */
 static size_t factors(struct shk_code *k, const struct shk_item *item, size_t n, struct factor *f)
 {
@@ -64,9 +87,11 @@ static size_t factors(struct shk_code *k, const struct shk_item *item, size_t n,
 	if (m)
 		qsort(all, m, sizeof(*all), by_score);
 	top = SHK_MIN(m, (size_t)FACTORS);
-	if (top)
-		memcpy(f, all, top * sizeof(*f));
-	return top;
+	m = 0;
+	for (size_t i = 0; i < top; i++)
+		if (pays(k, item, n, all[i].part))
+			f[m++] = all[i];
+	return m;
 }
 
 /* Moves the items with the part behind the others, without it. Their number. */
@@ -100,11 +125,6 @@ static size_t take(struct shk_code *k, struct shk_item *item, size_t *n, shk_ref
 	*n = rest;
 	*ret = with;
 	return m;
-}
-
-static float price(const struct shk_code *k, shk_ref r)
-{
-	return k->c->guess[r >> 1].cost / SHK_MAX(1 - yes_of(k, r), 0.001f);
 }
 
 static void one_by_one(struct shk_code *k, struct shk_item *item, size_t n)

@@ -93,12 +93,15 @@ static struct shk_guess of_group(const struct shk_ruleset *rs, const struct shk_
 	return r;
 }
 
-void shk_guess(const struct shk_ruleset *rs, struct shk_guess *g)
+/* What the type of event decides costs nothing, and leaves what it stands beside as it is. */
+void shk_guess(const struct shk_ruleset *rs, const uint8_t *fold, struct shk_guess *g)
 {
 	for (size_t i = 0; i < rs->n_node; i++) {
 		const struct shk_node *n = &rs->node[i];
 
-		if (n->kind == SHK_NODE_TEST)
+		if (fold[i] != SHK_FOLD_OPEN)
+			g[i] = (struct shk_guess){ .yes = fold[i] == SHK_FOLD_YES };
+		else if (n->kind == SHK_NODE_TEST)
 			g[i] = (struct shk_guess){ yes(rs, &rs->test[n->first]),
 						   cost(rs, &rs->test[n->first]) };
 		else

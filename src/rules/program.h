@@ -198,7 +198,8 @@ bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t);
 struct shk_guess {
 	float yes, cost;
 };
-void shk_guess(const struct shk_ruleset *rs, struct shk_guess *g);
+/* fold: of the type in hand; one guess per node. */
+void shk_guess(const struct shk_ruleset *rs, const uint8_t *fold, struct shk_guess *g);
 
 /* ---- programs.c, code.c ---- */
 /* Programs for all types of events; call after shk_groups_build. -ENOMEM, -E2BIG. */

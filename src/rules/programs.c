@@ -10,6 +10,7 @@ struct maker {
 	struct shk_coder c;
 	struct shk_map by_key;
 	uint8_t *fold;
+	struct shk_guess *guess;
 	uint32_t *folds; /* nodes of comparisons the type may decide */
 	size_t n_folds;
 	const struct shk_program *general;
@@ -67,6 +68,7 @@ static int general(struct maker *m, const struct shk_program **ret)
 	for (size_t i = 0; i < rs->n_rule; i++)
 		v[i] = (struct shk_entry){ (uint16_t)i, rs->root[i] };
 	shk_fold(rs, SHK_CALL_N, m->fold);
+	shk_guess(rs, m->fold, m->guess);
 	r = shk_code(&m->c, &all, false, p);
 	*ret = m->general = p;
 	return r;
@@ -95,6 +97,7 @@ static int make(struct maker *m, unsigned id)
 	if (rs->program[id])
 		return 0;
 	p = SHK_ARENA_NEW(&rs->arena, struct shk_program);
+	shk_guess(rs, m->fold, m->guess);
 	r = p ? shk_code(&m->c, list, true, p) : -ENOMEM;
 	if (r == -E2BIG)
 		return general(m, &rs->program[id]);
@@ -111,14 +114,13 @@ int shk_programs_build(struct shk_ruleset *rs, struct shk_err *err)
 	_cleanup_free_ struct shk_guess *guess = reallocarray(NULL, rs->n_node + 1, sizeof(*guess));
 	_cleanup_free_ uint32_t *folds = reallocarray(NULL, rs->n_node + 1, sizeof(*folds));
 	struct maker m = { .c = { .rs = rs, .guess = guess, .shared = shared, .fold = fold },
-			   .fold = fold, .folds = folds };
+			   .fold = fold, .guess = guess, .folds = folds };
 	int r = 0;
 
 	if (!fold || !shared || !guess || !folds)
 		return shk_err_sys(err, ENOMEM, "cannot compile the rules");
 	shk_map_init(&m.by_key);
 	mark_shared(rs, shared);
-	shk_guess(rs, guess);
 	find_folds(&m);
 	for (unsigned id = 0; id <= SHK_CALL_N && r == 0; id++)
 		r = make(&m, id);

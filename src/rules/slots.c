@@ -53,6 +53,12 @@ void shk_slots_key(const struct shk_operand *o, struct shk_buf *out)
 
 static unsigned field_cost(const struct shk_field *f)
 {
+	/* evt.arg.X is put into words first. */
+	if ((f->flags & SHK_F_ARG_DOTTED) && f->type == SHK_T_STRING)
+		return f->flags & SHK_F_COSTLY ? 1000 : 150;
+	/* Of some calls' descriptors /proc is asked; but opens, most of the events asked for one, have the path. */
+	if (strcmp(f->class_name, "fd") == 0)
+		return 50;
 	return f->flags & SHK_F_STABLE ? 1 : f->flags & SHK_F_COSTLY ? 1000 : 20;
 }
 

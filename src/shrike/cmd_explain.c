@@ -123,12 +123,14 @@ static int run_explain(struct shk_cli *c)
 	SHK_CLEANUP(loaded_done) struct loaded l = { 0 };
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	bool bpf = shk_cli_flag(c, "bpf"), rules = shk_cli_flag(c, "rules"),
-	     oci = shk_cli_flag(c, "oci"), dump = shk_cli_flag(c, "dump");
+	     oci = shk_cli_flag(c, "oci"), dump = shk_cli_flag(c, "dump"),
+	     program = shk_cli_flag(c, "program");
 	int r;
 
 	shk_buf_init(&b, TEXT_MAX);
-	if (bpf + rules + oci + dump > 1)
-		return shk_cli_usage(c, "explain: --bpf, --rules, --oci and --dump exclude each other");
+	if (bpf + rules + oci + dump + program > 1)
+		return shk_cli_usage(c, "explain: --bpf, --rules, --program, --oci and --dump exclude "
+					"each other");
 	r = load(c, &l);
 	if (r)
 		return r;
@@ -140,6 +142,10 @@ static int run_explain(struct shk_cli *c)
 		return print_oci(&l, NULL, SHK_NOTIFY_SOCKET, NULL);
 	if (dump) {
 		shk_policy_dump(l.policy, &b);
+		return print_buf(&b);
+	}
+	if (program) {
+		shk_ruleset_explain(l.policy->rules, &b);
 		return print_buf(&b);
 	}
 	if (rules) {
@@ -197,6 +203,7 @@ const struct shk_cli_cmd shk_cmd_explain = {
 	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH,
 		 { "bpf", 0, NULL, "print the filter's instructions" },
 		 { "rules", 0, NULL, "print the rules with what the policy does, macros and lists resolved" },
+		 { "program", 0, NULL, "print what the rules were compiled into" },
 		 { "oci", 0, NULL, "print the filter as linux.seccomp of an OCI config.json" },
 		 { "dump", 0, NULL, "print the policy as a file with every key and the value in force" } },
 	.max_args = 1,
