@@ -58,9 +58,9 @@ static int build(scmp_filter_ctx ctx)
 {
 	/* The listeners' ioctls, which are the hottest call of all, and no other: not TIOCSTI, say. */
 	const struct scmp_arg_cmp listener = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, '!' << 8);
-	const struct scmp_arg_cmp is_terminal = SCMP_A1(SCMP_CMP_EQ, TCGETS);
-	const struct scmp_arg_cmp sizes = SCMP_A0(SCMP_CMP_EQ, SECCOMP_GET_NOTIF_SIZES);
-	const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
+	const struct scmp_arg_cmp is_terminal = SCMP_A1(SCMP_CMP_EQ, TCGETS, 0);
+	const struct scmp_arg_cmp sizes = SCMP_A0(SCMP_CMP_EQ, SECCOMP_GET_NOTIF_SIZES, 0);
+	const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0);
 	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
 	int r = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);
 
