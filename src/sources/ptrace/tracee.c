@@ -67,8 +67,7 @@ static int wait_stop(struct shk_tracee *t, struct shk_err *err)
 	long nap = 20000;
 
 	for (;;) {
-		siginfo_t si = { 0 };
-		int st;
+		siginfo_t si = { 0 }, stop = { 0 };
 
 		continue_own_calls(t);
 		if (waitid(P_PID, (id_t)t->tid, &si,
@@ -84,10 +83,12 @@ static int wait_stop(struct shk_tracee *t, struct shk_err *err)
 				t->seized = false;
 				return died(t, err);
 			}
-			if (waitpid(t->tid, &st, __WALL | WNOHANG) != t->tid)
+			/* Stops alone: it may have been killed since, and its end is not ours to take. */
+			if (waitid(P_PID, (id_t)t->tid, &stop, WSTOPPED | __WALL | WNOHANG) < 0 ||
+			    stop.si_pid != t->tid)
 				continue;
-			t->stop_sig = WSTOPSIG(st);
-			if (st >> 16 == PTRACE_EVENT_STOP)
+			t->stop_sig = stop.si_status & 0xff;
+			if (stop.si_status >> 8 == PTRACE_EVENT_STOP)
 				t->stop = SHK_STOP_EVENT;
 			else if (t->stop_sig == (SIGTRAP | 0x80))
 				t->stop = SHK_STOP_SYSCALL;
