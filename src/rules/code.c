@@ -66,8 +66,7 @@ static uint32_t keep(struct shk_code *k, uint32_t *of)
 	return *of - 1;
 }
 
-/* What is to be paid, on the average, for one time this part decides the whole. */
-static float price(const struct shk_code *k, shk_ref r, bool deciding)
+float shk_code_price(const struct shk_code *k, shk_ref r, bool deciding)
 {
 	const struct shk_guess *g = &k->c->guess[r >> 1];
 	float p = deciding != (r & 1) ? g->yes : 1 - g->yes;
@@ -89,7 +88,8 @@ static shk_ref *sorted(struct shk_code *k, const struct shk_node *n, uint32_t *r
 		if (shk_code_fold(k, e) != SHK_FOLD_OPEN)
 			continue;
 		/* Long ones are lists of constants written with `or`: alike, and sorted by cost already. */
-		for (; j > 0 && m < 256 && price(k, v[j - 1], is_or) > price(k, e, is_or); j--)
+		for (; j > 0 && m < 256 &&
+		       shk_code_price(k, v[j - 1], is_or) > shk_code_price(k, e, is_or); j--)
 			v[j] = v[j - 1];
 		v[j] = e;
 		m++;

@@ -67,6 +67,8 @@ void shk_code_jump(struct shk_code *k, shk_ref part, bool want, uint32_t label);
 void shk_code_first(struct shk_code *k, shk_ref *part, uint32_t *n, bool decides, uint32_t label);
 bool shk_code_room(struct shk_code *k, void *v, size_t n, size_t *room, size_t size);
 uint8_t shk_code_fold(const struct shk_code *k, shk_ref r);
+/* What is to be paid, on the average, for one time this part decides the whole by being `deciding`. */
+float shk_code_price(const struct shk_code *k, shk_ref r, bool deciding);
 
 /* codeset.c: a set of rules; what holds of them gets a MATCH. */
 void shk_code_set(struct shk_code *k, struct shk_item *item, size_t n, unsigned depth);

@@ -39,7 +39,7 @@ static float yes_of(const struct shk_code *k, shk_ref r)
 
 static float price(const struct shk_code *k, shk_ref r)
 {
-	return k->c->guess[r >> 1].cost / SHK_MAX(1 - yes_of(k, r), 0.001f);
+	return shk_code_price(k, r, false);
 }
 
 /* Is the part, looked at once for all rules that have it, cheaper than what each of them would look at first? */

@@ -41,12 +41,6 @@ kill_engine() {
 	done
 }
 
-another_engine() {
-	local e
-	e=$(engine_pid)
-	[ -n "$e" ] && [ "$e" != "$1" ]
-}
-
 # Every w and m call of the witness has its alert; the path names the call.
 compare() {
 	local log=$T/b/rootfs/tmp/witness.log

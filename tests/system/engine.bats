@@ -50,12 +50,6 @@ dead() {
 	! kill -0 "$1" 2>/dev/null
 }
 
-another_engine() {
-	local e
-	e=$(engine_pid)
-	[ -n "$e" ] && [ "$e" != "$1" ]
-}
-
 @test "the engine is confined, the programs of its outputs are not" {
 	local e
 	e=$(engine_pid)

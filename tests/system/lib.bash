@@ -138,6 +138,13 @@ engine_pid() {
 	pgrep -P "$KEEPER" -f shrike-engine | head -n 1
 }
 
+# Serves another one than PID?
+another_engine() {
+	local e
+	e=$(engine_pid)
+	[ -n "$e" ] && [ "$e" != "$1" ]
+}
+
 # wait_until SECONDS COMMAND...
 wait_until() {
 	local end=$((SECONDS + $1))
