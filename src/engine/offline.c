@@ -44,7 +44,8 @@ static int tell(struct shk_offline *o, const struct shk_policy *p, struct shk_ev
 		.seq = o->seq,
 		.n = n,
 		.verdict = "allow",
-		.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE }),
+		.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE },
+					    SHK_METHOD_CONTINUE),
 	};
 	int rc;
 

@@ -120,7 +120,8 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 	if (!verdict && !shk_limit_allow(l->g->limits, ctx->ctr, p, a.rule))
 		return;
 	a.seq = shk_take_seq(l->g, l->e, s);
-	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE });
+	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE },
+					    SHK_METHOD_CONTINUE);
 	if (verdict) {
 		a.verdict = shk_verdict_word(&o->v.wanted, p->mode != SHK_MODE_ENFORCE);
 		a.err = o->v.wanted.kind == SHK_ACT_DENY ? o->v.wanted.err : 0;

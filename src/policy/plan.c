@@ -20,11 +20,24 @@ static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 	is_one_of((id), (const char *const[]){ __VA_ARGS__ },                                      \
 		  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
+enum shk_method shk_method_of(enum shk_call_id id)
+{
+	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
+}
+
+const char *shk_method_guarantee(enum shk_method m)
+{
+	static const char *const words[] = {
+		[SHK_METHOD_CONTINUE] = "best-effort", [SHK_METHOD_REGISTER] = "register",
+		[SHK_METHOD_EMULATE] = "emulated", [SHK_METHOD_VERIFY] = "verified",
+	};
+
+	return words[m];
+}
+
 const char *shk_plan_guarantee(enum shk_call_id id)
 {
-	/* Until arguments are emulated or verified, whatever is decided by memory and then
-	 * continued can be exchanged behind our back. */
-	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? "register" : "best-effort";
+	return shk_method_guarantee(shk_method_of(id));
 }
 
 bool shk_plan_watchable(enum shk_call_id id, const struct shk_reg_filter *when)
