@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -16,6 +17,9 @@
 #include "base/io.h"
 #include "enforce/device.h"
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
+#endif
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
 #endif
@@ -29,6 +33,10 @@ struct shk_actor {
 	uint64_t root_mnt;
 	pid_t joined;	/* init of the container whose namespaces the thread is in */
 	ino_t net;	/* 0: not joined */
+	struct fs_of_mount {
+		uint64_t id;
+		long type;
+	} mounts[16];
 };
 
 /* For the walk's way back to the engine's rights. */
@@ -200,8 +208,8 @@ static int root_of(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_ope
 		a->root_ino = sx.stx_ino;
 		a->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
 	}
-	o->root = fcntl(a->root, F_DUPFD_CLOEXEC, 0);
-	return o->root < 0 ? -errno : 0;
+	o->root = a->root;
+	return 0;
 }
 
 static int base_of(struct shk_eval_ctx *ctx, struct shk_open *o, struct shk_str path)
@@ -225,6 +233,68 @@ static int base_of(struct shk_eval_ctx *ctx, struct shk_open *o, struct shk_str 
 			return -EBADF;
 	}
 	return o->base < 0 ? o->base : 0;
+}
+
+/* ---- opening it ---- */
+
+/* fs/namei.c, may_create_in_sticky: files of others are not opened by those who meant to make them. */
+static int may_meet(const struct shk_open *o)
+{
+	struct stat dir, st;
+	bool fifo;
+	int level;
+
+	if (!(o->flags & O_CREAT) || o->pin.dir < 0)
+		return 0;
+	if (fstat(o->pin.dir, &dir) < 0 || fstat(o->pin.fd, &st) < 0)
+		return -errno;
+	fifo = S_ISFIFO(st.st_mode);
+	if (!(dir.st_mode & S_ISVTX) || (!fifo && !S_ISREG(st.st_mode)) || st.st_uid == dir.st_uid ||
+	    st.st_uid == o->caller.fsuid)
+		return 0;
+	level = shk_fs_protected(fifo ? "fifos" : "regular");
+	return (level >= 1 && dir.st_mode & S_IWOTH) || (level >= 2 && dir.st_mode & S_IWGRP) ? -EACCES : 0;
+}
+
+static int open_pinned(const struct shk_actor *a, const struct shk_open *o)
+{
+	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+	char name[16];
+	int fd, r = may_meet(o);
+
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), "%d", o->pin.fd);
+	fd = openat(a->fds, name, (int)flags, (mode_t)o->mode);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Files about which nobody asks later what the opener's capabilities were: data on a disk or in memory. Their
+ * f_cred is looked at by no one (file_ns_capable's callers are procfs, sysctl, control groups and the like). */
+static bool is_plain(const struct shk_open *o)
+{
+	if (!S_ISREG(o->sx.stx_mode) && !S_ISDIR(o->sx.stx_mode))
+		return false;
+	switch ((unsigned)o->fs) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case SQUASHFS_MAGIC:
+	case EROFS_SUPER_MAGIC_V1:
+	case F2FS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool changes_nothing(const struct shk_open *o)
+{
+	return (o->flags & O_ACCMODE) == O_RDONLY && !(o->flags & (O_CREAT | O_TRUNC)) &&
+	       (o->flags & O_TMPFILE) != O_TMPFILE;
 }
 
 /* ---- the walk ---- */
@@ -272,14 +342,55 @@ static int pin_restricted(struct shk_open *o, struct shk_str path)
 	return -ENOSYS;
 }
 
+/* What is held, in one call: a mount keeps its filesystem, and its unique number is never given to another one. */
+static int look(struct shk_actor *a, struct shk_open *o, int fd)
+{
+	struct fs_of_mount *m;
+	struct statfs fs;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		  STATX_BASIC_STATS | STATX_MNT_ID_UNIQUE, &o->sx) < 0)
+		return -errno;
+	m = &a->mounts[o->sx.stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
+	if (o->sx.stx_mask & STATX_MNT_ID_UNIQUE && m->id == o->sx.stx_mnt_id) {
+		o->fs = m->type;
+		return 0;
+	}
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	o->fs = fs.f_type;
+	if (o->sx.stx_mask & STATX_MNT_ID_UNIQUE)
+		*m = (struct fs_of_mount){ o->sx.stx_mnt_id, fs.f_type };
+	return 0;
+}
+
+static bool is_proc(const struct shk_pin *p, void *arg)
+{
+	struct shk_open *o = arg;
+
+	o->looked = look(acting, o, p->fd) == 0;
+	if (o->looked && o->fs != PROC_SUPER_MAGIC)
+		return false;
+	o->looked = false;
+	return true;
+}
+
 static int walk(struct shk_actor *a, struct shk_open *o, struct shk_str path)
 {
-	int r = shk_rights_wear(a->rights, &o->caller);
+	int r = o->resolve ? shk_rights_wear(a->rights, &o->caller) : shk_rights_search(a->rights, &o->caller);
 
 	if (r < 0)
 		return r;
 	acting = a;
+	o->looked = false;
 	r = o->resolve ? pin_restricted(o, path) : shk_walk_pin(&o->from, path, &o->pin);
+	/* Capabilities are changed once, not twice, where what comes next may come now. */
+	if (r == 0 && shk_rights_on(a->rights) && changes_nothing(o) && !o->pin.missing &&
+	    (o->looked || look(a, o, o->pin.fd) == 0)) {
+		o->looked = true;
+		if (is_plain(o))
+			o->early = open_pinned(a, o);
+	}
 	shk_rights_own(a->rights);
 	return r;
 }
@@ -348,15 +459,16 @@ static enum shk_pinned own_terminal(struct shk_eval_ctx *ctx, struct shk_open *o
 	return SHK_PINNED_OBJECT;
 }
 
-static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o, const struct stat *st)
+static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
 {
+	dev_t dev = makedev(o->sx.stx_rdev_major, o->sx.stx_rdev_minor);
 	unsigned mode = o->flags & O_ACCMODE;
 	struct shk_str groups;
 
-	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(5, 0))
+	if (S_ISCHR(o->sx.stx_mode) && dev == makedev(5, 0))
 		return own_terminal(ctx, o);
 	groups = shk_proc_cgroups(shk_proc_task_of(ctx), ctx->ev->arena);
-	if (shk_device_allowed(groups.p ? groups : SHK_STR(""), st->st_mode & S_IFMT, st->st_rdev,
+	if (shk_device_allowed(groups.p ? groups : SHK_STR(""), o->sx.stx_mode & S_IFMT, dev,
 			       mode != O_WRONLY, mode != O_RDONLY))
 		return SHK_PINNED_OBJECT;
 	return fails(o, EPERM);
@@ -364,35 +476,42 @@ static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o, cons
 
 static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
 {
-	struct statfs fs;
-	struct stat st;
+	int r = o->looked ? 0 : look(a, o, o->pin.fd);
 
-	if (fstatfs(o->pin.fd, &fs) < 0 || fstat(o->pin.fd, &st) < 0)
-		return fails(o, errno);
-	if (!type_is_fit(fs.f_type))
+	if (r < 0)
+		return fails(o, -r);
+	if (!type_is_fit(o->fs))
 		return unable(o, "a filesystem whose opens may wait for somebody");
-	if (shows_namespaces(fs.f_type) && !same_namespaces(a, ctx, o))
+	if (shows_namespaces(o->fs) && !same_namespaces(a, ctx, o))
 		return unable(o, "the file shows namespaces the task is alone in");
 	if (o->pin.missing)
 		return SHK_PINNED_OBJECT;
 	if ((o->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) && !o->again)
 		return fails(o, EEXIST);
-	if (S_ISLNK(st.st_mode))
+	if (S_ISLNK(o->sx.stx_mode))
 		return fails(o, ELOOP);
-	if (o->flags & O_CREAT && S_ISDIR(st.st_mode))
+	if (o->flags & O_CREAT && S_ISDIR(o->sx.stx_mode))
 		return fails(o, EISDIR);
 	/* fs/open.c, generic_file_open: without O_LARGEFILE a file of 2 GiB cannot be told its size. */
 	if (ctx->ev->abi == SHK_ABI_I386 && !(o->flags & O_LARGEFILE) && !o->is_openat2 &&
-	    S_ISREG(st.st_mode) && st.st_size > INT32_MAX)
+	    S_ISREG(o->sx.stx_mode) && o->sx.stx_size > INT32_MAX)
 		return fails(o, EOVERFLOW);
-	return S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) ? device(ctx, o, &st) : SHK_PINNED_OBJECT;
+	return S_ISCHR(o->sx.stx_mode) || S_ISBLK(o->sx.stx_mode) ? device(ctx, o) : SHK_PINNED_OBJECT;
 }
 
 static bool name_it(struct shk_eval_ctx *ctx, struct shk_open *o)
 {
 	char buf[SHK_PATH_LIMIT + NAME_MAX + 2];
-	ssize_t n = shk_pin_name(&o->from, &o->pin, buf, sizeof(buf));
+	struct shk_str given;
+	ssize_t n;
 
+	/* On vfat names differ in case. */
+	if (o->pin.straight && o->fs != MSDOS_SUPER_MAGIC &&
+	    shk_event_abs_path(ctx, (unsigned)shk_event_path_arg(ctx->ev), &given)) {
+		o->name = given;
+		return true;
+	}
+	n = shk_pin_name(&o->from, &o->pin, buf, sizeof(buf));
 	if (n < 0)
 		return false;
 	o->name = shk_arena_str(ctx->ev->arena, shk_container_path(ctx->ctr, (struct shk_str){ buf, (size_t)n }));
@@ -406,7 +525,7 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	struct shk_str path;
 	int r;
 
-	*o = (struct shk_open){ .root = -1, .base = -1, .pin = { .fd = -1, .dir = -1 }, .again = again };
+	*o = (struct shk_open){ .root = -1, .base = -1, .early = -1, .pin = { .fd = -1, .dir = -1 }, .again = again };
 	what = read_call(ctx, o);
 	if (what != SHK_PINNED_OBJECT)
 		return what;
@@ -427,6 +546,9 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	o->from.root_fd = o->root;
 	o->from.base_fd = o->base;
 	o->from.own_rights = own_rights;
+	o->from.is_proc = is_proc;
+	o->from.arg = o;
+	o->from.fds = a->fds;
 	o->from.create = o->flags & O_CREAT;
 	o->from.follow = !(o->flags & O_NOFOLLOW) && (o->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 	r = walk(a, o, path);
@@ -446,40 +568,6 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	return what;
 }
 
-/* ---- and opened ---- */
-
-/* fs/namei.c, may_create_in_sticky: files of others are not opened by those who meant to make them. */
-static int may_meet(const struct shk_open *o)
-{
-	struct stat dir, st;
-	bool fifo;
-	int level;
-
-	if (!(o->flags & O_CREAT) || o->pin.dir < 0)
-		return 0;
-	if (fstat(o->pin.dir, &dir) < 0 || fstat(o->pin.fd, &st) < 0)
-		return -errno;
-	fifo = S_ISFIFO(st.st_mode);
-	if (!(dir.st_mode & S_ISVTX) || (!fifo && !S_ISREG(st.st_mode)) || st.st_uid == dir.st_uid ||
-	    st.st_uid == o->caller.fsuid)
-		return 0;
-	level = shk_fs_protected(fifo ? "fifos" : "regular");
-	return (level >= 1 && dir.st_mode & S_IWOTH) || (level >= 2 && dir.st_mode & S_IWGRP) ? -EACCES : 0;
-}
-
-static int open_pinned(const struct shk_actor *a, const struct shk_open *o)
-{
-	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
-	char name[16];
-	int fd, r = may_meet(o);
-
-	if (r < 0)
-		return r;
-	snprintf(name, sizeof(name), "%d", o->pin.fd);
-	fd = openat(a->fds, name, (int)flags, (mode_t)o->mode);
-	return fd < 0 ? -errno : fd;
-}
-
 /* O_EXCL: what is there by now was not judged. */
 static int make(struct shk_actor *a, const struct shk_open *o)
 {
@@ -493,10 +581,17 @@ static int make(struct shk_actor *a, const struct shk_open *o)
 	return errno == EEXIST && !(o->flags & O_EXCL) ? -ESTALE : -errno;
 }
 
-int shk_open_do(struct shk_actor *a, const struct shk_open *o)
+int shk_open_do(struct shk_actor *a, struct shk_open *o)
 {
-	int r = shk_rights_wear(a->rights, &o->caller);
+	/* CAP_DAC_OVERRIDE is all that opening asks for, but for O_NOATIME: whoever has it opens plain files with
+	 * the engine's capabilities as with its own. */
+	bool same = o->caller.effective & 1ull << CAP_DAC_OVERRIDE && !o->pin.missing && is_plain(o) &&
+		    !(o->flags & (O_NOATIME | O_TRUNC)) && (o->flags & O_TMPFILE) != O_TMPFILE;
+	int r;
 
+	if (o->early != -1)
+		return TAKE_FD(o->early);
+	r = same ? shk_rights_search(a->rights, &o->caller) : shk_rights_wear(a->rights, &o->caller);
 	if (r < 0)
 		return r;
 	/* O_TMPFILE makes a file, too. */
@@ -510,6 +605,6 @@ int shk_open_do(struct shk_actor *a, const struct shk_open *o)
 void shk_open_done(struct shk_open *o)
 {
 	shk_pin_done(&o->pin);
-	shk_close(&o->root);
 	shk_close(&o->base);
+	shk_close(&o->early);
 }

@@ -12,6 +12,8 @@
 #ifndef SHK_ENFORCE_OPEN_H
 #define SHK_ENFORCE_OPEN_H
 
+#include <sys/stat.h>
+
 #include "enforce/rights.h"
 #include "state/walk.h"
 
@@ -33,10 +35,15 @@ struct shk_open {
 	bool is_openat2;
 	int err;	   /* ERROR: > 0 */
 	const char *why;   /* UNABLE: constant text */
-	int root, base;	   /* owned; base -1: none */
+	int root;	   /* the actor's */
+	int base;	   /* owned; -1: none */
+	struct statx sx;   /* of what is held, if looked */
+	long fs;
+	bool looked;
 	struct shk_walk_from from;
 	struct shk_pin pin;
 	struct shk_str name; /* of the object, in the event's arena; p NULL: it has none */
+	int early;	   /* opened already, as that changes nothing. Owned; -1: not */
 	bool again;	   /* an answer to a call whose effect may be there already (a new engine) */
 };
 
@@ -44,7 +51,7 @@ struct shk_open {
 enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o);
 /* A descriptor of the engine's, or -errno: the call's result; -ESTALE: what was to be made is there by now, pin and
  * judge again. May block as long as the object does (FIFO); a signal ends it with -EINTR. */
-int shk_open_do(struct shk_actor *a, const struct shk_open *o);
+int shk_open_do(struct shk_actor *a, struct shk_open *o);
 void shk_open_done(struct shk_open *o);
 
 #endif

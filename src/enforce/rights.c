@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,14 +18,20 @@ struct shk_rights {
 	struct shk_caller worn;	 /* ids and groups that are on */
 	bool any;		 /* there is a worn */
 	uint64_t effective;	 /* of the caller, less what the engine lacks */
+	bool on;		 /* these are in force */
 	mode_t umask;
 };
 
-static ino_t ns_of(const char *path)
+/* An engine stays in its own. */
+static ino_t own_user_ns(void)
 {
+	static _Atomic ino_t known;
+	ino_t ino = atomic_load_explicit(&known, memory_order_relaxed);
 	struct stat st;
 
-	return stat(path, &st) == 0 ? st.st_ino : 0;
+	if (!ino && stat("/proc/self/ns/user", &st) == 0)
+		atomic_store(&known, ino = st.st_ino);
+	return ino;
 }
 
 static ssize_t label_of(const char *path, char *buf, size_t size)
@@ -39,11 +46,17 @@ static ssize_t label_of(const char *path, char *buf, size_t size)
  * call and take it off again. EINVAL: there is no such module. */
 static bool labelled(pid_t tid)
 {
+	static atomic_int none; /* a kernel gets no such module while it runs */
 	char path[64], own[256], its[256];
-	ssize_t n = label_of("/proc/thread-self/attr/current", own, sizeof(own)), m;
+	ssize_t n, m;
 
-	if (n <= 0)
+	if (atomic_load_explicit(&none, memory_order_relaxed))
 		return false;
+	n = label_of("/proc/thread-self/attr/current", own, sizeof(own));
+	if (n <= 0) {
+		atomic_store(&none, n < 0);
+		return false;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/attr/current", (int)tid);
 	m = label_of(path, its, sizeof(its));
 	return m != n || memcmp(own, its, (size_t)n) != 0;
@@ -66,7 +79,7 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 		.tid = ctx->ev->tid, .tgid = shk_proc_pid(p), .vtid = shk_proc_vtid(p),
 		.vpid = shk_proc_vpid(p), .fsuid = c->fsuid, .fsgid = c->fsgid,
 		.n_groups = r->n_groups, .umask = r->umask,
-		.effective = user == ns_of("/proc/self/ns/user") ? c->effective : 0,
+		.effective = user == own_user_ns() ? c->effective : 0,
 	};
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));
 	return NULL;
@@ -131,6 +144,19 @@ static int put_on(struct shk_rights *r, const struct shk_caller *c)
 	return 0;
 }
 
+int shk_rights_search(struct shk_rights *r, const struct shk_caller *c)
+{
+	if (!(c->effective & 1ull << CAP_DAC_OVERRIDE))
+		return shk_rights_wear(r, c);
+	r->effective = c->effective & r->permitted;
+	return put_on(r, c);
+}
+
+bool shk_rights_on(const struct shk_rights *r)
+{
+	return r->on;
+}
+
 int shk_rights_wear(struct shk_rights *r, const struct shk_caller *c)
 {
 	int e = put_on(r, c);
@@ -138,15 +164,16 @@ int shk_rights_wear(struct shk_rights *r, const struct shk_caller *c)
 	r->effective = c->effective & r->permitted;
 	if (e == 0)
 		e = capabilities(r->effective, r->permitted);
-	if (e < 0)
-		shk_rights_own(r);
+	r->on = e == 0;
 	return e;
 }
 
 /* Cannot fail: what is permitted may be made effective. */
 void shk_rights_own(struct shk_rights *r)
 {
-	(void)capabilities(r->own, r->permitted);
+	if (r->on)
+		(void)capabilities(r->own, r->permitted);
+	r->on = false;
 }
 
 void shk_rights_again(struct shk_rights *r)
@@ -154,6 +181,7 @@ void shk_rights_again(struct shk_rights *r)
 	/* With more rights than the caller nothing may go on. */
 	if (capabilities(r->effective, r->permitted) < 0)
 		abort();
+	r->on = true;
 }
 
 void shk_rights_umask(struct shk_rights *r, mode_t mask)

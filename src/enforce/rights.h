@@ -37,6 +37,11 @@ void shk_rights_free(struct shk_rights *r);
 SHK_DEFINE_CLEANUP(struct shk_rights, shk_rights_free)
 /* From here on the thread has the caller's rights. 0 or -errno: then it has its own. */
 int shk_rights_wear(struct shk_rights *r, const struct shk_caller *c);
+/* For following paths alone, without links of procfs: of capabilities only CAP_DAC_OVERRIDE counts there, so whoever
+ * has it needs no change of them (fs/namei.c, generic_permission). */
+int shk_rights_search(struct shk_rights *r, const struct shk_caller *c);
+/* Are the caller's capabilities in force? */
+bool shk_rights_on(const struct shk_rights *r);
 /* The engine's capabilities again. */
 void shk_rights_own(struct shk_rights *r);
 /* The caller's capabilities again, after own. */

@@ -54,7 +54,7 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a)
 {
 	*a = (struct shk_act){ .what = SHK_ACT_CONTINUE, .fd = -1, .tries = a->tries,
-			       .open = { .root = -1, .base = -1, .pin = { .fd = -1, .dir = -1 } } };
+			       .open = { .root = -1, .base = -1, .early = -1, .pin = { .fd = -1, .dir = -1 } } };
 	if (!emulated(p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);

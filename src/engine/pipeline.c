@@ -294,7 +294,7 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 {
 	struct shk_listener *l = w->l;
 	struct shk_notify_ctx nctx;
-	struct outcome o = { .v.rule = -1, .act = { .fd = -1, .open = { .root = -1, .base = -1,
+	struct outcome o = { .v.rule = -1, .act = { .fd = -1, .open = { .root = -1, .base = -1, .early = -1,
 					.pin = { .fd = -1, .dir = -1 } } } };
 	const char *why = NULL;
 	struct shk_event ev;

@@ -34,6 +34,7 @@ struct walk {
 	unsigned own;	      /* directories from this one on are of our own procfs; 0: none */
 	bool jumped;	      /* dir[1] was reached without walking: dir[0] is not its parent */
 	bool acting;	      /* shk_walk_pin */
+	bool borrowed;	      /* dir[0] is somebody else's */
 	bool missing;	      /* the last name is not there: the descriptor is its directory */
 	char last[NAME_MAX + 1];
 };
@@ -139,7 +140,7 @@ static bool answers(struct walk *w, int fd)
 
 static void walk_done(struct walk *w)
 {
-	for (unsigned i = 0; i <= w->depth; i++)
+	for (unsigned i = w->borrowed; i <= w->depth; i++)
 		shk_close(&w->dir[i]);
 	shk_buf_done(&w->mounts);
 }
@@ -548,15 +549,27 @@ static bool mounted(struct walk *w, int fd)
 
 /* What the kernel has cached, without links of procfs and without leaving the start; or -errno, which
  * says nothing. */
-static int quickly(const struct walk *w, const char *path)
+static int quickly(const struct walk *w, const char *path, uint64_t more)
 {
-	uint64_t how = RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED |
+	uint64_t how = RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED | more |
 		       (w->jumped ? RESOLVE_BENEATH : RESOLVE_IN_ROOT);
-	int fd = open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
+
+	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
+}
+
+/* "self" is somebody else's there. */
+static bool on_proc(int fd)
+{
 	struct statfs fs;
 
-	/* "self" is somebody else's there. */
-	if (fd >= 0 && (fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)) {
+	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static int quickly_but_proc(const struct walk *w, const char *path)
+{
+	int fd = quickly(w, path, 0);
+
+	if (fd >= 0 && on_proc(fd)) {
 		close(fd);
 		return -EAGAIN;
 	}
@@ -569,8 +582,8 @@ static ssize_t name_of(struct walk *w, int fd, const char *last, bool doubtful, 
 	char link[64];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, buf, size);
+	snprintf(link, sizeof(link), w->acting ? "%d" : "/proc/self/fd/%d", fd);
+	n = readlinkat(w->acting ? w->from->fds : AT_FDCWD, link, buf, size);
 	if (n < 0 || (size_t)n + NAME_MAX + 2 >= size)
 		return n < 0 ? -errno : -ENAMETOOLONG;
 	if (buf[0] == '/' && doubtful && !mounted(w, fd))
@@ -606,7 +619,7 @@ ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, cha
 		jump(&w, TAKE_FD(fd));
 	}
 	doubtful = w.jumped || from->in_root;
-	fd = quickly(&w, text);
+	fd = quickly_but_proc(&w, text);
 	if (fd < 0)
 		fd = walk_slowly(&w, (struct shk_str){ text, path.n });
 	if (fd < 0)
@@ -626,9 +639,8 @@ static int start(struct walk *w, const struct shk_walk_from *from, bool absolute
 {
 	int fd;
 
-	w->dir[0] = fcntl(from->in_root ? from->base_fd : from->root_fd, F_DUPFD_CLOEXEC, 0);
-	if (w->dir[0] < 0)
-		return -errno;
+	w->dir[0] = from->in_root ? from->base_fd : from->root_fd;
+	w->borrowed = true;
 	if (absolute || from->in_root)
 		return 0;
 	fd = fcntl(from->base_fd, F_DUPFD_CLOEXEC, 0);
@@ -655,7 +667,7 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 		dir = fcntl(w->dir[0], F_DUPFD_CLOEXEC, 0);
 	} else if (last) {
 		*last = 0;
-		dir = quickly(&up, path);
+		dir = quickly_but_proc(&up, path);
 		*last = '/';
 	} else {
 		dir = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
@@ -699,10 +711,21 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 	if (from.create) {
 		r = quickly_to_make(&w, text, ret);
 	} else {
-		ret->fd = quickly(&w, text);
+		/* Without symbolic links on its way the name is the one given. */
+		ret->fd = quickly(&w, text, RESOLVE_NO_SYMLINKS);
+		ret->straight = ret->fd >= 0 && !w.jumped;
+		if (ret->fd == -ELOOP)
+			ret->fd = quickly(&w, text, 0);
 		r = ret->fd < 0 ? -EAGAIN : 0;
+		if (r == 0 && from.is_proc(ret, from.arg)) {
+			shk_close(&ret->fd);
+			ret->straight = false;
+			r = -EAGAIN;
+		}
 	}
 	if (r == -EAGAIN) {
+		/* Links of procfs ask for more than searching does. */
+		from.own_rights(false);
 		ret->fd = walk_slowly(&w, (struct shk_str){ text, path.n });
 		if (ret->fd < 0)
 			return ret->fd;
@@ -730,7 +753,7 @@ static bool same_mount(int a, int b)
 
 ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, char *buf, size_t size)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from, .acting = true };
 
 	shk_buf_init(&w.mounts, MOUNTS_BYTES);
 	return name_of(&w, p->fd, p->missing ? p->last : NULL,

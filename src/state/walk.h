@@ -22,6 +22,8 @@ int shk_walk_open(pid_t tid, struct shk_str path);
  * -EINVAL: not a regular file, -EAGAIN: leased. */
 int shk_walk_open_file(pid_t tid, struct shk_str path);
 
+struct shk_pin;
+
 /* Whose path is to be followed, from where. */
 struct shk_walk_from {
 	pid_t tid, tgid;
@@ -34,6 +36,9 @@ struct shk_walk_from {
 	uid_t fsuid;
 	bool create;		 /* the object's directory is wanted, too */
 	void (*own_rights)(bool on); /* back to the engine's rights, for what no other task may do */
+	bool (*is_proc)(const struct shk_pin *p, void *arg); /* is the object in a procfs? */
+	void *arg;
+	int fds;		 /* our /proc/self/fd */
 };
 
 /* The name of the object that path leads to, as /proc/self/fd shows it: symbolic links, links of procfs, ".."
@@ -48,6 +53,7 @@ struct shk_pin {
 	int dir;      /* O_PATH of its directory where `create` asked for it, else -1. Owned */
 	bool missing; /* there is no such name in the directory */
 	bool slash;   /* a slash follows the name: a directory is meant */
+	bool straight; /* an absolute path without symbolic links: the name is the path */
 	bool doubtful; /* not reached from the root: it may be mounted where the task cannot see it */
 	char last[NAME_MAX + 1]; /* the name, if it is missing */
 };
