@@ -179,7 +179,7 @@ const struct shk_rule_info *shk_ruleset_rule(const struct shk_ruleset *rs, unsig
 struct shk_matches {
 	unsigned n;			/* in rule order; past SHK_MATCH_MAX only `lost` counts */
 	unsigned lost;
-	uint16_t rule[SHK_MATCH_MAX];
+	uint32_t rule[SHK_MATCH_MAX];
 };
 /* Evaluates the rules that can match this event. must[i/64] bit i: rule i carries an action and is
  * always evaluated (NULL: none). first: after the first match only `must` rules are tried (Falco's

@@ -7,7 +7,7 @@
 #include "rules/output.h"
 
 #define SET_MAX	      ((size_t)256 << 20) /* bytes of a set */
-#define RULES_MAX     UINT16_MAX
+#define RULES_MAX     1000000 /* more are a mistake; memory ends before */
 #define CONDITION_TEXT_MAX ((size_t)SHK_CONDITION_MAX * 8)
 
 struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs)
@@ -102,7 +102,7 @@ static int index_list(struct shk_ruleset *rs, unsigned id, struct shk_entries *r
 	*ret = (struct shk_entries){ .v = v };
 	for (size_t i = 0; i < rs->n_rule; i++)
 		if (id < SHK_CALL_N ? in_set(&rs->calls[i], id) : rs->calls[i].other)
-			v[ret->n++] = (struct shk_entry){ .rule = (uint16_t)i,
+			v[ret->n++] = (struct shk_entry){ .rule = (uint32_t)i,
 							  .root = rs->root[i] };
 	return 0;
 }
