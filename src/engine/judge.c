@@ -43,7 +43,7 @@ static bool real_names(struct shk_eval_ctx *ctx, const struct shk_policy *p, str
 	return differs;
 }
 
-static bool among(const struct shk_matches *m, uint16_t rule)
+static bool among(const struct shk_matches *m, uint32_t rule)
 {
 	for (unsigned i = 0; i < m->n; i++)
 		if (m->rule[i] == rule)
