@@ -539,6 +539,7 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	if (r < 0)
 		return fails(o, -r);
 	o->from.tid = o->caller.tid;
+	o->from.init = ctx->ctr->init_pid;
 	o->from.tgid = o->caller.tgid;
 	o->from.vtid = o->caller.vtid;
 	o->from.vpid = o->caller.vpid;
@@ -568,10 +569,10 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	return what;
 }
 
-/* O_EXCL: what is there by now was not judged. */
+/* O_EXCL: what is there by now was not judged, a link neither followed. */
 static int make(struct shk_actor *a, const struct shk_open *o)
 {
-	uint64_t flags = o->flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+	uint64_t flags = o->flags | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY;
 	int fd;
 
 	shk_rights_umask(a->rights, o->caller.umask);
@@ -579,6 +580,14 @@ static int make(struct shk_actor *a, const struct shk_open *o)
 	if (fd >= 0)
 		return fd;
 	return errno == EEXIST && !(o->flags & O_EXCL) ? -ESTALE : -errno;
+}
+
+bool shk_open_may_wait(const struct shk_open *o)
+{
+	if (o->pin.missing || o->flags & O_NONBLOCK)
+		return false;
+	return (S_ISFIFO(o->sx.stx_mode) && (o->flags & O_ACCMODE) != O_RDWR) ||
+	       (S_ISCHR(o->sx.stx_mode) && o->sx.stx_rdev_major != 1);
 }
 
 int shk_open_do(struct shk_actor *a, struct shk_open *o)

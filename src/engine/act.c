@@ -68,6 +68,7 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 
 bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a)
 {
+	bool waits;
 	int r;
 
 	if (a->what != SHK_ACT_OPEN)
@@ -75,7 +76,15 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	/* A new engine must know that the file may be there. */
 	if (a->open.pin.missing)
 		s->effect = 1;
+	waits = shk_open_may_wait(&a->open);
+	if (waits && !shk_worker_waits(w)) {
+		a->what = SHK_ACT_FAIL;
+		a->open.err = EAGAIN;
+		return true;
+	}
 	r = shk_open_do(w->actor, &a->open);
+	if (waits)
+		shk_worker_waited(w);
 	if (r == -ESTALE && a->tries++ < AGAIN_MAX) {
 		s->effect = 0;
 		shk_open_done(&a->open);

@@ -167,6 +167,51 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+/* Is somebody else there to take the next call? Holding wlock. */
+static bool others_serve(const struct shk_worker *w)
+{
+	const struct shk_listener *l = w->l;
+
+	for (unsigned i = 0; i < l->n_workers; i++)
+		if (l->workers[i] != w && !atomic_load(&l->workers[i]->waits) &&
+		    !atomic_load(&l->workers[i]->retired) && !atomic_load(&l->workers[i]->blind))
+			return true;
+	return false;
+}
+
+bool shk_worker_waits(struct shk_worker *w)
+{
+	struct shk_listener *l = w->l;
+	struct shk_err err = { 0 };
+	bool ok;
+
+	pthread_mutex_lock(&l->wlock);
+	ok = l->n_waiters < SHK_WAITERS_MAX && !atomic_load(&w->retired);
+	if (ok) {
+		l->n_waiters++;
+		atomic_store(&w->waits, true);
+	}
+	pthread_mutex_unlock(&l->wlock);
+	/* The watchdog tries again if there is no thread to be had. */
+	if (ok && shk_worker_start(l, false, &err) < 0)
+		shk_debug("%s", err.text);
+	return ok;
+}
+
+void shk_worker_waited(struct shk_worker *w)
+{
+	struct shk_listener *l = w->l;
+
+	pthread_mutex_lock(&l->wlock);
+	if (atomic_load(&w->waits)) {
+		atomic_store(&w->waits, false);
+		l->n_waiters--;
+		if (others_serve(w))
+			atomic_store(&w->retired, true);
+	}
+	pthread_mutex_unlock(&l->wlock);
+}
+
 int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err)
 {
 	struct shk_worker *w = calloc(1, sizeof(*w));
@@ -186,7 +231,7 @@ int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_mutex_lock(&l->wlock);
-	if (l->n_workers == SHK_WORKERS_MAX || atomic_load(&l->stop))
+	if (l->n_workers - l->n_waiters == SHK_WORKERS_MAX || atomic_load(&l->stop))
 		r = EBUSY;
 	else if (!(r = pthread_create(&w->thread, &attr, worker_main, w)))
 		l->workers[l->n_workers++] = w;

@@ -28,6 +28,7 @@ struct shk_pin;
 struct shk_walk_from {
 	pid_t tid, tgid;
 	const char *base; /* what a relative path starts from: "/proc/TID/cwd", "/proc/TID/fd/N" */
+	pid_t init;	  /* of its container; 0: unknown */
 	bool in_root;	  /* openat2's RESOLVE_IN_ROOT: base is the root */
 	bool follow;	  /* the call follows a link in the last place */
 	/* For shk_walk_pin, whose caller wears the task's rights: */
