@@ -78,7 +78,7 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 	*ret = (struct shk_caller){
 		.tid = ctx->ev->tid, .tgid = shk_proc_pid(p), .vtid = shk_proc_vtid(p),
 		.vpid = shk_proc_vpid(p), .fsuid = c->fsuid, .fsgid = c->fsgid,
-		.n_groups = r->n_groups, .umask = r->umask,
+		.n_groups = r->n_groups, .umask = r->umask, .narrow_ids = ctx->ev->abi == SHK_ABI_I386,
 		.effective = user == own_user_ns() ? c->effective : 0,
 	};
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));

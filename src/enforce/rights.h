@@ -23,6 +23,7 @@ struct shk_caller {
 	uint32_t n_groups;
 	uint64_t effective;
 	mode_t umask;
+	bool narrow_ids; /* the call is of an ABI with 16 bit ids */
 };
 
 /* Fills in who the event's task is. Holding the container's lock. NULL, or why nobody can act in its place (constant

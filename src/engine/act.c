@@ -27,38 +27,58 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	if (!w->actor)
 		w->actor = shk_actor_new();
 	if (!w->actor) {
-		a->open.why = "out of memory";
+		a->why = "out of memory";
 		return;
 	}
-	a->open.again = s->effect;
-	switch (shk_open_pin(w->actor, ctx, &a->open)) {
+	memset(a->object, 0, sizeof(a->object));
+	a->on_paths = shk_paths_knows(ctx->ev->call->id);
+	a->open.again = a->paths.again = s->effect;
+	switch (a->on_paths ? shk_paths_pin(w->actor, ctx, &a->paths) : shk_open_pin(w->actor, ctx, &a->open)) {
 	case SHK_PINNED_OBJECT:
-		a->what = SHK_ACT_OPEN;
-		a->object = a->open.name;
+		a->what = a->on_paths ? SHK_ACT_PATHS : SHK_ACT_OPEN;
+		if (!a->on_paths)
+			a->object[shk_event_path_arg(ctx->ev)] = a->open.name;
+		for (unsigned i = 0; a->on_paths && i < a->paths.n; i++)
+			a->object[a->paths.held[i].arg] = a->paths.held[i].name;
 		break;
 	case SHK_PINNED_ERROR:
 		a->what = SHK_ACT_FAIL;
-		ctx->ev->ret = -a->open.err;
+		a->err = a->on_paths ? a->paths.err : a->open.err;
+		ctx->ev->ret = -a->err;
 		break;
 	case SHK_PINNED_HARMLESS:
 		a->what = SHK_ACT_CONTINUE;
 		a->method = SHK_METHOD_REGISTER;
 		return;
 	case SHK_PINNED_UNABLE:
+		a->why = a->on_paths ? a->paths.why : a->open.why;
 		return;
 	}
 	a->method = SHK_METHOD_EMULATE;
 }
 
+/* By hand: most calls are not carried out, and all of it is some thousand bytes. */
+void shk_act_init(struct shk_act *a)
+{
+	a->what = SHK_ACT_CONTINUE;
+	a->method = SHK_METHOD_CONTINUE;
+	a->fd = a->open.base = a->open.early = a->open.pin.fd = a->open.pin.dir = -1;
+	a->paths.n = 0;
+	a->given = a->tell = false;
+	a->tries = 0;
+	a->why = NULL;
+}
+
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a)
 {
-	*a = (struct shk_act){ .what = SHK_ACT_CONTINUE, .fd = -1, .tries = a->tries,
-			       .open = { .root = -1, .base = -1, .early = -1, .pin = { .fd = -1, .dir = -1 } } };
+	a->what = SHK_ACT_CONTINUE;
+	a->method = SHK_METHOD_CONTINUE;
+	a->why = NULL;
 	if (!emulated(p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);
-	if (a->open.why) {
+	if (a->why) {
 		a->method = SHK_METHOD_CONTINUE;
 		if (p->strict)
 			a->what = SHK_ACT_UNABLE;
@@ -71,6 +91,15 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	bool waits;
 	int r;
 
+	if (a->what == SHK_ACT_PATHS) {
+		s->effect = 1;
+		r = shk_paths_do(w->actor, &a->paths);
+		if (r < 0) {
+			a->what = SHK_ACT_FAIL;
+			a->err = -r;
+		}
+		return true;
+	}
 	if (a->what != SHK_ACT_OPEN)
 		return true;
 	/* A new engine must know that the file may be there. */
@@ -79,7 +108,7 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	waits = shk_open_may_wait(&a->open);
 	if (waits && !shk_worker_waits(w)) {
 		a->what = SHK_ACT_FAIL;
-		a->open.err = EAGAIN;
+		a->err = EAGAIN;
 		return true;
 	}
 	r = shk_open_do(w->actor, &a->open);
@@ -92,7 +121,7 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	}
 	if (r < 0) {
 		a->what = SHK_ACT_FAIL;
-		a->open.err = r == -ESTALE ? EBUSY : -r;
+		a->err = r == -ESTALE ? EBUSY : -r;
 		return true;
 	}
 	a->fd = r;
@@ -104,9 +133,14 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 	int r;
 
 	if (a->what == SHK_ACT_FAIL)
-		return a->open.err;
+		return a->err;
 	if (a->what == SHK_ACT_UNABLE)
 		return EACCES;
+	if (a->what == SHK_ACT_PATHS) {
+		shk_answer_value(w->l, s, 0);
+		a->given = true;
+		return 0;
+	}
 	if (a->what != SHK_ACT_OPEN)
 		return 0;
 	r = shk_notify_give(w->l->fd, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
@@ -121,7 +155,8 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 		shk_tell(w->l->g, w->l->e, SHK_PRIO_WARNING, unable_rule.name.p, NULL,
 			 "A call was %s, as nobody can carry it out for its caller: %s (call=%s tid=%d)",
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
-			 a->open.why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
+			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
 	shk_open_done(&a->open);
+	shk_paths_done(&a->paths);
 	shk_close(&a->fd);
 }

@@ -311,6 +311,8 @@ void shk_worker_free(struct shk_worker *w);
 void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why);
 /* Writes the answer into the slot, sends it, counts. err 0: continue. */
 void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err);
+/* The call was carried out: its result. */
+void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t value);
 
 /* ---- pipeline.c ---- */
 /* One call from reception to answer, which is the watchdog's when the claim is lost; the slot is released. */

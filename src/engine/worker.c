@@ -30,6 +30,13 @@ void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err)
 		(void)shk_notify_continue(l->fd, s->notif.id);
 }
 
+void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t value)
+{
+	s->resp = (struct seccomp_notif_resp){ .id = s->notif.id, .val = value };
+	atomic_store_explicit(&s->state, SHK_CALL_ANSWERED, memory_order_release);
+	(void)shk_notify_answer(l->fd, s->notif.id, 0, value);
+}
+
 void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why)
 {
 	int err = atomic_load(&l->e->deadline_err);

@@ -734,7 +734,7 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 		if (ret->fd == -ELOOP)
 			ret->fd = quickly(&w, text, 0);
 		r = ret->fd < 0 ? -EAGAIN : 0;
-		if (r == 0 && from.is_proc(ret, from.arg)) {
+		if (r == 0 && from.is_proc(&from, ret->fd)) {
 			shk_close(&ret->fd);
 			ret->straight = false;
 			r = -EAGAIN;

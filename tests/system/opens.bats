@@ -174,3 +174,61 @@ script() {
 	echo "$n engines ended"
 	[ "$n" -ge 4 ]
 }
+
+@test "names, owners and modes are changed as by the native call" {
+	guarded
+	cat >>"$T/rules.yaml" <<-END
+		- rule: Guarded name changed
+		  desc: .
+		  condition: >
+		    evt.type in (mkdir, mkdirat, rmdir, unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink,
+		    symlinkat, mknod, mknodat, chmod, fchmodat, fchmodat2, chown, lchown, fchownat, truncate)
+		    and (fs.path.name startswith /etc/keep or fs.path.source startswith /etc/keep or fs.path.target startswith /etc/keep)
+		  output: changed %fs.path.name %evt.args
+		  priority: WARNING
+	END
+	sed -i 's/"Guarded file opened"/"Guarded file opened", "Guarded name changed"/' "$T/policies/default.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<-'END'
+		exec 2>&1
+		cd /tmp && umask 022; ls() { command ls -ln "$@" | sed 's/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /; s/^total.*//'; }
+		mkdir a a/b a/b/c; mkdir a; mkdir /; mkdir a/.; mkdir gone/x; mkdir -m 7777 m; rmdir a/b; rmdir a/.; rmdir gone; rmdir a/b/c/
+		touch f; rmdir f; unlink a; rm gone; rm f/; ln -s a/b lb; ls lb/; rmdir lb; rmdir lb/; ls
+		touch f g; mv f h; mv g a/; mv gone x; mv a lb/; mv h h2/; mv a/b a2; ls . a
+		ln f2 x; touch f2; ln f2 x; ln f2 x; ln -s f2 s; ln s s2; ln -P s s3; ls; ln -s f2 a; ls a
+		chmod 600 f2; chmod 4755 x; chmod 700 s; chmod 1777 a; chmod 600 gone; ls
+		chown 5:6 f2; chown -h 7:8 s; chown 1000 a; chown :3 gone; ls
+		mkfifo p; mknod n c 1 3; mknod k c 1 11; mknod n c 1 3; ls; truncate -s 100 f2; truncate -s 5 a; ls f2
+		chroot / /bin/busybox su -s /bin/sh web -c 'cd /tmp; mkdir web; rmdir m; rm f2; chmod 777 x; chown 0 x; mv x y; ln /etc/motd z; mkdir a/w; rm -f a/w; rmdir a/w'
+		ls; rm -rf /tmp/a /tmp/m; ls
+		/opt/keep
+		echo done
+	END
+	printf '#!/bin/sh\n' >"$T/free/rootfs/opt/keep"
+	cat >"$T/b/rootfs/opt/keep" <<-'END'
+		#!/bin/sh
+		exec 2>/dev/null
+		mkdir -p /tmp/kx; ln -s /etc /tmp/kx/e; ln -s keepfile /etc/alias
+		mkdir /etc/keepdir && echo BAD; mkdir /tmp/kx/e/keepdir && echo BAD; touch /tmp/t; mv /tmp/t /tmp/kx/e/keep1 && echo BAD
+		mv /etc/keepfile /tmp/t && echo BAD; rm /tmp/kx/e/keepfile && echo BAD; chmod 777 /etc/alias && echo BAD
+		cd /etc; rm keepfile && echo BAD; rm ../etc/keepfile && echo BAD; ln keepfile /tmp/k && echo BAD; chown 1 /proc/self/root/etc/keepfile && echo BAD
+		rm /proc/self/cwd/keepfile && echo BAD
+	END
+	chmod 755 "$T/b/rootfs/opt/keep" "$T/free/rootfs/opt/keep"
+	local r free
+	for r in $RUNTIMES; do
+		for b in b free; do
+			rm -rf "$T/$b/rootfs/tmp" "$T/$b/rootfs/etc/alias"
+			mkdir -m 1777 "$T/$b/rootfs/tmp"
+			echo keep >"$T/$b/rootfs/etc/keepfile"
+		done
+		run run_in "$r" "n-$r-$$" "$T/free"
+		free=$output
+		run run_in "$r" "s-$r-$$" "$T/b"
+		diff <(echo "$free") <(echo "$output")
+		[ "$(echo "$output" | wc -l)" -gt 80 ]
+		expect_alert "Guarded name changed" "s-$r-$$"
+		alerts_of "Guarded name changed" "s-$r-$$" | jq -r .output
+		[ "$(alerts_of "Guarded name changed" "s-$r-$$" | wc -l)" -ge 12 ]
+	done
+}
