@@ -18,8 +18,36 @@ static const struct shk_rule_info unable_rule = {
 
 static bool emulated(const struct shk_policy *p, const struct shk_plan *plan, const struct shk_event *ev)
 {
-	return p->mode == SHK_MODE_ENFORCE && plan && ev->call && !ev->unwrapped &&
+	return p->mode == SHK_MODE_ENFORCE && plan && ev->call &&
 	       plan->call[ev->call->id].enforced && shk_method_of(ev->call->id) == SHK_METHOD_EMULATE;
+}
+
+static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
+{
+	enum shk_call_id id = ctx->ev->call->id;
+	enum shk_pinned r;
+
+	if (shk_socket_knows(id)) {
+		a->what = SHK_ACT_SOCKET;
+		r = shk_socket_pin(w->actor, ctx, &a->socket);
+		a->object[1] = a->socket.name;
+		a->err = a->socket.err;
+		a->why = a->socket.why;
+	} else if (shk_paths_knows(id)) {
+		a->what = SHK_ACT_PATHS;
+		r = shk_paths_pin(w->actor, ctx, &a->paths);
+		for (unsigned i = 0; i < a->paths.n; i++)
+			a->object[a->paths.held[i].arg] = a->paths.held[i].name;
+		a->err = a->paths.err;
+		a->why = a->paths.why;
+	} else {
+		a->what = SHK_ACT_OPEN;
+		r = shk_open_pin(w->actor, ctx, &a->open);
+		a->object[shk_event_path_arg(ctx->ev)] = a->open.name;
+		a->err = a->open.err;
+		a->why = a->open.why;
+	}
+	return r;
 }
 
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
@@ -31,30 +59,24 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 		return;
 	}
 	memset(a->object, 0, sizeof(a->object));
-	a->on_paths = shk_paths_knows(ctx->ev->call->id);
-	a->open.again = a->paths.again = s->effect;
-	switch (a->on_paths ? shk_paths_pin(w->actor, ctx, &a->paths) : shk_open_pin(w->actor, ctx, &a->open)) {
+	a->open.again = a->paths.again = a->socket.again = s->effect;
+	a->method = SHK_METHOD_EMULATE;
+	switch (pin_kind(w, ctx, a)) {
 	case SHK_PINNED_OBJECT:
-		a->what = a->on_paths ? SHK_ACT_PATHS : SHK_ACT_OPEN;
-		if (!a->on_paths)
-			a->object[shk_event_path_arg(ctx->ev)] = a->open.name;
-		for (unsigned i = 0; a->on_paths && i < a->paths.n; i++)
-			a->object[a->paths.held[i].arg] = a->paths.held[i].name;
 		break;
 	case SHK_PINNED_ERROR:
 		a->what = SHK_ACT_FAIL;
-		a->err = a->on_paths ? a->paths.err : a->open.err;
 		ctx->ev->ret = -a->err;
+		memset(a->object, 0, sizeof(a->object));
 		break;
 	case SHK_PINNED_HARMLESS:
 		a->what = SHK_ACT_CONTINUE;
 		a->method = SHK_METHOD_REGISTER;
-		return;
+		break;
 	case SHK_PINNED_UNABLE:
-		a->why = a->on_paths ? a->paths.why : a->open.why;
-		return;
+		a->what = SHK_ACT_CONTINUE;
+		break;
 	}
-	a->method = SHK_METHOD_EMULATE;
 }
 
 /* By hand: most calls are not carried out, and all of it is some thousand bytes. */
@@ -63,6 +85,7 @@ void shk_act_init(struct shk_act *a)
 	a->what = SHK_ACT_CONTINUE;
 	a->method = SHK_METHOD_CONTINUE;
 	a->fd = a->open.base = a->open.early = a->open.pin.fd = a->open.pin.dir = -1;
+	a->socket.fd = a->socket.base = a->socket.pin.fd = a->socket.pin.dir = -1;
 	a->paths.n = 0;
 	a->given = a->tell = false;
 	a->tries = 0;
@@ -86,35 +109,39 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	}
 }
 
+static int carry_out(struct shk_worker *w, struct shk_act *a)
+{
+	switch (a->what) {
+	case SHK_ACT_OPEN:
+		return shk_open_do(w->actor, &a->open);
+	case SHK_ACT_PATHS:
+		return shk_paths_do(w->actor, &a->paths);
+	default:
+		return shk_socket_do(w->actor, &a->socket);
+	}
+}
+
+static bool may_wait(const struct shk_act *a)
+{
+	return a->what == SHK_ACT_OPEN ? shk_open_may_wait(&a->open) :
+	       a->what == SHK_ACT_SOCKET && shk_socket_may_wait(&a->socket);
+}
+
 bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a)
 {
 	bool waits;
 	int r;
 
-	if (a->what == SHK_ACT_PATHS) {
+	if (a->what != SHK_ACT_OPEN && a->what != SHK_ACT_PATHS && a->what != SHK_ACT_SOCKET)
+		return true;
+	/* A new engine must know that the effect may be there. */
+	if (a->what != SHK_ACT_OPEN || a->open.pin.missing)
 		s->effect = 1;
-		r = shk_paths_do(w->actor, &a->paths);
-		if (r < 0) {
-			a->what = SHK_ACT_FAIL;
-			a->err = -r;
-		}
-		return true;
-	}
-	if (a->what != SHK_ACT_OPEN)
-		return true;
-	/* A new engine must know that the file may be there. */
-	if (a->open.pin.missing)
-		s->effect = 1;
-	waits = shk_open_may_wait(&a->open);
-	if (waits && !shk_worker_waits(w)) {
-		a->what = SHK_ACT_FAIL;
-		a->err = EAGAIN;
-		return true;
-	}
-	r = shk_open_do(w->actor, &a->open);
+	waits = may_wait(a);
+	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, a);
 	if (waits)
 		shk_worker_waited(w);
-	if (r == -ESTALE && a->tries++ < AGAIN_MAX) {
+	if (r == -ESTALE && a->what == SHK_ACT_OPEN && a->tries++ < AGAIN_MAX) {
 		s->effect = 0;
 		shk_open_done(&a->open);
 		return false;
@@ -122,9 +149,9 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	if (r < 0) {
 		a->what = SHK_ACT_FAIL;
 		a->err = r == -ESTALE ? EBUSY : -r;
-		return true;
+	} else if (a->what == SHK_ACT_OPEN) {
+		a->fd = r;
 	}
-	a->fd = r;
 	return true;
 }
 
@@ -136,7 +163,7 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 		return a->err;
 	if (a->what == SHK_ACT_UNABLE)
 		return EACCES;
-	if (a->what == SHK_ACT_PATHS) {
+	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_SOCKET) {
 		shk_answer_value(w->l, s, 0);
 		a->given = true;
 		return 0;
@@ -158,5 +185,6 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
 	shk_open_done(&a->open);
 	shk_paths_done(&a->paths);
+	shk_socket_done(&a->socket);
 	shk_close(&a->fd);
 }

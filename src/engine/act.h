@@ -11,6 +11,7 @@
 
 #include "enforce/open.h"
 #include "enforce/paths.h"
+#include "enforce/sockets.h"
 #include "policy/plan.h"
 
 struct shk_worker;
@@ -20,6 +21,7 @@ enum shk_act_what {
 	SHK_ACT_CONTINUE, /* the kernel goes on with it */
 	SHK_ACT_OPEN,	  /* an open is carried out */
 	SHK_ACT_PATHS,	  /* a call on names is */
+	SHK_ACT_SOCKET,	  /* connect or bind is */
 	SHK_ACT_FAIL,	  /* it fails as it would have */
 	SHK_ACT_UNABLE,	  /* refused: nobody can carry it out */
 };
@@ -27,9 +29,9 @@ enum shk_act_what {
 struct shk_act {
 	enum shk_act_what what;
 	enum shk_method method; /* what an allowed call's guarantee is */
-	bool on_paths;	       /* paths, not open */
 	struct shk_open open;
 	struct shk_paths paths;
+	struct shk_socket socket;
 	struct shk_str object[6]; /* per argument; p NULL: none */
 	int err;	       /* FAIL: > 0 */
 	const char *why;       /* UNABLE, or let through: constant text */

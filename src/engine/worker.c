@@ -174,25 +174,27 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Is somebody else there to take the next call? Holding wlock. */
-static bool others_serve(const struct shk_worker *w)
+/* How many others are there to take the next call? Holding wlock. */
+static unsigned others_serve(const struct shk_worker *w)
 {
 	const struct shk_listener *l = w->l;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < l->n_workers; i++)
 		if (l->workers[i] != w && !atomic_load(&l->workers[i]->waits) &&
 		    !atomic_load(&l->workers[i]->retired) && !atomic_load(&l->workers[i]->blind))
-			return true;
-	return false;
+			n++;
+	return n;
 }
 
 bool shk_worker_waits(struct shk_worker *w)
 {
 	struct shk_listener *l = w->l;
 	struct shk_err err = { 0 };
-	bool ok;
+	bool ok, alone;
 
 	pthread_mutex_lock(&l->wlock);
+	alone = !others_serve(w);
 	ok = l->n_waiters < SHK_WAITERS_MAX && !atomic_load(&w->retired);
 	if (ok) {
 		l->n_waiters++;
@@ -200,7 +202,7 @@ bool shk_worker_waits(struct shk_worker *w)
 	}
 	pthread_mutex_unlock(&l->wlock);
 	/* The watchdog tries again if there is no thread to be had. */
-	if (ok && shk_worker_start(l, false, &err) < 0)
+	if (ok && alone && shk_worker_start(l, false, &err) < 0)
 		shk_debug("%s", err.text);
 	return ok;
 }
@@ -213,7 +215,8 @@ void shk_worker_waited(struct shk_worker *w)
 	if (atomic_load(&w->waits)) {
 		atomic_store(&w->waits, false);
 		l->n_waiters--;
-		if (others_serve(w))
+		/* Two may stay: who waits often finds the other one ready. */
+		if (others_serve(w) > 1)
 			atomic_store(&w->retired, true);
 	}
 	pthread_mutex_unlock(&l->wlock);

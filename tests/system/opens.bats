@@ -229,6 +229,6 @@ script() {
 		[ "$(echo "$output" | wc -l)" -gt 80 ]
 		expect_alert "Guarded name changed" "s-$r-$$"
 		alerts_of "Guarded name changed" "s-$r-$$" | jq -r .output
-		[ "$(alerts_of "Guarded name changed" "s-$r-$$" | wc -l)" -ge 12 ]
+		[ "$(alerts_of "Guarded name changed" "s-$r-$$" | wc -l)" -ge 11 ]
 	done
 }
