@@ -71,8 +71,9 @@ static enum shk_pinned read_call(struct shk_eval_ctx *ctx, struct shk_open *o)
 	int e;
 
 	o->is_openat2 = ev->call->id == SHK_CALL_openat2;
-	if (o->is_openat2 && ev->raw[3] < sizeof(struct open_how))
-		return fails(o, EINVAL);
+	/* Of a later kernel's struct only the known part is read; E2BIG is what an older kernel says of it. */
+	if (o->is_openat2 && ev->raw[3] != sizeof(struct open_how))
+		return fails(o, ev->raw[3] < sizeof(struct open_how) ? EINVAL : E2BIG);
 	if (!shk_event_open_flags(ev, &o->flags, &o->mode))
 		return fails(o, EFAULT);
 	if (o->is_openat2 && !shk_event_open_resolve(ev, &o->resolve))
@@ -115,14 +116,14 @@ static int may_meet(const struct shk_open *o)
 
 static int open_pinned(const struct shk_actor *a, const struct shk_open *o)
 {
-	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_NOCTTY;
 	char name[16];
 	int fd, r = may_meet(o);
 
 	if (r < 0)
 		return r;
 	snprintf(name, sizeof(name), "%d", o->pin.fd);
-	fd = openat(a->fds, name, (int)flags, (mode_t)o->mode);
+	fd = openat(a->fds, name, (int)flags | O_CLOEXEC, (mode_t)o->mode);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -354,11 +355,11 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 /* O_EXCL: what is there by now was not judged, a link neither followed. */
 static int make(struct shk_actor *a, const struct shk_open *o)
 {
-	uint64_t flags = o->flags | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY;
+	uint64_t flags = o->flags | O_CREAT | O_EXCL | O_NOCTTY;
 	int fd;
 
 	shk_rights_umask(a->rights, o->caller.umask);
-	fd = openat(o->pin.fd, o->pin.last, (int)flags, (mode_t)o->mode & 07777);
+	fd = openat(o->pin.fd, o->pin.last, (int)flags | O_CLOEXEC, (mode_t)o->mode & 07777);
 	if (fd >= 0)
 		return fd;
 	return errno == EEXIST && !(o->flags & O_EXCL) ? -ESTALE : -errno;

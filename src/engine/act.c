@@ -52,6 +52,8 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
+	enum shk_pinned r;
+
 	if (!w->actor)
 		w->actor = shk_actor_new();
 	if (!w->actor) {
@@ -61,7 +63,13 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	memset(a->object, 0, sizeof(a->object));
 	a->open.again = a->paths.again = a->socket.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
-	switch (pin_kind(w, ctx, a)) {
+	r = pin_kind(w, ctx, a);
+	/* While it waits its number is nobody else's: what was taken from /proc under it is the caller's own. */
+	if (shk_notify_valid(w->l->fd, s->notif.id) < 0) {
+		a->err = ESRCH;
+		r = SHK_PINNED_ERROR;
+	}
+	switch (r) {
 	case SHK_PINNED_OBJECT:
 		break;
 	case SHK_PINNED_ERROR:

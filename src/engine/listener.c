@@ -244,8 +244,8 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 						    "what it opens does not answer in time" :
 						    "its arguments could not be read in time");
 		}
-		/* A wait that is over: the thread is told, until it is out of it. */
-		if (atomic_load(&w->waits) && atomic_load(&w->retired))
+		/* A wait that is over (a FIFO, a lease): the thread is told, until it is out of it. */
+		if (atomic_load(&w->retired) && atomic_load(&w->life) == SHK_WORKER_LIVE)
 			pthread_kill(w->thread, SIGUSR1);
 		if (atomic_load(&w->life) == SHK_WORKER_ENDED) {
 			gone[n_gone++] = w;

@@ -352,6 +352,7 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	char text[64];
 	ssize_t n = readlinkat(fd, "", text, sizeof(text));
 	struct statx sx;
+	bool own;
 	int to;
 
 	if (w->acting && (!strcmp(name, "self") || !strcmp(name, "thread-self"))) {
@@ -371,11 +372,13 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	/* "mounts", "net": links like any other. */
 	if (n > 0 && text[0] != '/' && !memchr(text, ':', (size_t)n))
 		return splice_link(fd, rest);
-	/* A task may follow its own ones whatever its rights; of others they tell. */
-	if (w->acting && w->own && w->depth >= w->own)
+	/* A task may follow its own ones whatever its rights, but for those of map_files ("FROM-TO"); of others its
+	 * rights tell (fs/proc/base.c, proc_fd_access_allowed and proc_map_files_get_link). */
+	own = w->acting && w->own && w->depth >= w->own && !strchr(name, '-');
+	if (own)
 		w->from->own_rights(true);
 	to = open_path(w->dir[w->depth], name, 0, 0);
-	if (w->acting && w->own && w->depth >= w->own)
+	if (own)
 		w->from->own_rights(false);
 	if (to < 0)
 		return to;
