@@ -18,6 +18,7 @@
 struct shk_container;
 struct shk_proc;
 struct shk_recorded;
+struct shk_memo;
 
 /* Falco's parameter types (names as in fields.tsv), folded to what comparisons distinguish. */
 enum shk_type {
@@ -85,6 +86,7 @@ struct shk_eval_ctx {
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
+	struct shk_memo *memo;	       /* rules/rules.h: of this thread for now; NULL: none */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
 				       * that all fd.* of an event speak of the same object */
 };

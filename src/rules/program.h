@@ -48,6 +48,8 @@ struct shk_test {
 	struct shk_regex **re;	   /* n of them */
 	unsigned cost;
 	uint32_t group, bit;	   /* answered with others: its bit; group UINT32_MAX: it is not */
+	uint16_t answer;	   /* memo.h: its place among those about the left text, or */
+#define SHK_NO_ANSWER UINT16_MAX
 };
 
 #define SHK_CANDIDATES_MAX 1024 /* of a field with several values: far above what a field may have */
@@ -67,6 +69,7 @@ struct shk_group {
 	bool multi;		 /* any candidate will do */
 	uint32_t word, n_word;	 /* its answers among those of all groups */
 	uint32_t n_test;
+	uint16_t answer;	 /* memo.h: the place of its class among those about a text */
 	const uint64_t *there;	 /* those that hold for every text but the ones named: != */
 	struct shk_words words;
 	struct shk_trie prefix, suffix, inside;
@@ -140,10 +143,12 @@ struct shk_program {
 	uint32_t n_keep;	/* answers kept */
 	const uint16_t *rule;	/* of each entry, ascending */
 	uint32_t n_rule;
+	uint32_t number;	/* among those of the set */
 };
 
 struct shk_ruleset {
 	atomic_uint refs;
+	uint64_t serial; /* never that of another set */
 	atomic_ullong regex_limits;
 	struct shk_arena arena;
 	struct shk_slot_table slots;
@@ -162,6 +167,8 @@ struct shk_ruleset {
 	struct shk_group *group;
 	uint32_t n_group, n_group_word;
 	const struct shk_program *program[SHK_CALL_N + 1]; /* last: for events that are no known call */
+	uint32_t n_program;
+	uint32_t n_answered; /* slots with answers that a memo keeps */
 };
 
 /* ---- graph.c: building; all return -errno ---- */
@@ -186,6 +193,11 @@ int shk_test_finish(struct shk_ruleset *rs, struct shk_test *t);
 
 /* ---- group.c ---- */
 int shk_groups_build(struct shk_ruleset *rs); /* -ENOMEM */
+/* Sets the bits of comparisons that hold for the text, clears the others. */
+void shk_group_match(const struct shk_group *g, struct shk_str s, uint64_t *bits);
+
+/* ---- memoset.c: which answers a memo keeps; call after shk_groups_build ---- */
+void shk_memo_plan(struct shk_ruleset *rs);
 
 /* ---- fold.c: what a node is for events of one type ---- */
 enum { SHK_FOLD_OPEN, SHK_FOLD_NO, SHK_FOLD_YES };
@@ -225,9 +237,20 @@ void shk_explain_programs(const struct shk_ruleset *rs, struct shk_buf *out);
 /* ---- group.c, test.c, eval.c ---- */
 enum { SHK_KEPT_NONE, SHK_KEPT_NO, SHK_KEPT_YES };
 
+/* One event's way through a memo (memo.h). */
+struct shk_memo_run {
+	struct shk_memo *m; /* NULL: there is none */
+	const struct shk_program *p;
+	uint32_t *value; /* per slot with answers: its text's place; 0: not looked up */
+	uint32_t at, by; /* last question and its answer; behind them the tree is extended */
+	bool lost;	 /* it is not: no room */
+};
+
 struct shk_run {
 	struct shk_ruleset *rs;
 	struct shk_slot_run slots;
+	struct shk_memo_run memo;
+	bool gave_up;	/* a regex did since this was cleared */
 	uint8_t *kept;	/* SHK_KEPT_* of tests and parts */
 	uint8_t *ran;	/* groups that did */
 	uint64_t *bits; /* their answers */

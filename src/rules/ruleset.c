@@ -8,6 +8,8 @@
 
 #define SET_MAX	      ((size_t)256 << 20) /* bytes of a set */
 #define RULES_MAX     UINT16_MAX
+static atomic_ullong last_serial;
+
 #define CONDITION_TEXT_MAX ((size_t)SHK_CONDITION_MAX * 8)
 
 struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs)
@@ -150,6 +152,7 @@ int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct 
 	if (!rs)
 		return shk_err_sys(err, ENOMEM, "cannot compile the rules");
 	atomic_init(&rs->refs, 1);
+	rs->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
 	shk_arena_init(&rs->arena, SET_MAX);
 	shk_slots_init(&rs->slots, &rs->arena);
 	rs->n_rule = n;
@@ -164,8 +167,10 @@ int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct 
 		r = build_index(rs, err);
 	if (r == 0 && shk_groups_build(rs) < 0)
 		r = shk_err_sys(err, ENOMEM, "cannot compile the rules");
-	if (r == 0)
+	if (r == 0) {
+		shk_memo_plan(rs);
 		r = shk_programs_build(rs, err);
+	}
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(rs);

@@ -26,6 +26,8 @@ struct shk_slot {
 	const uint32_t *need;	    /* CALL, LIST: every slot below, inner ones first, then itself */
 	size_t n_need;
 	unsigned cost;
+	uint16_t n_answer;	    /* memo.h: answers kept about its texts */
+	uint32_t answered;	    /* n_answer: number among such slots */
 };
 
 struct shk_slot_table {

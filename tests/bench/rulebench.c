@@ -25,6 +25,7 @@ struct bench {
 	struct shk_ruleset *rs;
 	struct bench_base *base; /* not NULL: measure this */
 	bool nothing;		 /* measure the frame alone */
+	struct shk_memo *memo;	 /* NULL: each event as if it were the first */
 	size_t matches;
 };
 
@@ -44,7 +45,7 @@ static double now_ns(void)
 static void one(void *arg, size_t i)
 {
 	struct bench *b = arg;
-	struct shk_eval_ctx ctx = { .ev = &b->mix.ev[i].ev };
+	struct shk_eval_ctx ctx = { .ev = &b->mix.ev[i].ev, .memo = b->memo };
 	struct shk_matches m;
 
 	shk_arena_reset(&b->scratch);
@@ -173,10 +174,11 @@ int main(int argc, char **argv)
 		{ "kinds", required_argument, NULL, 'k' },   { "seed", required_argument, NULL, 's' },
 		{ "baseline", no_argument, NULL, 'b' },	     { "no-rules", no_argument, NULL, 'n' },
 		{ "count", no_argument, NULL, 'c' },	     { "explain", no_argument, NULL, 'x' },
+		{ "no-memo", no_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	size_t want = 0, events = 200000, kinds = 1000;
-	bool base = false, count = false, explain = false;
+	bool base = false, count = false, explain = false, memo = true;
 	uint64_t seed = 1;
 	struct bench b = { 0 };
 	struct figures f = { 0 };
@@ -192,6 +194,7 @@ int main(int argc, char **argv)
 		case 'b': base = true; break;
 		case 'n': b.nothing = true; break;
 		case 'c': count = true; break;
+		case 'm': memo = false; break;
 		case 'x': explain = true; break;
 		default: return 2;
 		}
@@ -218,6 +221,8 @@ int main(int argc, char **argv)
 		shk_buf_done(&out);
 	}
 	b.base = base ? baseline : NULL;
+	if (memo && !(b.memo = shk_memo_new()))
+		return 1;
 	if (count) {
 		count_instructions(&b);
 		return 0;
