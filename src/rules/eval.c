@@ -24,22 +24,20 @@ static void set_bit(uint64_t *v, uint32_t i)
 	v[i / 64] |= UINT64_C(1) << i % 64;
 }
 
-/* Values of slots, and what a memo needs. From one piece of the arena: what must be zero in front. */
 static bool prepare_slots(struct shk_run *run, struct shk_eval_ctx *ctx)
 {
 	const struct shk_ruleset *rs = run->rs;
-	size_t value = run->memo.m ? rs->n_answered * sizeof(uint32_t) : 0;
-	size_t zero = (value + rs->slots.n + 15) & ~(size_t)15;
-	uint8_t *v = shk_arena_alloc_raw(ctx->ev->arena, zero + rs->slots.n * sizeof(struct shk_value));
+	size_t n = rs->slots.n;
+	uint8_t *v = run->memo.m ? run->memo.m->scratch :
+				   shk_arena_alloc_raw(ctx->ev->arena, SHK_SLOTS_BYTES(rs));
 
 	if (!v)
 		return false; /* the arena remembers that it failed */
-	memset(v, 0, zero);
+	run->slots = (struct shk_slot_run){ .slot = rs->slots.v, .ctx = ctx, .val = (struct shk_value *)v };
+	v += n * sizeof(struct shk_value);
+	memset(v, 0, rs->n_answered * sizeof(uint32_t) + n);
 	run->memo.value = (uint32_t *)v;
-	run->slots.slot = rs->slots.v;
-	run->slots.ctx = ctx;
-	run->slots.state = v + value;
-	run->slots.val = (struct shk_value *)(v + zero);
+	run->slots.state = v + rs->n_answered * sizeof(uint32_t);
 	return true;
 }
 
@@ -226,6 +224,7 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 {
 	struct frame f = { .p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N] };
 	const struct shk_memo_node *leaf;
+	struct shk_memo_log log = { 0 };
 
 	out->n = out->lost = 0;
 	if (!f.p)
@@ -233,6 +232,7 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	/* Of the set, only its counters are written to. */
 	f.run.rs = (struct shk_ruleset *)(uintptr_t)rs;
 	f.run.memo.p = f.p;
+	f.run.memo.log = &log;
 	if (ctx->memo && shk_memo_begin(ctx->memo, rs))
 		f.run.memo.m = ctx->memo;
 	if (!prepare_slots(&f.run, ctx))

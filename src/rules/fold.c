@@ -33,7 +33,7 @@ bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t)
 	return t->kind == SHK_TEST_CALL || is_open_flag(rs, t);
 }
 
-static uint8_t fold_test(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id)
+uint8_t shk_fold_test(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id)
 {
 	bool yes;
 
@@ -72,7 +72,7 @@ void shk_fold(const struct shk_ruleset *rs, unsigned id, uint8_t *fold)
 	for (size_t i = 0; i < rs->n_node; i++) {
 		const struct shk_node *n = &rs->node[i];
 
-		fold[i] = n->kind == SHK_NODE_TEST ? fold_test(rs, &rs->test[n->first], id) :
+		fold[i] = n->kind == SHK_NODE_TEST ? shk_fold_test(rs, &rs->test[n->first], id) :
 						     fold_group(rs, n, fold);
 	}
 }

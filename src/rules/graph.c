@@ -193,6 +193,19 @@ static int add_group(struct shk_graph *g, enum shk_node_kind kind, shk_ref *e, s
 	return remember(g, &g->nodes, shk_buf_view(&key), at) < 0 ? no_memory(err) : 0;
 }
 
+static int add_check(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
+{
+	struct shk_implied first;
+	shk_ref both[2];
+	int r = add_test(g, e, ret, err);
+
+	if (r < 0 || !shk_implied_start(e, &first))
+		return r;
+	both[1] = *ret;
+	r = add_test(g, &first.e, &both[0], err);
+	return r < 0 ? r : add_group(g, SHK_NODE_AND, both, 2, ret, err);
+}
+
 /* Depth is bounded: typing refused anything deeper than SHK_AST_DEPTH. */
 static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
 {
@@ -200,7 +213,7 @@ static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, 
 	int r;
 
 	if (e->kind == SHK_AST_CHECK)
-		return add_test(g, e, ret, err);
+		return add_check(g, e, ret, err);
 	if (e->kind == SHK_AST_NOT) {
 		r = shk_graph_add(g, e->child[0], ret, err);
 		*ret ^= 1;

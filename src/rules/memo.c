@@ -14,22 +14,6 @@ struct shk_memo *shk_memo_new(void)
 	return calloc(1, sizeof(struct shk_memo));
 }
 
-void shk_memo_free(struct shk_memo *m)
-{
-	if (!m)
-		return;
-	free(m->node);
-	free(m->root);
-	free(m->last);
-	free(m->ways.v);
-	free(m->texts.v);
-	free(m->class_of.v);
-	free(m->values.p);
-	free(m->classes.p);
-	free(m->rules.p);
-	free(m);
-}
-
 static void empty(struct shk_memo_table *t)
 {
 	if (t->used)
@@ -42,8 +26,8 @@ static void forget_values(struct shk_memo *m)
 	empty(&m->texts);
 	m->values.n = 1;
 	m->values_full = false;
-	if (m->n_last)
-		memset(m->last, 0, m->n_last * sizeof(*m->last));
+	for (uint32_t i = 0; i < m->n_slot; i++)
+		m->slot[i].last = 0;
 }
 
 static void forget(struct shk_memo *m)
@@ -59,31 +43,66 @@ static void forget(struct shk_memo *m)
 		memset(m->root, 0, m->n_root * sizeof(*m->root));
 }
 
-static bool resize(uint32_t **v, uint32_t *n, size_t want)
+static void forget_set(struct shk_memo *m)
 {
-	uint32_t *p = reallocarray(*v, want + 1, sizeof(*p));
+	shk_memo_forget_lists(m);
+	free(m->root);
+	free(m->slot);
+	free(m->scratch);
+	m->root = NULL;
+	m->slot = NULL;
+	m->scratch = NULL;
+	m->n_root = m->n_slot = 0;
+	m->serial = 0;
+}
 
-	if (!p)
+void shk_memo_free(struct shk_memo *m)
+{
+	if (!m)
+		return;
+	forget_set(m);
+	free(m->node);
+	free(m->ways.v);
+	free(m->texts.v);
+	free(m->class_of.v);
+	free(m->values.p);
+	free(m->classes.p);
+	free(m->rules.p);
+	free(m);
+}
+
+static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
+{
+	forget_set(m);
+	m->root = calloc(rs->n_program + 1, sizeof(*m->root));
+	m->slot = calloc(rs->n_answered + 1, sizeof(*m->slot));
+	m->scratch = malloc(SHK_SLOTS_BYTES(rs));
+	if (!m->root || !m->slot || !m->scratch)
 		return false;
-	*v = p;
-	*n = (uint32_t)want;
+	m->n_root = rs->n_program;
+	m->n_slot = rs->n_answered;
+	for (uint32_t i = 0; i < rs->slots.n; i++) {
+		const struct shk_slot *s = &rs->slots.v[i];
+
+		if (s->n_answer)
+			m->slot[s->answered] = (struct shk_memo_slot){
+				.ref = s->kind == SHK_OPERAND_FIELD ? &s->ref : NULL,
+				.slot = i, .n_answer = s->n_answer };
+	}
+	m->serial = rs->serial;
+	m->credit = SHK_MEMO_CREDIT;
+	forget(m);
 	return true;
 }
 
-bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *rs)
+bool shk_memo_make_room(struct shk_memo *m, const struct shk_ruleset *rs)
 {
-	if (m->serial != rs->serial) {
-		m->serial = 0;
-		if (!resize(&m->root, &m->n_root, rs->n_program) ||
-		    !resize(&m->last, &m->n_last, rs->n_answered))
-			return false;
-		m->serial = rs->serial;
+	if (m->serial != rs->serial)
+		return bind(m, rs);
+	if (m->full)
 		forget(m);
-	} else if (m->full) {
-		forget(m);
-	} else if (m->values_full) {
+	else
 		forget_values(m);
-	}
 	return true;
 }
 
@@ -159,26 +178,17 @@ static bool two_ways(const struct shk_memo_node *n)
 	return n->kind < SHK_MEMO_GROUP;
 }
 
-uint32_t shk_memo_way(const struct shk_memo *m, uint32_t at, uint32_t by)
+uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, uint32_t class)
 {
 	const struct shk_memo_table *t = &m->ways;
-	const struct shk_memo_node *n;
-	uint32_t hash;
+	uint32_t hash = mix(at, class);
 
-	if (!at)
-		return m->root[by];
-	n = &m->node[at];
-	if (two_ways(n))
-		return n->to[by];
-	if (n->to[0] == by)
-		return n->to[1];
-	if (!t->size)
-		return 0;
-	hash = mix(at, by);
-	for (uint32_t i = hash & (t->size - 1); t->v[i].at; i = (i + 1) & (t->size - 1))
-		if (t->v[i].hash == hash && m->node[t->v[i].at].from == at &&
-		    m->node[t->v[i].at].by == by)
-			return t->v[i].at;
+	for (uint32_t i = hash; t->size && t->v[i & (t->size - 1)].at; i++) {
+		const struct shk_memo_cell *c = &t->v[i & (t->size - 1)];
+
+		if (c->hash == hash && m->node[c->at].from == at && m->node[c->at].by == class)
+			return c->at;
+	}
 	return 0;
 }
 
@@ -237,60 +247,44 @@ bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule)
 	return at;
 }
 
-/* ---- texts: slot, length, answers, bytes ---- */
+/* ---- texts ---- */
 
-#define HEAD 2
-
-uint32_t *shk_memo_answers(struct shk_memo *m, uint32_t value)
+static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
+			  struct shk_memo_cell *instead)
 {
-	return m->values.p + value + HEAD;
-}
+	size_t n = SHK_MEMO_HEAD + slot->n_answer;
+	uint32_t at = take(&m->values, n + (s.n + 3) / 4, SHK_MEMO_VALUES / 4), *v;
 
-static bool same(const struct shk_memo *m, uint32_t value, uint32_t slot, uint32_t n_answer,
-		 struct shk_str s)
-{
-	const uint32_t *v = m->values.p + value;
-
-	return v[0] == slot && v[1] == s.n && (!s.n || memcmp(v + HEAD + n_answer, s.p, s.n) == 0);
-}
-
-uint32_t shk_memo_value(struct shk_memo *m, const struct shk_slot *slot, uint32_t i, struct shk_str s,
-			bool multi)
-{
-	struct shk_memo_table *t = &m->texts;
-	uint32_t *last = &m->last[slot->answered], hash, at, *v, n = slot->n_answer;
-	struct shk_memo_cell *c, *first = NULL;
-
-	if (!multi && *last && same(m, *last, i, n, s))
-		return *last;
-	if (s.n > SHK_MEMO_TEXT)
-		return SHK_MEMO_NONE;
-	hash = shk_str_hash(s) ^ i * UINT32_C(0x9e3779b1);
-	for (uint32_t k = 0, x = hash; t->size && k < PROBES; k++, x++) {
-		c = &t->v[x & (t->size - 1)];
-		if (!c->at)
-			break;
-		if (c->hash != hash)
-			continue;
-		if (same(m, c->at, i, n, s))
-			return *last = c->at;
-		if (!first)
-			first = c;
-	}
-	at = take(&m->values, HEAD + n + (s.n + 3) / 4, SHK_MEMO_VALUES / 4);
-	if (!at || (!first && !put(t, hash, at, PROBES - 1))) {
+	if (!at || (!instead && !put(&m->texts, hash, at, PROBES - 1))) {
 		m->values_full = true;
 		return SHK_MEMO_NONE;
 	}
-	if (first)
-		first->at = at;
+	if (instead)
+		instead->at = at;
 	v = m->values.p + at;
-	v[0] = i;
+	memset(v, 0, n * sizeof(*v));
+	v[0] = slot->slot;
 	v[1] = (uint32_t)s.n;
-	memset(v + HEAD, 0, n * sizeof(*v));
 	if (s.n)
-		memcpy(v + HEAD + n, s.p, s.n);
-	return *last = at;
+		memcpy(v + n, s.p, s.n);
+	return at;
+}
+
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
+{
+	struct shk_memo_cell *c, *other = NULL, *v = m->texts.v;
+	uint32_t mask = m->texts.size - 1;
+
+	if (s.n > SHK_MEMO_TEXT)
+		return SHK_MEMO_NONE;
+	for (uint32_t k = hash; v && k != hash + PROBES && (c = &v[k & mask])->at; k++) {
+		if (c->hash != hash)
+			continue;
+		if (shk_memo_same(m, c->at, slot, s))
+			return slot->last = c->at;
+		other = c;
+	}
+	return slot->last = add_value(m, slot, s, hash, other);
 }
 
 /* ---- classes: group, number of words, then each word that is not as it is for most texts ---- */

@@ -24,6 +24,10 @@
 #define SHK_MEMO_RULES	 4096u	      /* of all leaves */
 #define SHK_MEMO_TEXT	 512u	      /* longer texts are not kept */
 #define SHK_MEMO_ANSWERS 128u	      /* about one text */
+#define SHK_MEMO_PROOF_NODES 4096u    /* of the graph below one program, */
+#define SHK_MEMO_GRAPH_NODES 65536u   /* and in all, past which no question is left out */
+
+#define SHK_MEMO_CREDIT 2048u
 
 enum shk_memo_kind { /* of a question */
 	SHK_MEMO_LEAF,
@@ -43,7 +47,7 @@ struct shk_memo_node {
 	uint8_t kind;
 	bool want;	   /* BOOL: the value at which it holds */
 	uint16_t answer;   /* TEXT_TEST, GROUP, MULTI: its place among those about a text */
-	uint32_t slot;
+	uint32_t slot, answered; /* of the text */
 	uint32_t id;	   /* test, group; LEAF: first of its rules */
 	uint32_t aux;	   /* tests: number of the kept answer; MULTI: candidate; LEAF: number of rules */
 	uint32_t from, by; /* node and answer that lead here */
@@ -63,36 +67,116 @@ struct shk_memo_pool { /* of 32-bit words; place 0 is never given out */
 	uint32_t n, room;
 };
 
+struct shk_memo_slot {
+	const struct shk_field_ref *ref; /* NULL: it is made of others */
+	uint32_t slot, n_answer;
+	uint32_t last; /* place of the text met last, 0: none */
+};
+
+struct shk_memo_list { /* nodes of the graph below a program's rules, ascending */
+	uint32_t *node;
+	uint32_t n;
+	bool tried;
+};
+
+/* The questions of an event: the first n_path are in the tree. */
+struct shk_memo_log {
+	struct shk_memo_asked {
+		struct shk_memo_node n;
+		uint32_t by, q;
+	} *v;
+	uint32_t n, n_path, n_question, room;
+};
+
 struct shk_memo {
 	uint64_t serial; /* of the set, 0: none yet */
 	struct shk_memo_node *node;
 	uint32_t n_node, room_node;
 	uint32_t *root;	 /* per program */
 	uint32_t n_root;
-	uint32_t *last;	 /* per slot with answers: text met last */
-	uint32_t n_last;
+	struct shk_memo_slot *slot; /* per slot with answers */
+	uint32_t n_slot;
+	uint8_t *scratch; /* of the event in hand: values of slots, places of texts, states */
 	struct shk_memo_table ways, texts, class_of;
 	struct shk_memo_pool values, classes, rules;
 	bool full, values_full;
+	/* memoproof.c */
+	struct shk_memo_list *list; /* per program; NULL: not made */
+	uint8_t *val;		    /* per node of the graph */
+	uint32_t credit;	    /* grows with events */
 };
 
 #define SHK_MEMO_NONE UINT32_MAX /* a text that is not kept */
 
+static inline uint64_t shk_memo_load(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return w;
+}
+
+/* Texts are short: no call for most of them. */
+static inline bool shk_same_bytes(const char *a, const char *b, size_t n)
+{
+	if (n < 8) {
+		for (size_t i = 0; i < n; i++)
+			if (a[i] != b[i])
+				return false;
+		return true;
+	}
+	if (shk_memo_load(a) != shk_memo_load(b) || shk_memo_load(a + n - 8) != shk_memo_load(b + n - 8))
+		return false;
+	return n <= 16 || memcmp(a + 8, b + 8, n - 16) == 0;
+}
+
+/* Of the bytes at both ends and in the middle: what they leave out, the comparison finds. */
+static inline uint32_t shk_memo_hash(struct shk_str s, uint32_t slot)
+{
+	uint64_t h = (s.n << 32 | slot) * UINT64_C(0x9e3779b97f4a7c15), w = 0;
+
+	if (s.n >= 8) {
+		h ^= shk_memo_load(s.p) + shk_memo_load(s.p + s.n / 2 - 4) * UINT64_C(0xff51afd7ed558ccd);
+		w = shk_memo_load(s.p + s.n - 8);
+	} else {
+		for (size_t i = 0; i < s.n; i++)
+			w = w << 8 | (unsigned char)s.p[i];
+	}
+	h = (h ^ w << 1) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 20);
+}
+
 /* ---- memo.c ---- */
-/* Makes room for an event of this set; forgets what is of another one. false: do without. */
-bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *rs);
-/* A text of a slot with answers: its place in values, made if need be. NONE: it is not kept. */
-uint32_t shk_memo_value(struct shk_memo *m, const struct shk_slot *slot, uint32_t i, struct shk_str s,
-			bool multi);
-uint32_t *shk_memo_answers(struct shk_memo *m, uint32_t value);
+/* Makes the memo one of this set, with room for an event. false: do without. */
+bool shk_memo_make_room(struct shk_memo *m, const struct shk_ruleset *rs);
+static inline bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *rs)
+{
+	if (m->serial != rs->serial || m->full || m->values_full)
+		return shk_memo_make_room(m, rs);
+	m->credit += m->credit < SHK_MEMO_CREDIT;
+	return true;
+}
+/* A text of a slot with answers that is not where it should be: its place in values, made if need be. NONE: it
+ * is not kept. */
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
+/* In values: slot, length, answers, bytes. */
+#define SHK_MEMO_HEAD 2
+static inline bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
+				 struct shk_str s)
+{
+	const uint32_t *v = m->values.p + value;
+
+	return v[1] == s.n && v[0] == slot->slot &&
+	       shk_same_bytes((const char *)(v + SHK_MEMO_HEAD + slot->n_answer), s.p, s.n);
+}
 /* The class of a group's bits. 0: no room. */
 uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32_t group,
 			const uint64_t *bits);
 /* Sets the bits of a class of this group, which are those of no value so far. */
 void shk_memo_class_bits(const struct shk_memo *m, const struct shk_group *g, uint32_t class,
 			 uint64_t *bits);
-/* The node behind `at` by this answer, 0: unknown. by of at 0: the program's number. */
-uint32_t shk_memo_way(const struct shk_memo *m, uint32_t at, uint32_t by);
+/* The node behind the group's question `at` by this class, 0: unknown. */
+uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, uint32_t class);
 /* Puts a node there; n->from and n->by say where. 0: no room. */
 uint32_t shk_memo_add(struct shk_memo *m, const struct shk_memo_node *n);
 bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule);
@@ -107,5 +191,10 @@ bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep);
 void shk_memo_group(struct shk_run *run, uint32_t group);
 /* What matches in the end. */
 void shk_memo_end(struct shk_run *run, const uint64_t *hit);
+
+/* ---- memoproof.c ---- */
+/* Takes questions off the log that need not be asked, and puts the most useful of the others in front. */
+void shk_memo_prove(struct shk_run *run, struct shk_memo_log *log);
+void shk_memo_forget_lists(struct shk_memo *m);
 
 #endif

@@ -144,6 +144,7 @@ struct shk_program {
 	const uint16_t *rule;	/* of each entry, ascending */
 	uint32_t n_rule;
 	uint32_t number;	/* among those of the set */
+	unsigned call;		/* the type whose folds it has, SHK_CALL_N: none */
 };
 
 struct shk_ruleset {
@@ -183,6 +184,15 @@ void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs);
 void shk_graph_done(struct shk_graph *g);
 int shk_graph_add(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err);
 
+/* ---- implied.c ---- */
+struct shk_implied { /* refers to what it was made of, and to itself */
+	struct shk_ast e;
+	struct shk_consts consts;
+	struct shk_const c;
+};
+/* A cheaper comparison that holds whenever this one does, of the same value. false: none is known. */
+bool shk_implied_start(const struct shk_ast *e, struct shk_implied *ret);
+
 /* ---- testbuild.c ---- */
 int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_test *ret,
 		   struct shk_err *err);
@@ -203,6 +213,8 @@ void shk_memo_plan(struct shk_ruleset *rs);
 enum { SHK_FOLD_OPEN, SHK_FOLD_NO, SHK_FOLD_YES };
 /* id SHK_CALL_N: events that are no known call, of which nothing is known. fold: one per node. */
 void shk_fold(const struct shk_ruleset *rs, unsigned id, uint8_t *fold);
+/* The same of one comparison. */
+uint8_t shk_fold_test(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id);
 /* Can it be decided by the type at all? */
 bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t);
 
@@ -244,7 +256,12 @@ struct shk_memo_run {
 	uint32_t *value; /* per slot with answers: its text's place; 0: not looked up */
 	uint32_t at, by; /* last question and its answer; behind them the tree is extended */
 	bool lost;	 /* it is not: no room */
+	struct shk_memo_log *log;
 };
+
+/* Values of slots, places of texts, states: behind each other, rounded up. */
+#define SHK_SLOTS_BYTES(rs)                                                                         \
+	((rs)->slots.n * sizeof(struct shk_value) + (rs)->n_answered * sizeof(uint32_t) + (rs)->slots.n + 16)
 
 struct shk_run {
 	struct shk_ruleset *rs;
