@@ -142,6 +142,13 @@ const char *shk_field_origin(const struct shk_field *f);
  * out stands in parentheses. */
 const char *shk_field_argument(const struct shk_field *f);
 
+/* Whenever this field has a value, so has the named one, and that begins (or ends: *ret_end) with it. NULL: none is
+ * known. */
+const char *shk_field_part_of(const struct shk_field *f, bool *ret_end);
+
+/* Can evt.arg.NAME or evt.rawarg.NAME have a value for a call of this type? */
+bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id);
+
 /* Doubles as numbers that are in the same order, so that whoever compares numbers compares them, too. */
 uint64_t shk_double_order(double d);
 double shk_double_of(uint64_t order);

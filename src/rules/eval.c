@@ -222,22 +222,22 @@ static void collect_leaf(const struct shk_memo *m, const struct shk_memo_node *l
 void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
 		      bool first, struct shk_matches *out)
 {
-	struct frame f = { .p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N] };
 	const struct shk_memo_node *leaf;
-	struct shk_memo_log log = { 0 };
+	struct shk_memo_log log;
+	struct frame f;
 
 	out->n = out->lost = 0;
+	f.p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N];
 	if (!f.p)
 		return;
 	/* Of the set, only its counters are written to. */
 	f.run.rs = (struct shk_ruleset *)(uintptr_t)rs;
-	f.run.memo.p = f.p;
-	f.run.memo.log = &log;
-	if (ctx->memo && shk_memo_begin(ctx->memo, rs))
-		f.run.memo.m = ctx->memo;
+	f.run.memo.m = ctx->memo && shk_memo_begin(ctx->memo, rs) ? ctx->memo : NULL;
 	if (!prepare_slots(&f.run, ctx))
 		return;
 	if (f.run.memo.m) {
+		f.run.memo.p = f.p;
+		f.run.memo.lost = false;
 		leaf = shk_memo_walk(&f.run);
 		if (leaf) {
 			collect_leaf(ctx->memo, leaf, must, first, out);
@@ -246,8 +246,11 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	}
 	if (!prepare(&f))
 		return;
-	if (f.run.memo.m)
+	if (f.run.memo.m) {
+		log = (struct shk_memo_log){ 0 };
+		f.run.memo.log = &log;
 		shk_memo_seed(&f.run);
+	}
 	execute(&f);
 	collect(&f, must, first, out);
 	if (f.run.memo.m)

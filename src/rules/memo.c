@@ -7,7 +7,7 @@
 #include "rules/rules.h"
 
 #define TABLE_MIN 64u
-#define PROBES	  8 /* places looked at for a text */
+#define PROBES	  16 /* places looked at for a text */
 
 struct shk_memo *shk_memo_new(void)
 {
@@ -123,10 +123,10 @@ static bool place(struct shk_memo_cell *v, uint32_t size, struct shk_memo_cell c
 	return true;
 }
 
-/* At most half of a table is in use. */
+/* At most a quarter of a table is in use. */
 static bool put(struct shk_memo_table *t, uint32_t hash, uint32_t at, uint32_t probes)
 {
-	if (t->used * 2 >= t->size) {
+	if (t->used * 4 >= t->size) {
 		uint32_t size = t->size ? t->size * 2 : TABLE_MIN;
 		struct shk_memo_cell *v = calloc(size, sizeof(*v));
 
@@ -273,7 +273,7 @@ static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, 
 uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
 {
 	struct shk_memo_cell *c, *other = NULL, *v = m->texts.v;
-	uint32_t mask = m->texts.size - 1;
+	uint32_t mask = m->texts.size - 1, at;
 
 	if (s.n > SHK_MEMO_TEXT)
 		return SHK_MEMO_NONE;
@@ -284,7 +284,10 @@ uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct s
 			return slot->last = c->at;
 		other = c;
 	}
-	return slot->last = add_value(m, slot, s, hash, other);
+	at = add_value(m, slot, s, hash, other);
+	if (at != SHK_MEMO_NONE)
+		slot->last = at;
+	return at;
 }
 
 /* ---- classes: group, number of words, then each word that is not as it is for most texts ---- */

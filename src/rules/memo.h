@@ -116,18 +116,32 @@ static inline uint64_t shk_memo_load(const char *p)
 	return w;
 }
 
+/* Less than 8 bytes as a number: of one length, the same for the same bytes alone. */
+static inline uint64_t shk_memo_short(const char *p, size_t n)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	uint32_t a, b;
+
+	if (n < 4)
+		return n ? u[0] | (uint64_t)u[n / 2] << 8 | (uint64_t)u[n - 1] << 16 : 0;
+	memcpy(&a, p, 4);
+	memcpy(&b, p + n - 4, 4);
+	return (uint64_t)a << 32 | b;
+}
+
 /* Texts are short: no call for most of them. */
 static inline bool shk_same_bytes(const char *a, const char *b, size_t n)
 {
-	if (n < 8) {
-		for (size_t i = 0; i < n; i++)
-			if (a[i] != b[i])
-				return false;
-		return true;
-	}
+	if (n < 8)
+		return shk_memo_short(a, n) == shk_memo_short(b, n);
 	if (shk_memo_load(a) != shk_memo_load(b) || shk_memo_load(a + n - 8) != shk_memo_load(b + n - 8))
 		return false;
-	return n <= 16 || memcmp(a + 8, b + 8, n - 16) == 0;
+	if (n > 128)
+		return memcmp(a + 8, b + 8, n - 16) == 0;
+	for (size_t i = 8; i + 8 < n; i += 8)
+		if (shk_memo_load(a + i) != shk_memo_load(b + i))
+			return false;
+	return true;
 }
 
 /* Of the bytes at both ends and in the middle: what they leave out, the comparison finds. */
@@ -139,8 +153,7 @@ static inline uint32_t shk_memo_hash(struct shk_str s, uint32_t slot)
 		h ^= shk_memo_load(s.p) + shk_memo_load(s.p + s.n / 2 - 4) * UINT64_C(0xff51afd7ed558ccd);
 		w = shk_memo_load(s.p + s.n - 8);
 	} else {
-		for (size_t i = 0; i < s.n; i++)
-			w = w << 8 | (unsigned char)s.p[i];
+		w = shk_memo_short(s.p, s.n);
 	}
 	h = (h ^ w << 1) * UINT64_C(0xc4ceb9fe1a85ec53);
 	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 20);

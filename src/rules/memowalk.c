@@ -21,18 +21,21 @@ static inline const struct shk_value *text_of(struct shk_run *run, const struct 
 	return *state == SHK_SLOT_OK && shk_type_is_text(v->type) ? v : NULL;
 }
 
-static inline uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
+static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
 {
-	const struct shk_memo_cell *c;
-	uint32_t hash;
+	uint32_t hash = shk_memo_hash(s, ms->slot);
+	const struct shk_memo_cell *c = &m->texts.v[hash & (m->texts.size - 1)];
 
-	if (ms->last && ms->last != SHK_MEMO_NONE && shk_memo_same(m, ms->last, ms, s))
-		return ms->last;
-	hash = shk_memo_hash(s, ms->slot);
-	c = &m->texts.v[hash & (m->texts.size - 1)];
 	if (m->texts.size && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s))
 		return ms->last = c->at;
 	return shk_memo_value(m, ms, s, hash);
+}
+
+static inline uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
+{
+	if (ms->last && shk_memo_same(m, ms->last, ms, s))
+		return ms->last;
+	return look_up(m, ms, s);
 }
 
 /* The place of the text of a slot, looked up once per event. 0: there is none. */

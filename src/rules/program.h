@@ -190,8 +190,9 @@ struct shk_implied { /* refers to what it was made of, and to itself */
 	struct shk_consts consts;
 	struct shk_const c;
 };
-/* A cheaper comparison that holds whenever this one does, of the same value. false: none is known. */
-bool shk_implied_start(const struct shk_ast *e, struct shk_implied *ret);
+#define SHK_IMPLIED_MAX 16
+/* Cheaper comparisons of which one holds whenever this one does. 0: none are known. */
+size_t shk_implied(const struct shk_ast *e, struct shk_implied ret[SHK_IMPLIED_MAX]);
 
 /* ---- testbuild.c ---- */
 int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_test *ret,
