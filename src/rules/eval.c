@@ -196,7 +196,7 @@ static void take(struct shk_matches *out, uint32_t rule, const uint64_t *must, b
 		return;
 	*found = true;
 	if (out->n < SHK_MATCH_MAX)
-		out->rule[out->n++] = (uint16_t)rule;
+		out->rule[out->n++] = rule;
 	else
 		out->lost++;
 }

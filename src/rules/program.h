@@ -89,7 +89,7 @@ struct shk_node {
 };
 
 struct shk_entry { /* of the index */
-	uint16_t rule;
+	uint32_t rule;
 	shk_ref root;
 };
 
@@ -141,7 +141,7 @@ struct shk_program {
 	const uint32_t *block;	/* first step of each */
 	uint32_t n_block;
 	uint32_t n_keep;	/* answers kept */
-	const uint16_t *rule;	/* of each entry, ascending */
+	const uint32_t *rule;	/* of each entry, ascending */
 	uint32_t n_rule;
 	uint32_t number;	/* among those of the set */
 	unsigned call;		/* the type whose folds it has, SHK_CALL_N: none */
