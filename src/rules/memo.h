@@ -22,12 +22,12 @@
 #define SHK_MEMO_VALUES	 (256u << 10) /* bytes of texts and answers about them */
 #define SHK_MEMO_CLASSES (64u << 10)  /* bytes */
 #define SHK_MEMO_RULES	 4096u	      /* of all leaves */
-#define SHK_MEMO_TEXT	 512u	      /* longer texts are not kept */
+#define SHK_MEMO_TEXT	 2048u	      /* longer texts are not kept */
 #define SHK_MEMO_ANSWERS 128u	      /* about one text */
 #define SHK_MEMO_PROOF_NODES 4096u    /* of the graph below one program, */
 #define SHK_MEMO_GRAPH_NODES 65536u   /* and in all, past which no question is left out */
 
-#define SHK_MEMO_CREDIT 2048u
+#define SHK_MEMO_CREDIT 4096u
 
 enum shk_memo_kind { /* of a question */
 	SHK_MEMO_LEAF,
@@ -144,11 +144,13 @@ static inline bool shk_same_bytes(const char *a, const char *b, size_t n)
 	return true;
 }
 
-/* Of the bytes at both ends and in the middle: what they leave out, the comparison finds. */
+/* Of some of the bytes: what they leave out, the comparison finds. */
 static inline uint32_t shk_memo_hash(struct shk_str s, uint32_t slot)
 {
 	uint64_t h = (s.n << 32 | slot) * UINT64_C(0x9e3779b97f4a7c15), w = 0;
 
+	for (size_t i = 64; i + 8 <= s.n; i += 64)
+		h = (h ^ shk_memo_load(s.p + i)) * UINT64_C(0x9e3779b97f4a7c15);
 	if (s.n >= 8) {
 		h ^= shk_memo_load(s.p) + shk_memo_load(s.p + s.n / 2 - 4) * UINT64_C(0xff51afd7ed558ccd);
 		w = shk_memo_load(s.p + s.n - 8);
@@ -206,8 +208,9 @@ void shk_memo_group(struct shk_run *run, uint32_t group);
 void shk_memo_end(struct shk_run *run, const uint64_t *hit);
 
 /* ---- memoproof.c ---- */
-/* Takes questions off the log that need not be asked, and puts the most useful of the others in front. */
-void shk_memo_prove(struct shk_run *run, struct shk_memo_log *log);
+/* Takes questions off the log that need not be asked, and puts the most useful of the others in front. false: not
+ * now, it was done too often of late. */
+bool shk_memo_prove(struct shk_run *run, struct shk_memo_log *log);
 void shk_memo_forget_lists(struct shk_memo *m);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-#define WORK_MAX 100000 /* looks at nodes: some 200 us */
-#define PRICE	 16u	/* in events: how often it may be done */
+#define WORK_MAX 200000 /* looks at nodes, about: half a millisecond */
+#define PRICE	 32u	/* in events: how often it may be done */
 
 struct proof {
 	const struct shk_ruleset *rs;
@@ -20,7 +20,6 @@ struct proof {
 	uint16_t *q;	   /* per node of the list that is a comparison: its question, 0: decided by the type */
 	uint8_t *answer;   /* likewise: SHK_FOLD_* */
 	bool *in;	   /* per question: is it asked? */
-	float *worth;
 };
 
 /* ---- the nodes below a program's rules, children first ---- */
@@ -182,109 +181,97 @@ static void answers(struct proof *x, const struct shk_run *run, const struct shk
 	}
 }
 
-/* To find a text again costs far more than another answer about it. */
-static float price(const struct shk_memo_node *n)
+static bool known(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
-	switch ((enum shk_memo_kind)n->kind) {
-	case SHK_MEMO_BOOL:
-	case SHK_MEMO_TEST:
+	for (uint32_t k = 0; k < log->n; k++)
+		if (x->in[log->v[k].q + 2] && log->v[k].n.slot == log->v[i].n.slot &&
+		    log->v[k].n.kind >= SHK_MEMO_TEXT_TEST)
+			return true;
+	return false;
+}
+
+/* To find a text again costs far more than another answer about it; to look through one that is too long to be
+ * kept, still more. */
+static float price(const struct proof *x, const struct shk_run *run, const struct shk_memo_log *log, uint32_t i)
+{
+	const struct shk_memo_node *n = &log->v[i].n;
+
+	if (n->kind == SHK_MEMO_BOOL)
+		return 1;
+	if (n->kind == SHK_MEMO_TEST)
 		return 2;
-	case SHK_MEMO_MULTI:
-		return 12;
-	default:
-		return 4;
-	}
+	if (n->kind == SHK_MEMO_MULTI)
+		return 20;
+	if (run->memo.value[n->answered] == SHK_MEMO_NONE)
+		return 100;
+	return known(x, log, i) ? 0.5f : 4;
 }
 
-/* Insertion sort, the most useful in front; candidates stay together, in their order. */
-static void sort(struct shk_memo_log *log, const float *worth)
+/* The first entry of a question that is not asked yet; candidates are entered together. */
+static bool is_open(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
-	for (uint32_t i = log->n_path + 1; i < log->n; i++) {
-		struct shk_memo_asked a = log->v[i];
-		uint32_t k = i;
-
-		for (; k > log->n_path && worth[log->v[k - 1].q + 2] < worth[a.q + 2]; k--)
-			log->v[k] = log->v[k - 1];
-		log->v[k] = a;
-	}
+	return !x->in[log->v[i].q + 2] && (i == log->n_path || log->v[i - 1].q != log->v[i].q);
 }
 
-static bool same_slot(const struct shk_memo_log *log, uint32_t i, uint32_t k)
+/* The question that decides most for its price goes next, with its entries. */
+static void take_best(struct proof *x, const struct shk_run *run, struct shk_memo_log *log, uint32_t *chosen)
 {
-	return log->v[i].n.slot == log->v[k].n.slot;
-}
+	uint32_t best = log->n, before = decided(x), end;
+	float most = -1;
 
-/* All questions about the slot of the i-th. */
-static void set_slot(struct proof *x, const struct shk_memo_log *log, uint32_t i, bool in)
-{
-	for (uint32_t k = log->n_path; k < log->n; k++)
-		if (same_slot(log, i, k))
-			x->in[log->v[k].q + 2] = in;
-}
+	for (uint32_t i = *chosen; i < log->n; i++) {
+		float worth;
 
-static bool first_of_slot(const struct shk_memo_log *log, uint32_t i)
-{
-	for (uint32_t k = log->n_path; k < i; k++)
-		if (same_slot(log, i, k))
-			return false;
-	return true;
-}
-
-/* What each slot decides beyond what is known on the way, for its price. */
-static void weigh(struct proof *x, const struct shk_memo_log *log)
-{
-	uint32_t before;
-
-	for (uint32_t i = log->n_path; i < log->n; i++)
+		if (!is_open(x, log, i))
+			continue;
+		x->in[log->v[i].q + 2] = true;
+		worth = (float)(decided(x) - before) + 0.01f;
 		x->in[log->v[i].q + 2] = false;
-	before = decided(x);
-	for (uint32_t i = log->n_path; i < log->n; i++) {
-		if (!first_of_slot(log, i))
-			continue;
-		set_slot(x, log, i, true);
-		x->worth[log->v[i].q + 2] = ((float)(decided(x) - before) + 0.01f) / price(&log->v[i].n);
-		set_slot(x, log, i, false);
-		for (uint32_t k = i + 1; k < log->n; k++)
-			if (same_slot(log, i, k))
-				x->worth[log->v[k].q + 2] = x->worth[log->v[i].q + 2];
+		worth /= price(x, run, log, i);
+		if (worth > most) {
+			most = worth;
+			best = i;
+		}
+	}
+	if (best == log->n)
+		return;
+	x->in[log->v[best].q + 2] = true;
+	for (end = best; end < log->n && log->v[end].q == log->v[best].q; end++) {
+		struct shk_memo_asked a = log->v[end];
+
+		memmove(&log->v[*chosen + 1], &log->v[*chosen], (end - *chosen) * sizeof(a));
+		log->v[(*chosen)++] = a;
+		best += best < end;
 	}
 }
 
-/* Slots, the least useful first, then questions. */
-static void leave_out(struct proof *x, struct shk_memo_log *log)
+static void leave_out(struct proof *x, const struct shk_memo_log *log)
 {
-	uint32_t all = x->p->n_rule;
-
-	for (uint32_t i = log->n; i-- > log->n_path;) {
-		if (!first_of_slot(log, i))
-			continue;
-		set_slot(x, log, i, false);
-		if (decided(x) != all)
-			set_slot(x, log, i, true);
-	}
 	for (uint32_t i = log->n; i-- > log->n_path;) {
 		bool *in = &x->in[log->v[i].q + 2];
 
 		if (!*in || (i + 1 < log->n && log->v[i + 1].q == log->v[i].q))
 			continue;
 		*in = false;
-		*in = decided(x) != all;
+		*in = decided(x) != x->p->n_rule;
 	}
 }
 
-static bool prove(struct proof *x, struct shk_memo_log *log)
+static bool prove(struct proof *x, const struct shk_run *run, struct shk_memo_log *log)
 {
-	uint32_t out = log->n_path;
+	uint32_t chosen = log->n_path, out = log->n_path;
 
 	x->in[0] = true;
-	for (uint32_t i = 0; i < log->n_path; i++)
-		x->in[log->v[i].q + 2] = true;
-	weigh(x, log);
-	sort(log, x->worth);
-	for (uint32_t i = log->n_path; i < log->n; i++)
+	for (uint32_t i = 0; i < log->n; i++)
 		x->in[log->v[i].q + 2] = true;
 	if (decided(x) != x->p->n_rule)
 		return false;
+	memset(x->in, 0, log->n_question + 2);
+	x->in[0] = true;
+	for (uint32_t i = 0; i < log->n_path; i++)
+		x->in[log->v[i].q + 2] = true;
+	while (chosen < log->n && decided(x) != x->p->n_rule)
+		take_best(x, run, log, &chosen);
 	leave_out(x, log);
 	for (uint32_t i = log->n_path; i < log->n; i++)
 		if (x->in[log->v[i].q + 2])
@@ -310,29 +297,29 @@ static void ask_more(struct shk_run *run, const struct shk_memo_list *list, cons
 	}
 }
 
-void shk_memo_prove(struct shk_run *run, struct shk_memo_log *log)
+bool shk_memo_prove(struct shk_run *run, struct shk_memo_log *log)
 {
 	struct shk_memo *m = run->memo.m;
 	struct shk_arena *a = run->slots.ctx->ev->arena;
 	struct proof x = { .rs = run->rs, .p = run->memo.p };
-	size_t n;
 
-	if (m->credit < PRICE || log->n - log->n_path < 2 || !make_room(m, run->rs))
-		return;
-	x.list = list_of(m, run->rs, run->memo.p);
-	if (!x.list || (size_t)x.list->n * (log->n - log->n_path) * 2 > WORK_MAX)
-		return;
+	if (m->credit < PRICE)
+		return false;
 	m->credit -= PRICE;
+	if (log->n - log->n_path < 2 || !make_room(m, run->rs))
+		return true;
+	x.list = list_of(m, run->rs, run->memo.p);
+	if (!x.list || (size_t)x.list->n * (log->n - log->n_path) * 4 > WORK_MAX)
+		return true;
 	ask_more(run, x.list, log);
 	number_questions(log);
-	n = log->n_question + 2;
 	x.val = m->val;
 	x.q = SHK_ARENA_ARRAY(a, uint16_t, x.list->n);
 	x.answer = SHK_ARENA_ARRAY(a, uint8_t, x.list->n);
-	x.in = SHK_ARENA_ARRAY(a, bool, n);
-	x.worth = SHK_ARENA_ARRAY(a, float, n);
-	if (!x.q || !x.answer || !x.in || !x.worth)
-		return;
+	x.in = SHK_ARENA_ARRAY(a, bool, log->n_question + 2);
+	if (!x.q || !x.answer || !x.in)
+		return false;
 	answers(&x, run, log);
-	(void)prove(&x, log);
+	(void)prove(&x, run, log);
+	return true;
 }

@@ -341,7 +341,8 @@ void shk_memo_end(struct shk_run *run, const uint64_t *hit)
 
 	if (mr->lost || run->slots.ctx->ev->arena->failed)
 		return;
-	shk_memo_prove(run, log);
+	if (!shk_memo_prove(run, log))
+		return;
 	for (uint32_t i = log->n_path; i < log->n; i++)
 		if (!extend(run, &log->v[i].n, log->v[i].by))
 			return;
