@@ -33,7 +33,9 @@ static bool prepare_slots(struct shk_run *run, struct shk_eval_ctx *ctx)
 
 	if (!v)
 		return false; /* the arena remembers that it failed */
-	run->slots = (struct shk_slot_run){ .slot = rs->slots.v, .ctx = ctx, .val = (struct shk_value *)v };
+	run->slots.slot = rs->slots.v;
+	run->slots.ctx = ctx;
+	run->slots.val = (struct shk_value *)v;
 	v += n * sizeof(struct shk_value);
 	memset(v, 0, rs->n_answered * sizeof(uint32_t) + n);
 	run->memo.value = (uint32_t *)v;
@@ -219,40 +221,48 @@ static void collect_leaf(const struct shk_memo *m, const struct shk_memo_node *l
 		take(out, m->rules.p[leaf->id + i], must, first, &found);
 }
 
-void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
-		      bool first, struct shk_matches *out)
+/* The program has to be run. Not in the way of events that are known. */
+static __attribute__((noinline)) void evaluate(const struct shk_run *run, const struct shk_program *p,
+						const uint64_t *must, bool first, struct shk_matches *out)
 {
-	const struct shk_memo_node *leaf;
-	struct shk_memo_log log;
-	struct frame f;
+	struct frame f = { .run = *run, .p = p };
+	struct shk_memo_log log = { 0 };
 
-	out->n = out->lost = 0;
-	f.p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N];
-	if (!f.p)
-		return;
-	/* Of the set, only its counters are written to. */
-	f.run.rs = (struct shk_ruleset *)(uintptr_t)rs;
-	f.run.memo.m = ctx->memo && shk_memo_begin(ctx->memo, rs) ? ctx->memo : NULL;
-	if (!prepare_slots(&f.run, ctx))
-		return;
-	if (f.run.memo.m) {
-		f.run.memo.p = f.p;
-		f.run.memo.lost = false;
-		leaf = shk_memo_walk(&f.run);
-		if (leaf) {
-			collect_leaf(ctx->memo, leaf, must, first, out);
-			return;
-		}
-	}
 	if (!prepare(&f))
 		return;
-	if (f.run.memo.m) {
-		log = (struct shk_memo_log){ 0 };
-		f.run.memo.log = &log;
+	f.run.memo.log = &log;
+	if (f.run.memo.m)
 		shk_memo_seed(&f.run);
-	}
 	execute(&f);
 	collect(&f, must, first, out);
 	if (f.run.memo.m)
 		shk_memo_end(&f.run, f.hit);
+}
+
+void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
+		      bool first, struct shk_matches *out)
+{
+	const struct shk_program *p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N];
+	const struct shk_memo_node *leaf;
+	struct shk_run run;
+
+	out->n = out->lost = 0;
+	if (!p)
+		return;
+	/* Of the set, only its counters are written to. */
+	run.rs = (struct shk_ruleset *)(uintptr_t)rs;
+	run.memo.m = ctx->memo && shk_memo_begin(ctx->memo, rs) ? ctx->memo : NULL;
+	if (!prepare_slots(&run, ctx))
+		return;
+	if (run.memo.m) {
+		run.memo.p = p;
+		run.memo.lost = false;
+		leaf = shk_memo_walk(&run);
+		if (leaf) {
+			if (leaf->aux)
+				collect_leaf(ctx->memo, leaf, must, first, out);
+			return;
+		}
+	}
+	evaluate(&run, p, must, first, out);
 }

@@ -77,7 +77,11 @@ static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 	m->root = calloc(rs->n_program + 1, sizeof(*m->root));
 	m->slot = calloc(rs->n_answered + 1, sizeof(*m->slot));
 	m->scratch = malloc(SHK_SLOTS_BYTES(rs));
-	if (!m->root || !m->slot || !m->scratch)
+	if (!m->texts.v) { /* later it only grows */
+		m->texts.v = calloc(TABLE_MIN, sizeof(*m->texts.v));
+		m->texts.size = m->texts.v ? TABLE_MIN : 0;
+	}
+	if (!m->root || !m->slot || !m->scratch || !m->texts.v)
 		return false;
 	m->n_root = rs->n_program;
 	m->n_slot = rs->n_answered;

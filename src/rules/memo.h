@@ -46,7 +46,7 @@ enum shk_memo_kind { /* of a question */
 struct shk_memo_node {
 	uint8_t kind;
 	bool want;	   /* BOOL: the value at which it holds */
-	uint16_t answer;   /* TEXT_TEST, GROUP, MULTI: its place among those about a text */
+	uint16_t answer;   /* TEXT_TEST, GROUP, MULTI: its place among those about a text; BOOL: of a field */
 	uint32_t slot, answered; /* of the text */
 	uint32_t id;	   /* test, group; LEAF: first of its rules */
 	uint32_t aux;	   /* tests: number of the kept answer; MULTI: candidate; LEAF: number of rules */
@@ -130,7 +130,7 @@ static inline uint64_t shk_memo_short(const char *p, size_t n)
 }
 
 /* Texts are short: no call for most of them. */
-static inline bool shk_same_bytes(const char *a, const char *b, size_t n)
+static inline __attribute__((always_inline)) bool shk_same_bytes(const char *a, const char *b, size_t n)
 {
 	if (n < 8)
 		return shk_memo_short(a, n) == shk_memo_short(b, n);
@@ -176,7 +176,7 @@ static inline bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *
 uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
 /* In values: slot, length, answers, bytes. */
 #define SHK_MEMO_HEAD 2
-static inline bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
+static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
 				 struct shk_str s)
 {
 	const uint32_t *v = m->values.p + value;

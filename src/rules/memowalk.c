@@ -4,6 +4,20 @@
 
 #define LOG_MAX 512 /* questions of an event; one that has more is not remembered */
 
+/* Of a slot that is a field. NULL: missing. */
+static inline const struct shk_value *field_of(struct shk_run *run, uint32_t slot)
+{
+	struct shk_value *v = &run->slots.val[slot];
+	uint8_t *state = &run->slots.state[slot];
+
+	if (*state == SHK_SLOT_UNKNOWN) {
+		const struct shk_field_ref *ref = &run->slots.slot[slot].ref;
+
+		*state = shk_field_get(run->slots.ctx, ref, v) ? SHK_SLOT_OK : SHK_SLOT_MISSING;
+	}
+	return *state == SHK_SLOT_OK ? v : NULL;
+}
+
 /* Of a slot with answers. NULL: missing, or no text. */
 static inline const struct shk_value *text_of(struct shk_run *run, const struct shk_memo_slot *ms)
 {
@@ -26,12 +40,12 @@ static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk
 	uint32_t hash = shk_memo_hash(s, ms->slot);
 	const struct shk_memo_cell *c = &m->texts.v[hash & (m->texts.size - 1)];
 
-	if (m->texts.size && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s))
+	if (c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s))
 		return ms->last = c->at;
 	return shk_memo_value(m, ms, s, hash);
 }
 
-static inline uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
+static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
 {
 	if (ms->last && shk_memo_same(m, ms->last, ms, s))
 		return ms->last;
@@ -125,7 +139,7 @@ static inline __attribute__((always_inline)) uint32_t ask_now(struct shk_run *ru
 
 	switch ((enum shk_memo_kind)n->kind) {
 	case SHK_MEMO_BOOL:
-		v = shk_slot_get(&run->slots, n->slot);
+		v = n->answer ? field_of(run, n->slot) : shk_slot_get(&run->slots, n->slot);
 		return v && v->type == SHK_T_BOOL && v->b == n->want;
 	case SHK_MEMO_TEST:
 		return shk_test_holds(run, &run->rs->test[n->id]);
@@ -262,6 +276,7 @@ bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep)
 	if (is_bool(run, t)) {
 		n.kind = SHK_MEMO_BOOL;
 		n.want = t->c->v.b == (t->op == SHK_OP_EQ);
+		n.answer = run->slots.slot[t->left].kind == SHK_OPERAND_FIELD;
 	} else if (t->answer != SHK_NO_ANSWER) {
 		n.kind = SHK_MEMO_TEXT_TEST;
 		n.answer = t->answer;
