@@ -76,6 +76,7 @@ struct shk_entry {
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
 
 	struct shk_recorded_lines lines; /* guarded by the container's lock */
+	struct shk_memo *memo;		 /* likewise; may be NULL */
 
 	/* calls the installed filter notifies of; constant once the first listener is there */
 	uint64_t notified[(SHK_CALL_N + 63) / 64];

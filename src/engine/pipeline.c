@@ -309,7 +309,7 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 	if (stage == SHK_STAGE_REFUSE) {
 		o.err = EACCES;
 	} else if (stage == SHK_STAGE_JUDGE) {
-		struct shk_eval_ctx ctx = { .ev = &ev, .ctr = ev.ctr };
+		struct shk_eval_ctx ctx = { .ev = &ev, .ctr = ev.ctr, .memo = l->e->memo };
 		const struct shk_policy *p;
 		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 
