@@ -199,6 +199,7 @@ static const struct shk_slot_table *keep_slots(struct compiling *c, struct shk_a
 
 	if (t)
 		return t;
+	key = shk_arena_str(a, key); /* compiling makes it longer */
 	/* Once more, with what belongs to the slots where it is kept. */
 	shk_slots_done(&c->slots);
 	shk_slots_init(&c->slots, a);
@@ -207,7 +208,6 @@ static const struct shk_slot_table *keep_slots(struct compiling *c, struct shk_a
 	if (!t || compile(c) < 0)
 		return NULL;
 	v = SHK_ARENA_ARRAY(a, struct shk_slot, c->slots.n);
-	key = shk_arena_str(a, key);
 	if (!v || !key.p || shk_map_set(&pool->by_key, key, t) < 0)
 		return NULL;
 	if (c->slots.n)
