@@ -103,8 +103,8 @@ static int escape(struct tr *t)
 	return c;
 }
 
-/* [:alpha:] inside brackets. 1: was one, 0: is none. */
-static int named_class(struct tr *t)
+/* [:alpha:] inside brackets. 1: was one, 0: is none. *wide: it holds for what is no ASCII. */
+static int named_class(struct tr *t, bool *wide)
 {
 	static const char *const names[] = { "alnum", "alpha", "ascii", "blank", "cntrl",
 					     "digit", "graph", "lower", "print", "punct",
@@ -119,6 +119,7 @@ static int named_class(struct tr *t)
 	if (name.n && name.p[0] == '^') {
 		name.p++;
 		name.n--;
+		*wide = true;
 	}
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(names); i++)
 		if (shk_str_eqz(name, names[i])) {
@@ -141,14 +142,42 @@ static int class_byte(struct tr *t)
 	return c < 0x80 ? c : bad(t, "only ASCII characters can stand between brackets");
 }
 
+/*
+ * The library compares bytes, the pattern means characters. `class` matches one byte. For a character of several
+ * bytes stands its first one with all that continue it, and nothing begins with one that continues: then a run of
+ * any bytes, which is what is fastest, ends between characters if the whole is to match.
+ */
+static void emit_char(struct tr *t, const char *class, size_t n)
+{
+	int next = peek(t, 0);
+
+	if (next == '*') {
+		shk_buf_add(t->out, class, n);
+		return;
+	}
+	shk_buf_adds(t->out, next == '+' ? "(?:(?:" : "(?:");
+	shk_buf_adds(t->out, "(?![\\x80-\\xff])");
+	shk_buf_add(t->out, class, n);
+	shk_buf_adds(t->out, "|[\\xc0-\\xff][\\x80-\\xbf]*+)");
+	if (next != '+')
+		return;
+	shk_buf_add(t->out, class, n);
+	shk_buf_adds(t->out, "*)");
+	t->at++;
+	t->repeated = true;
+}
+
 static int bracket(struct tr *t)
 {
-	bool first = true;
+	size_t from = t->out->n;
+	_cleanup_free_ char *class = NULL;
+	bool first = true, negated = false, wide = false;
 
 	t->at++;
 	shk_buf_addc(t->out, '[');
 	if (peek(t, 0) == '^') {
 		t->at++;
+		negated = true;
 		shk_buf_addc(t->out, '^');
 	}
 	for (; first || peek(t, 0) != ']'; first = false) {
@@ -156,7 +185,7 @@ static int bracket(struct tr *t)
 
 		if (peek(t, 0) == '-' && !first && peek(t, 1) != ']')
 			return bad(t, "- between brackets must be first, last, or make a range");
-		r = named_class(t);
+		r = named_class(t, &wide);
 		if (r < 0)
 			return r;
 		if (r)
@@ -178,6 +207,13 @@ static int bracket(struct tr *t)
 	}
 	t->at++;
 	shk_buf_addc(t->out, ']');
+	if (t->out->failed || negated == wide)
+		return 0; /* it holds for ASCII alone */
+	class = strndup(t->out->p + from, t->out->n - from);
+	if (!class)
+		return -ENOMEM;
+	t->out->n = from;
+	emit_char(t, class, strlen(class));
 	return 0;
 }
 
@@ -296,8 +332,9 @@ static int step(struct tr *t)
 		break;
 	case '.':
 		begin_atom(t);
-		shk_buf_addc(t->out, '.');
-		break;
+		t->at++;
+		emit_char(t, ".", 1);
+		return 0;
 	case '\\':
 		t->at++;
 		c = escape(t);

@@ -50,7 +50,7 @@ static const struct gen_samples *samples_of(struct gen *g, size_t field, const s
 		bool multi = (ref->field->flags & SHK_F_MULTI) && !ref->has_arg;
 
 		if (multi)
-			for (unsigned k = 0; s->n < GEN_SAMPLES && ref->field->multi(&g->ev[i].ctx, ref, k, &v); k++)
+			for (unsigned k = 0; s->n < GEN_SAMPLES && shk_field_candidate(&g->ev[i].ctx, ref, k, &v); k++)
 				s->v[s->n++] = v;
 		else if (shk_field_get(&g->ev[i].ctx, ref, &v))
 			s->v[s->n++] = v;

@@ -476,6 +476,47 @@ static void notes(void **state)
 	}
 }
 
+/* Texts that no value has, and those that more values have than they show. */
+static void notes_on_characters(void **state)
+{
+	static const struct {
+		const char *cond;
+		size_t n; /* of notes */
+	} rows[] = {
+		{ "evt.type=open and fd.name contains \"a\\nb\"", 1 },
+		{ "evt.type=open and fd.name in (a, \"b\\tc\", \"d\\x1b\")", 2 },
+		{ "evt.type=open and fd.name = \"a\xef\xbf\xbd\"", 1 },
+		{ "evt.type=open and proc.aname startswith anyof (\"\\n\", x)", 1 },
+		{ "evt.type=open and evt.arg.name = \"\\xff\"", 1 },
+		{ "evt.type=open and evt.rawarg.name contains \"a\\nb\"", 0 },
+		{ "evt.type=write and evt.buffer contains \"a\\nb\"", 0 },
+		{ "evt.type=open and b64(fd.name) contains \"a\\nb\"", 0 },
+		{ "evt.type=open and fd.name = \"\xc3\xa9\"", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+		const struct shk_diag *d;
+		char text[512];
+		size_t n;
+
+		snprintf(text, sizeof(text),
+			 "- rule: r\n  desc: d\n  condition: >\n    %s\n  output: o\n  priority: debug\n",
+			 rows[i].cond);
+		assert_int_equal(shk_loader_new(&l, NULL), 0);
+		shk_loader_want_notes(l);
+		assert_int_equal(shk_loader_add_text(l, "f", shk_str(text), NULL), 0);
+		d = shk_loader_diags(l, &n);
+		assert_int_equal(n, rows[i].n);
+		for (size_t k = 0; k < n; k++) {
+			assert_true(d[k].note);
+			assert_string_equal(d[k].code, "NOTE_CHARACTERS");
+			assert_int_equal(d[k].line, 4);
+		}
+	}
+}
+
 static void loads_shipped_rules(void **state)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
@@ -651,6 +692,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(carets),
 		cmocka_unit_test(notes),
+		cmocka_unit_test(notes_on_characters),
 		cmocka_unit_test(loads_shipped_rules),
 		cmocka_unit_test(compiles_as_recorded),
 		cmocka_unit_test(warns_as_recorded),
