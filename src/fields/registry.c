@@ -28,6 +28,7 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_container_mount,
 	&shk_table_shrike,
 	&shk_table_absent,
+	&shk_table_plugins,
 };
 
 #define ROWS_MAX   512u

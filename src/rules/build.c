@@ -6,74 +6,8 @@
 #include "rules/output.h"
 
 #define CONDITION "LOAD_ERR_COMPILE_CONDITION"
-#define MANY_CALLS 100 /* more are hardly meant */
 
-/* One rule on its way. */
-struct job {
-	struct shk_build *b;
-	const struct shk_rule *r;
-	struct shk_text cond;	/* with exceptions */
-	struct shk_where where; /* the rule's condition */
-	struct shk_ast *e;
-	unsigned warned;	/* bit per field of dead[] */
-	const struct shk_field *missing[16]; /* without values, named so far */
-	unsigned n_missing;
-	int result;
-};
-
-static bool source_known(struct shk_str s)
-{
-	struct shk_field_ref ref;
-	struct shk_err err;
-
-	if (shk_str_eqz(s, "syscall"))
-		return true;
-	return shk_str_eqz(s, "k8s_audit") && shk_field_parse(SHK_STR("ka.verb"), &ref, &err) >= 0;
-}
-
-/* Fields whose going out of use Falco warns of, so that no second warning is needed. */
-static const char *const dead[] = { "evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns",
-				    "evt.latency.human", "evt.wait_latency" };
-
-/* Not a warning of Falco's: what it has no value for, either, it loads silently. Once per field. */
-static int warn_no_value(struct job *j, const struct shk_where *w, const struct shk_field *f,
-			 const char *so)
-{
-	if (!(f->flags & SHK_F_NEVER) || j->n_missing == SHK_ARRAY_SIZE(j->missing))
-		return 0;
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(dead); i++)
-		if (!strcmp(f->name, dead[i]))
-			return 0;
-	for (unsigned i = 0; i < j->n_missing; i++)
-		if (j->missing[i] == f)
-			return 0;
-	j->missing[j->n_missing++] = f;
-	return shk_load_warn(j->b->l, "SHRIKE_NO_VALUE", w, "%s never has a value here, so %s (%s)",
-			     f->name, so, shk_field_origin(f));
-}
-
-/* The texts of fields that print nothing useful any more. */
-static int warn_output(struct job *j, const struct shk_where *w, const struct shk_output *o)
-{
-	static const char *const texts[] = { "%container.info", "evt.dir", "evt.latency",
-					     "evt.wait_latency" };
-	struct shk_str s = j->r->output.s, name;
-	struct shk_field_ref ref;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && (name = shk_output_field(o, i)).p; i++)
-		if (shk_field_parse(name, &ref, NULL) == 0)
-			r = warn_no_value(j, w, ref.field, "it prints <NA>");
-	j->n_missing = 0; /* in a condition it means more */
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(texts) && r >= 0; i++)
-		if (memmem(s.p, s.n, texts[i], strlen(texts[i])))
-			r = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", w,
-					  "%s says nothing any more; remove it from the output",
-					  texts[i]);
-	return r;
-}
-
-static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
+static int output_of(struct shk_build_job *j, struct shk_rule_def *def, bool *left_out)
 {
 	struct shk_loader *l = j->b->l;
 	const struct shk_rnode *n = j->r->output.piece[0].node;
@@ -84,8 +18,15 @@ static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 
 	w.file = n->file;
 	r = shk_extra_apply(l, &j->b->a, j->r, def, &o, &err);
+	if (r != -ENOMEM && def->output_text.p) {
+		int r2 = shk_build_warn_container_info(j, def);
+
+		r = r2 < 0 ? r2 : r;
+	}
 	if (r >= 0)
-		return warn_output(j, &w, o);
+		r = shk_source_output(j->r->source, o, &err);
+	if (r >= 0)
+		return shk_build_warn_output(j, &w, def, o);
 	if (r == -ENOMEM)
 		return r;
 	*left_out = j->r->skip_unknown;
@@ -94,87 +35,9 @@ static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 	return shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w, "%s", err.text);
 }
 
-/* ---- warnings about a good condition ---- */
-
-static void warn_field(struct job *j, const struct shk_operand *o)
-{
-	if (j->result >= 0 && o->kind == SHK_OPERAND_FIELD)
-		j->result = warn_no_value(j, &j->where, o->ref.field, "no comparison with it holds");
-	for (size_t i = 0; o->kind == SHK_OPERAND_FIELD && i < SHK_ARRAY_SIZE(dead); i++)
-		if (j->result >= 0 && !(j->warned & 1u << i) && shk_str_eqz(o->text, dead[i])) {
-			j->warned |= 1u << i;
-			j->result = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", &j->where,
-						  "%s says nothing any more, as calls are seen when they "
-						  "end; remove it from the condition", dead[i]);
-		}
-	for (size_t i = 0; i < o->n; i++)
-		warn_field(j, &o->item[i]);
-}
-
-static void warn_na(struct job *j, const struct shk_ast *e)
-{
-	const struct shk_operand *o = &e->right;
-	bool op = e->op == SHK_OP_EQ || e->op == SHK_OP_NE || e->op >= SHK_OP_IN;
-	bool na = o->kind == SHK_OPERAND_TEXT && shk_str_eqz(o->text, "<NA>");
-
-	if (!op || e->left.kind != SHK_OPERAND_FIELD ||
-	    (!shk_str_starts(e->left.text, SHK_STR("ka.")) &&
-	     !shk_str_starts(e->left.text, SHK_STR("jevt."))))
-		return;
-	for (size_t i = 0; o->kind == SHK_OPERAND_LIST && i < o->n; i++)
-		na |= shk_str_eqz(o->item[i].text, "<NA>");
-	if (na && j->result >= 0)
-		j->result = shk_load_warn(j->b->l, "LOAD_UNSAFE_NA_CHECK", &j->where,
-					  "%.*s is never the text <NA>; write 'exists'",
-					  SHK_STR_ARG(e->left.text));
-}
-
-static void warn_tree(struct job *j, const struct shk_ast *e)
-{
-	if (e->kind == SHK_AST_CHECK) {
-		warn_field(j, &e->left);
-		warn_field(j, &e->right);
-		warn_na(j, e);
-	}
-	for (size_t i = 0; i < e->n && j->result >= 0; i++)
-		warn_tree(j, e->child[i]);
-}
-
-static void on_constant(const char *text, unsigned pos, void *arg)
-{
-	struct job *j = arg;
-
-	(void)pos; /* of the rule's text or of a macro's: not said */
-	if (j->result >= 0)
-		j->result = shk_load_warn(j->b->l, "LOAD_COMPILE_CONDITION", &j->where, "%s", text);
-}
-
-static int warnings(struct job *j)
-{
-	struct shk_call_set calls = { 0 };
-	unsigned n = 0;
-
-	j->result = 0;
-	warn_tree(j, j->e);
-	shk_ast_warn(j->e, on_constant, j);
-	if (j->result < 0 || !j->r->warn_evttypes || !shk_str_eqz(j->r->source, "syscall"))
-		return j->result;
-	shk_ast_calls(j->e, &calls);
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(calls.bit); i++)
-		n += (unsigned)__builtin_popcountll(calls.bit[i]);
-	if (!n && !calls.other)
-		return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
-				     "the condition is true for no event: its event types exclude each "
-				     "other");
-	if (!calls.any && n <= MANY_CALLS)
-		return 0;
-	return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
-			     "the condition is tried on nearly every call; add evt.type in (...)");
-}
-
 /* ---- types ---- */
 
-static int type_error(struct job *j, const struct shk_text *cond, unsigned pos, int r,
+static int type_error(struct shk_build_job *j, const struct shk_text *cond, unsigned pos, int r,
 		      const struct shk_err *err)
 {
 	struct shk_where at = j->where;
@@ -198,14 +61,21 @@ static bool contains(const struct shk_ast *e, const struct shk_ast *part)
 	return false;
 }
 
+static int type_of(struct shk_build_job *j, struct shk_ast *e, unsigned *pos, struct shk_err *err)
+{
+	int r = shk_ast_type(&j->b->a, e, pos, err);
+
+	return r < 0 ? r : shk_source_condition(j->r->source, e, pos, err);
+}
+
 /* The offset of a type error is one of the text its node was parsed from: the rule's or a macro's. The
  * smallest tree that has the error is the innermost macro at fault. 1: the rule is left out. */
-static int check_types(struct job *j)
+static int check_types(struct shk_build_job *j)
 {
 	const struct shk_text *cond = &j->cond;
 	unsigned pos, least = UINT32_MAX;
 	struct shk_err err;
-	int r = shk_ast_type(&j->b->a, j->e, &pos, &err);
+	int r = type_of(j, j->e, &pos, &err);
 
 	if (r >= 0 || r == -ENOMEM)
 		return r;
@@ -217,7 +87,7 @@ static int check_types(struct job *j)
 
 		if (m->height >= least || !contains(j->e, m->cond))
 			continue;
-		r2 = shk_ast_type(&j->b->a, m->cond, &p2, &e2);
+		r2 = type_of(j, m->cond, &p2, &e2);
 		if (r2 >= 0)
 			continue;
 		least = m->height;
@@ -233,7 +103,7 @@ static int check_types(struct job *j)
 /* 1: compiled, 0: left out with a warning. */
 static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct shk_rule_def *def)
 {
-	struct job j = { .b = b, .r = rule };
+	struct shk_build_job j = { .b = b, .r = rule };
 	struct shk_str text;
 	bool left_out = false;
 	int r;
@@ -241,10 +111,8 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	j.where = shk_where_node("rule", rule->h.name, rule->h.node, rule->cond.piece[0].node,
 				 "rule condition");
 	j.where.file = rule->cond.piece[0].node->file;
-	if (!source_known(rule->source))
-		return shk_load_warn(b->l, "LOAD_UNKNOWN_SOURCE", &j.where,
-				     "the rule is left out: there are no events of source '%.*s'",
-				     SHK_STR_ARG(rule->source));
+	if (!shk_source_known(rule->source))
+		return 0; /* it was warned of when it was read */
 	*def = (struct shk_rule_def){ .name = rule->h.name, .desc = rule->desc,
 				      .source = rule->source, .priority = rule->priority,
 				      .tags = rule->tags, .n_tags = rule->n_tags };
@@ -259,11 +127,13 @@ static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct s
 	if (r >= 0)
 		r = shk_build_resolve(b, &j.e, &j.cond, &j.where);
 	if (r >= 0)
+		r = shk_build_warn_parsed(&j);
+	if (r >= 0)
 		r = check_types(&j);
 	if (r)
 		return r < 0 ? r : 0;
 	def->cond = j.e;
-	r = warnings(&j);
+	r = shk_build_warn_typed(&j);
 	return r < 0 ? r : 1;
 }
 

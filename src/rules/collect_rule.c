@@ -136,7 +136,7 @@ static int set_exceptions(struct shk_loader *l, const struct shk_where *w, bool 
 			  struct shk_rule *rec)
 {
 	return shk_collect_exceptions(l, w, shk_rnode_get(w->item, "exceptions"),
-				      append ? rec->exceptions : NULL, append, &rec->exceptions);
+				      rec->source, append ? rec->exceptions : NULL, append, &rec->exceptions);
 }
 
 static int missing(struct shk_loader *l, const struct shk_where *w, const char *what)
@@ -175,7 +175,7 @@ static int append_rule(struct shk_loader *l, struct shk_where *w, struct shk_rul
 	if (r < 0)
 		return r;
 	if (!cond && !ex)
-		return shk_load_error(l, INVALID, w, "nothing to append; give 'condition' or "
+		return shk_load_error(l, REFUSED, w, "nothing to append; give 'condition' or "
 				      "'exceptions'");
 	if (cond)
 		r = set_text(l, w, "condition", 'a', false, &rec->cond);
@@ -212,6 +212,10 @@ static int define(struct shk_loader *l, struct shk_where *w, const struct shk_ru
 	if (r >= 0 && old && !shk_str_eq(old->source, rec->source))
 		r = shk_load_error(l, REFUSED, w, "rule '%.*s' has source '%.*s' already; give it "
 				   "another name", SHK_STR_ARG(w->name), SHK_STR_ARG(old->source));
+	if (r >= 0 && !shk_source_known(rec->source))
+		r = shk_load_warn(l, "LOAD_UNKNOWN_SOURCE", w,
+				  "the rule is left out: there are no events of source '%.*s'",
+				  SHK_STR_ARG(rec->source));
 	return r;
 }
 

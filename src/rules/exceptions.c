@@ -89,19 +89,23 @@ static int default_comps(struct shk_loader *l, struct shk_exception *x)
 	return 0;
 }
 
-/* Is this the name of a field, or a call of a transformer on one? */
-static int check_field(struct shk_loader *l, const struct shk_where *w, struct shk_str name)
+/* Is this the name of a field that events of the source have, or a call of a transformer on one? Nothing is known of
+ * events of unknown sources. */
+static int check_field(struct shk_loader *l, const struct shk_where *w, struct shk_str source,
+		       struct shk_str name)
 {
 	struct shk_field_ref ref;
 	struct shk_err err;
 
-	if (memchr(name.p, '(', name.n) || shk_field_parse(name, &ref, &err) >= 0)
+	if (memchr(name.p, '(', name.n) || !shk_source_known(source))
+		return 0;
+	if (shk_field_parse(name, &ref, &err) >= 0 && shk_source_field(source, ref.field, &err) >= 0)
 		return 0;
 	return shk_load_error(l, REFUSED, w, "%s", err.text);
 }
 
 static int set_fields(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map,
-		      struct shk_exception *x)
+		      struct shk_str source, struct shk_exception *x)
 {
 	const struct shk_rnode *f = shk_rnode_get(map, "fields"), *c = shk_rnode_get(map, "comps");
 	size_t n_comp;
@@ -133,7 +137,7 @@ static int set_fields(struct shk_loader *l, struct shk_where *w, const struct sh
 							 "one field; use in, pmatch or intersects");
 		}
 		w->at = shk_rnode_pos(f);
-		r = check_field(l, w, x->field[i]);
+		r = check_field(l, w, source, x->field[i]);
 	}
 	return r;
 }
@@ -180,8 +184,8 @@ static struct shk_exception *find(struct shk_exception *list, struct shk_str nam
 	return list;
 }
 
-static int one(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map, bool append,
-	       struct shk_exception *x, bool exists)
+static int one(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map,
+	       struct shk_str source, bool append, struct shk_exception *x, bool exists)
 {
 	const struct shk_rnode *values = shk_rnode_get(map, "values");
 	bool none = !values || !values->first;
@@ -194,11 +198,17 @@ static int one(struct shk_loader *l, struct shk_where *w, const struct shk_rnode
 	if (r < 0)
 		return r;
 	if (!append || !exists)
-		r = set_fields(l, w, map, x);
+		r = set_fields(l, w, map, source, x);
 	else if (shk_rnode_get(map, "fields") || shk_rnode_get(map, "comps"))
 		r = shk_load_error(l, REFUSED, w, "appending to exception '%.*s' takes 'values' only; "
 				   "remove 'fields' and 'comps'", SHK_STR_ARG(x->name));
-	return r < 0 ? r : add_values(l, w, values, x);
+	if (r < 0)
+		return r;
+	w->at = shk_rnode_pos(map);
+	if (append && !exists && none)
+		return shk_load_error(l, REFUSED, w, "there is no exception '%.*s' yet, and a new one needs "
+				   "'values'", SHK_STR_ARG(x->name));
+	return add_values(l, w, values, x);
 }
 
 /* A copy of the records of `old`, as those of a rule in a table are never changed. */
@@ -222,8 +232,9 @@ static int copy_all(struct shk_loader *l, const struct shk_exception *old,
 }
 
 int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
-			   const struct shk_rnode *seq, const struct shk_exception *old,
-			   bool append, struct shk_exception **ret)
+			   const struct shk_rnode *seq, struct shk_str source,
+			   const struct shk_exception *old, bool append,
+			   struct shk_exception **ret)
 {
 	struct shk_where at = *w;
 	struct shk_exception **end = ret;
@@ -254,7 +265,7 @@ int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
 		if (r < 0)
 			return r;
 		if (x) {
-			r = one(l, &at, c, append, x, true);
+			r = one(l, &at, c, source, append, x, true);
 			continue;
 		}
 		x = SHK_ARENA_NEW(&l->a, struct shk_exception);
@@ -265,7 +276,7 @@ int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
 		while (*end)
 			end = &(*end)->next;
 		*end = x;
-		r = one(l, &at, c, append, x, false);
+		r = one(l, &at, c, source, append, x, false);
 	}
 	return r;
 }

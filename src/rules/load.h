@@ -143,8 +143,9 @@ int shk_collect_put(struct shk_loader *l, struct shk_vec *v, struct shk_map *m,
 		    struct shk_item *rec, const struct shk_item *old);
 int shk_collect_required(struct shk_loader *l, const struct shk_rnode *item);
 int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
-			   const struct shk_rnode *seq, const struct shk_exception *old,
-			   bool append, struct shk_exception **ret);
+			   const struct shk_rnode *seq, struct shk_str source,
+			   const struct shk_exception *old, bool append,
+			   struct shk_exception **ret);
 
 /* Reading keys. get: required when `need`; -EINVAL with a diagnostic. Leaves *ret when absent. */
 int shk_key_str(struct shk_loader *l, const struct shk_where *w, const char *key, bool need,
@@ -161,6 +162,16 @@ int shk_text_join(struct shk_loader *l, const struct shk_text *x, const struct s
 		  struct shk_text *ret);
 /* The node and place in the file that byte `at` of the text comes from. */
 const struct shk_rnode *shk_text_at(const struct shk_text *t, size_t at, struct shk_rpos *ret);
+
+/* ---- source.c ---- */
+/* Are rules of this source used at all? Those of others are left out with a warning. */
+bool shk_source_known(struct shk_str source);
+/* Do events of a known source have this field? -ENOENT. */
+int shk_source_field(struct shk_str source, const struct shk_field *f, struct shk_err *err);
+/* Do they have the fields of a typed condition, of an output? -ENOENT. */
+int shk_source_condition(struct shk_str source, const struct shk_ast *e, unsigned *ret_pos,
+			 struct shk_err *err);
+int shk_source_output(struct shk_str source, const struct shk_output *o, struct shk_err *err);
 
 /* ---- extra.c ---- */
 /* The output of a rule with what is appended to it, and the fields that are added in JSON; checked. As
@@ -196,6 +207,24 @@ struct shk_build {
 	size_t n_macro;
 	struct shk_map list_of, macro_of;
 };
+/* One rule on its way. */
+struct shk_build_job {
+	struct shk_build *b;
+	const struct shk_rule *r;
+	struct shk_text cond;	/* with exceptions */
+	struct shk_where where; /* the rule's condition */
+	struct shk_ast *e;
+	const struct shk_field *missing[16]; /* without values, named so far */
+	unsigned n_missing;
+	int result;
+};
+/* build_warn.c: warnings about an output; about a condition that was parsed and its macros resolved; about one
+ * that was typed as well. 0 or -ENOMEM. */
+int shk_build_warn_container_info(struct shk_build_job *j, const struct shk_rule_def *def);
+int shk_build_warn_output(struct shk_build_job *j, const struct shk_where *w,
+			  const struct shk_rule_def *def, const struct shk_output *o);
+int shk_build_warn_parsed(struct shk_build_job *j);
+int shk_build_warn_typed(struct shk_build_job *j);
 /* Does this character separate the words of a condition that can be names of lists? */
 bool shk_list_edge(char c);
 int shk_build_lists(struct shk_build *b);

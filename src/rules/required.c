@@ -19,8 +19,8 @@ static const struct {
 	struct version v;
 } plugins[] = {
 	{ "container", { { 0, 7, 0 } } },
-	{ "json", { { 0, 7, 3 } } },
-	{ "k8saudit", { { 0, 16, 0 } } },
+	{ "json", { { 0, 7, 4 } } },
+	{ "k8saudit", { { 0, 18, 0 } } },
 };
 
 /* "x.y.z", anything may follow. */

@@ -130,7 +130,7 @@ static int build_rules(struct shk_ruleset *rs, const struct shk_rule_def *const 
 			r = shk_graph_add(&g, d->cond, &rs->root[i], err);
 		if (r < 0)
 			shk_err_prefix(err, "rule \"" SHK_STR_FMT "\"", SHK_STR_ARG(d->name));
-		else
+		else if (shk_str_eqz(d->source, "syscall")) /* other events there are none */
 			shk_ast_calls(d->cond, &rs->calls[i]);
 	}
 	shk_graph_done(&g);

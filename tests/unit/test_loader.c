@@ -202,9 +202,9 @@ static const struct {
 	{ "- {macro: 1m, condition: evt.type=open}\n", "1:LOAD_INVALID_MACRO_NAME 1:LOAD_UNUSED_MACRO" },
 	{ "- {list: l, items: []}\n- {list: l, items: [a], append: true}\n",
 	  "2:LOAD_DEPRECATED_ITEM 1:LOAD_UNUSED_LIST" },
-	{ RULE("r", "proc.name=x"), "3:LOAD_NO_EVTTYPE" },
+	{ RULE("r", "proc.name=x"), "1:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "proc.name=x") "  warn_evttypes: false\n", "" },
-	{ RULE("r", "evt.type=open and evt.type=close"), "3:LOAD_NO_EVTTYPE" },
+	{ RULE("r", "evt.type=open and evt.type=close"), "1:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "evt.type=procexit"), "" },
 	{ RULE("r", "evt.type=open and fd.num=x"), "3:LOAD_ERR_COMPILE_CONDITION" },
 	{ RULE("r", "nowhere"), "3:LOAD_ERR_VALIDATE" },
@@ -220,13 +220,16 @@ static const struct {
 	{ RULE("r", "evt.type=open and evt.latency>1"), "3:LOAD_DEPRECATED_ITEM" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: x %k8s.svc.label[a]\n"
 	  "  priority: info\n", "4:SHRIKE_NO_VALUE" },
-	{ RULE("r", "evt.type=open") "  source: other\n", "3:LOAD_UNKNOWN_SOURCE" },
+	{ RULE("r", "evt.type=open") "  source: other\n", "1:LOAD_UNKNOWN_SOURCE" },
 	{ RULE("r", "evt.type=open and a.b=1") "  skip-if-unknown-filter: true\n",
 	  "3:LOAD_UNKNOWN_FILTER" },
 	{ RULE("r", "evt.type=open") "  exceptions:\n  - {name: x, fields: fd.name}\n"
 	  "  - {name: x, fields: fd.name}\n", "8:LOAD_EXCEPTION_NAME_NOT_UNIQUE" },
+	{ RULE("r", "evt.type=open") "  exceptions: [{name: x, fields: fd.name}]\n"
+	  "- {rule: r, exceptions: [{name: x}], override: {exceptions: append}}\n",
+	  "7:LOAD_APPEND_NO_VALUES" },
 	{ RULE("r", "evt.type=open") "- {rule: r, exceptions: [{name: x, fields: fd.name}], "
-	  "override: {exceptions: append}}\n", "6:LOAD_APPEND_NO_VALUES" },
+	  "override: {exceptions: append}}\n", "6:LOAD_APPEND_NO_VALUES 6:LOAD_ERR_VALIDATE" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"%no.such\"\n  priority: info\n",
 	  "4:LOAD_ERR_COMPILE_OUTPUT" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: x %evt.dir\n  priority: info\n",
