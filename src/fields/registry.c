@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "fields/static.h"
 #include "fields/table.h"
 
 static const struct shk_field_table *const tables[] = {
@@ -85,7 +86,7 @@ static const struct shk_field *find(struct shk_str name)
 		if (shk_str_eqz(name, f->name))
 			return f;
 	}
-	return NULL;
+	return shk_static_field_find(name);
 }
 
 static bool is_name_char(char c)

@@ -60,7 +60,7 @@ struct shk_append_output {
 	const struct shk_str *tags;	  /* all of them; none: any */
 	size_t n_tags;
 	struct shk_str output;		  /* put behind the output, with a blank; n 0: nothing */
-	bool suggested;			  /* SHK_SUGGESTED_OUTPUT, for rules of source syscall */
+	bool suggested;			  /* static fields; SHK_SUGGESTED_OUTPUT for source syscall */
 	const struct shk_extra_field *field; /* in JSON only */
 	size_t n_field;
 };
