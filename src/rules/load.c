@@ -141,6 +141,8 @@ static int read_and_collect(struct shk_loader *l, const char *name, struct shk_s
 		w.file = file;
 		return shk_load_error(l, "LOAD_ERR_YAML_PARSE", &w, "%s", err.text);
 	}
+	if (r >= 0 && l->want_schema)
+		r = shk_schema_check(l, root);
 	return r < 0 ? r : shk_collect_file(l, file, root);
 }
 
@@ -160,10 +162,15 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 		return shk_err_sys(err, -r, "%s", name);
 	}
 	l->diags.n = l->n_collect; /* the build's diagnostics are made anew */
+	l->unmet = NULL;
+	l->schema = (struct shk_schema){ 0 };
 	r = read_and_collect(l, name, text);
 	l->n_collect = l->diags.n;
-	if (r >= 0)
+	if (r >= 0 && !l->unmet)
 		r = shk_loader_build(l);
+	r2 = r == -ENOMEM ? 0 : shk_required_check(l, from);
+	if (r2 < 0)
+		r = r2;
 	n_last = l->diags.n - from;
 	if (r < 0) {
 		r2 = restore(l, &before);

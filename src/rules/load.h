@@ -99,7 +99,11 @@ struct shk_loader {
 	const struct shk_diag *last;	     /* those of the last file alone, its build included */
 	size_t n_last;
 	struct shk_vec append;		     /* struct shk_append_output * */
-	bool notes;			     /* are wanted */
+	bool notes, want_schema;	     /* are wanted */
+	struct shk_schema schema;	     /* of the last file */
+	const struct shk_rnode *unmet;	     /* of the file in hand: the first requirement of plugins that is
+					      * not met, */
+	const struct shk_rnode *unmet_item;  /* and its item */
 	struct shk_arena build;		     /* of the last build that succeeded */
 	const struct shk_rule_def **all;     /* by index; NULL: left out. In build */
 	const struct shk_rule_def **defs;    /* of these, the enabled ones */
@@ -142,6 +146,9 @@ int shk_collect_amend(struct shk_loader *l, struct shk_item *rec, const struct s
 int shk_collect_put(struct shk_loader *l, struct shk_vec *v, struct shk_map *m,
 		    struct shk_item *rec, const struct shk_item *old);
 int shk_collect_required(struct shk_loader *l, const struct shk_rnode *item);
+/* Once a file was read, with success or not: is a requirement of plugins in it not met? Then the diagnostics from
+ * `from` on keep their warnings, and the one error is this. -EINVAL, -ENOMEM; 0: all are met. */
+int shk_required_check(struct shk_loader *l, size_t from);
 int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
 			   const struct shk_rnode *seq, struct shk_str source,
 			   const struct shk_exception *old, bool append,
@@ -162,6 +169,10 @@ int shk_text_join(struct shk_loader *l, const struct shk_text *x, const struct s
 		  struct shk_text *ret);
 /* The node and place in the file that byte `at` of the text comes from. */
 const struct shk_rnode *shk_text_at(const struct shk_text *t, size_t at, struct shk_rpos *ret);
+
+/* ---- schema.c ---- */
+/* All documents of a file, for l->schema. 0 or -ENOMEM. */
+int shk_schema_check(struct shk_loader *l, const struct shk_rnode *root);
 
 /* ---- source.c ---- */
 /* Are rules of this source used at all? Those of others are left out with a warning. */

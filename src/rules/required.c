@@ -123,11 +123,33 @@ static int plugin_requirement(struct shk_loader *l, const struct shk_where *w,
 					      "requirement; remove one", SHK_STR_ARG(name->text));
 		met |= r;
 	}
-	if (met)
+	if (!met && !l->unmet) {
+		l->unmet = map;
+		l->unmet_item = w->item;
+	}
+	return 0;
+}
+
+/* What the missing plugin would supply is missing everywhere in the file: that says less than the cause. */
+int shk_required_check(struct shk_loader *l, size_t from)
+{
+	const struct shk_rnode *map = l->unmet;
+	struct shk_where w;
+	size_t n = from;
+
+	l->unmet = NULL;
+	if (!map)
 		return 0;
-	at.at = shk_rnode_pos(map);
-	return shk_load_error(l, REFUSED, &at, "the file needs data that plugin '%.*s' %.*s would "
-			      "supply; Shrike has none of it", SHK_STR_ARG(name->text),
+	for (size_t i = from; i < l->diags.n; i++)
+		if (!((const struct shk_diag *)l->diags.p[i])->error)
+			l->diags.p[n++] = l->diags.p[i];
+	l->diags.n = n;
+	w = shk_where_node("required_plugin_versions", (struct shk_str){ "", 0 }, l->unmet_item, NULL,
+			   NULL);
+	w.at = shk_rnode_pos(map);
+	return shk_load_error(l, REFUSED, &w, "the file needs data that plugin '%.*s' %.*s would "
+			      "supply; Shrike has none of it",
+			      SHK_STR_ARG(shk_rnode_get(map, "name")->text),
 			      SHK_STR_ARG(shk_rnode_get(map, "version")->text));
 }
 

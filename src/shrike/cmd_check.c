@@ -170,7 +170,7 @@ static void check_rules(struct check *k, struct shk_loader *l, const char *path,
 	if (!k->json)
 		return; /* printed when all files are in */
 	count(k, d, n);
-	json_object_array_add(k->results, shk_cli_load_result(path, d, n));
+	json_object_array_add(k->results, shk_cli_load_result(path, shk_loader_last_schema(l), d, n));
 }
 
 static void unreadable(struct check *k, const char *path, const struct shk_err *err)
@@ -185,7 +185,7 @@ static void unreadable(struct check *k, const char *path, const struct shk_err *
 	k->errors++;
 	loc.name = d.file;
 	if (k->json)
-		json_object_array_add(k->results, shk_cli_load_result(path, &d, 1));
+		json_object_array_add(k->results, shk_cli_load_result(path, NULL, &d, 1));
 	else
 		shk_cli_fail(SHK_EXIT_FAILED, "%s [LOAD_ERR_FILE_READ]", err->text);
 }
@@ -248,6 +248,8 @@ static int check_all(struct check *k)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
 	if (!k->json)
 		shk_loader_want_notes(l);
+	else
+		shk_loader_want_schema(l);
 	if (k->json)
 		k->results = json_object_new_array();
 	check_files(k, l);
