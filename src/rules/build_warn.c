@@ -156,6 +156,11 @@ static void warn_tree(struct shk_build_job *j, const struct shk_ast *e)
 	if (e->kind == SHK_AST_CHECK) {
 		warn_field(j, &e->left);
 		warn_field(j, &e->right);
+		if (j->result >= 0 && e->consts && shk_list_never_equal(&e->left))
+			j->result = shk_load_warn(j->b->l, "SHRIKE_NEVER_EQUAL", &j->where,
+						  "%s() of a list equals no constant, as in Falco; write "
+						  "the list's words as they are",
+						  shk_transform_name(e->left.call));
 	}
 	for (size_t i = 0; i < e->n && j->result >= 0; i++)
 		warn_tree(j, e->child[i]);
