@@ -76,7 +76,7 @@ static int general(struct maker *m, const struct shk_program **ret)
 		return -ENOMEM;
 	for (size_t i = 0; i < rs->n_rule; i++)
 		if (matches_something(&rs->calls[i])) /* those of other sources do not */
-			v[all.n++] = (struct shk_entry){ (uint16_t)i, rs->root[i] };
+			v[all.n++] = (struct shk_entry){ (uint32_t)i, rs->root[i] };
 	shk_fold(rs, SHK_CALL_N, m->fold);
 	shk_guess(rs, m->fold, m->guess);
 	r = shk_code(&m->c, &all, false, p);
