@@ -105,20 +105,20 @@ static int check_field(struct shk_loader *l, const struct shk_where *w, struct s
 }
 
 static int set_fields(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map,
-		      struct shk_str source, struct shk_exception *x)
+		      struct shk_str source, bool append, struct shk_exception *x)
 {
 	const struct shk_rnode *f = shk_rnode_get(map, "fields"), *c = shk_rnode_get(map, "comps");
 	size_t n_comp;
 	int r;
 
-	if (!f || f->kind == SHK_RN_NULL)
-		return shk_load_error(l, REFUSED, w, "exception '%.*s' has no 'fields'; add them",
-				      SHK_STR_ARG(x->name));
+	if (!f || (f->kind != SHK_RN_SCALAR && !(f->kind == SHK_RN_SEQ && f->first)))
+		return shk_load_error(l, f || append ? REFUSED : INVALID, w,
+				      "exception '%.*s' has no 'fields'; add them", SHK_STR_ARG(x->name));
 	x->tuple = f->kind == SHK_RN_SEQ;
 	r = words(l, w, f, "fields", &x->field, &x->n);
 	if (r < 0)
 		return r;
-	if (!c || c->kind == SHK_RN_NULL) {
+	if (r >= 0 && (!c || (c->kind != SHK_RN_SCALAR && !(c->kind == SHK_RN_SEQ && c->first)))) {
 		r = default_comps(l, x);
 	} else {
 		r = words(l, w, c, "comps", &x->comp, &n_comp);
@@ -142,10 +142,25 @@ static int set_fields(struct shk_loader *l, struct shk_where *w, const struct sh
 	return r;
 }
 
+/* A text without a character, in a value or a list in it. */
+static bool has_empty(const struct shk_rnode *v)
+{
+	if (v->kind == SHK_RN_SCALAR)
+		return !v->text.n;
+	for (const struct shk_rnode *c = v->kind == SHK_RN_SEQ ? v->first : NULL; c; c = c->next) {
+		if (c->kind == SHK_RN_SCALAR && !c->text.n)
+			return true;
+		for (const struct shk_rnode *i = c->kind == SHK_RN_SEQ ? c->first : NULL; i; i = i->next)
+			if (i->kind == SHK_RN_SCALAR && !i->text.n)
+				return true;
+	}
+	return false;
+}
+
 static int add_values(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *values,
 		      struct shk_exception *x)
 {
-	if (!values || values->kind == SHK_RN_NULL)
+	if (!values)
 		return 0;
 	w->at = shk_rnode_pos(values);
 	if (values->kind != SHK_RN_SEQ)
@@ -154,6 +169,8 @@ static int add_values(struct shk_loader *l, struct shk_where *w, const struct sh
 		size_t n = 0;
 
 		w->at = shk_rnode_pos(v);
+		if (has_empty(v))
+			return shk_load_error(l, INVALID, w, "a value is empty; leave it out");
 		if (!x->tuple && v->kind != SHK_RN_SCALAR)
 			return shk_load_error(l, REFUSED, w, "with one field each value must be a text");
 		if (x->tuple && v->kind != SHK_RN_SEQ)
@@ -191,14 +208,14 @@ static int one(struct shk_loader *l, struct shk_where *w, const struct shk_rnode
 	bool none = !values || !values->first;
 	int r = 0;
 
-	if (append && none)
+	if (append && !values)
 		r = shk_load_warn(l, "LOAD_APPEND_NO_VALUES", w,
 				  "exception '%.*s' is appended without values; remove it",
 				  SHK_STR_ARG(x->name));
 	if (r < 0)
 		return r;
 	if (!append || !exists)
-		r = set_fields(l, w, map, source, x);
+		r = set_fields(l, w, map, source, append, x);
 	else if (shk_rnode_get(map, "fields") || shk_rnode_get(map, "comps"))
 		r = shk_load_error(l, REFUSED, w, "appending to exception '%.*s' takes 'values' only; "
 				   "remove 'fields' and 'comps'", SHK_STR_ARG(x->name));
@@ -249,19 +266,19 @@ int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
 		return shk_load_error(l, INVALID, &at, "'exceptions' must be a sequence of maps");
 	for (const struct shk_rnode *c = seq->first; c && r >= 0; c = c->next) {
 		const struct shk_rnode *name = shk_rnode_get(c, "name");
-		struct shk_exception *x = NULL, *same;
+		struct shk_exception *x = NULL;
 
 		at.at = shk_rnode_pos(c);
 		if (!name || name->kind != SHK_RN_SCALAR || !name->text.n)
 			return shk_load_error(l, INVALID, &at, "an exception must be a map with a "
 					      "'name'");
-		same = find(*ret, name->text);
+		for (const struct shk_rnode *p = seq->first; p != c && r >= 0; p = p->next)
+			if (shk_str_eq(shk_rnode_get(p, "name")->text, name->text))
+				r = shk_load_warn(l, "LOAD_EXCEPTION_NAME_NOT_UNIQUE", &at,
+						  "two exceptions are called '%.*s'; rename one",
+						  SHK_STR_ARG(name->text));
 		if (append)
-			x = same;
-		else if (same)
-			r = shk_load_warn(l, "LOAD_EXCEPTION_NAME_NOT_UNIQUE", &at,
-					  "two exceptions are called '%.*s'; rename one",
-					  SHK_STR_ARG(name->text));
+			x = find(*ret, name->text);
 		if (r < 0)
 			return r;
 		if (x) {

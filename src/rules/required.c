@@ -60,7 +60,7 @@ static int engine_version(struct shk_loader *l, struct shk_where *w)
 		return r;
 	w->at = shk_rnode_pos(n);
 	if (!shk_str_to_u64(n->text, &want.v[1]) && !parse_version(n->text, &want))
-		return shk_load_error(l, REFUSED, w, "'%.*s' is no version; write a number or x.y.z",
+		return shk_load_error(l, INVALID, w, "'%.*s' is no version; write a number or x.y.z",
 				      SHK_STR_ARG(n->text));
 	if (satisfies(&engine, &want))
 		return 0;
@@ -158,15 +158,18 @@ int shk_collect_required(struct shk_loader *l, const struct shk_rnode *item)
 	const struct shk_rnode *seq = shk_rnode_get(item, "required_plugin_versions");
 	struct shk_where w = shk_where_node("required_engine_version", (struct shk_str){ "", 0 },
 					    item, NULL, NULL);
+	const char *key = "required_engine_version";
 	int r = 0;
 
-	if (shk_rnode_get(item, "required_engine_version"))
-		return engine_version(l, &w);
-	w.type = "required_plugin_versions";
+	if (shk_rnode_get(item, key)) {
+		r = engine_version(l, &w);
+		return r < 0 ? r : shk_key_unknown(l, &w, &key, 1);
+	}
+	key = w.type = "required_plugin_versions";
 	if (seq->kind != SHK_RN_SEQ)
 		return shk_load_error(l, INVALID, &w,
 				      "'required_plugin_versions' must be a sequence of maps");
 	for (const struct shk_rnode *c = seq->first; c && r >= 0; c = c->next)
 		r = plugin_requirement(l, &w, c);
-	return r;
+	return r < 0 ? r : shk_key_unknown(l, &w, &key, 1);
 }
