@@ -46,6 +46,8 @@ static int type_error(struct shk_build_job *j, const struct shk_text *cond, unsi
 
 	if (r2 < 0)
 		return r2;
+	if (cond != &j->cond) /* a macro's */
+		at.text.p = NULL;
 	if (r == -ENOENT && j->r->skip_unknown)
 		return shk_load_warn(j->b->l, "LOAD_UNKNOWN_FILTER", &at,
 				     "the rule is left out: %s", err->text);
@@ -140,8 +142,10 @@ static int build_rule(struct shk_build_job *j, struct shk_rule_def *def)
 	if (r < 0 || left_out)
 		return r;
 	r = shk_build_exceptions(j->a, rule, &j->cond);
-	if (r >= 0)
-		r = shk_build_parse(j->b, j->a, &j->cond, &j->where, &j->e);
+	if (r < 0)
+		return r;
+	j->where.text = j->cond.s;
+	r = shk_build_parse(j->b, j->a, &j->cond, &j->where, &j->e);
 	if (r >= 0)
 		r = shk_build_use_macros(j->b, j->e);
 	if (r >= 0)

@@ -199,6 +199,7 @@ struct shk_where {
 	const struct shk_rnode *item; /* the map */
 	const struct shk_rnode *part; /* inner node, or NULL */
 	const char *part_type;	      /* "rule condition", ... */
+	struct shk_str text;	      /* of a condition, with what was appended to it; p NULL: the part's */
 	const struct shk_rfile *file; /* when item is NULL */
 	struct shk_rpos at;	      /* where the caret goes */
 };

@@ -292,6 +292,38 @@ static void prints_like_a_compiler(void **state)
 	assert_int_equal(d->loc[2].line, 3);
 }
 
+/* A condition is named by its beginning, on one line, with what exceptions and appends make of it. */
+static void conditions_named(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} rows[] = {
+		{ "- rule: r\n  desc: d\n  output: o\n  priority: debug\n  condition: |\n    evt.type = open\n"
+		  "    and evt.dir = <\n", "\"evt.type = open a...\"" },
+		{ RULE("r", "evt.dir = <") "  exceptions: [{name: e, fields: fd.name, values: [x]}]\n",
+		  "\"(evt.dir = <) and...\"" },
+		{ RULE("r", "evt.dir = <") "- {rule: r, condition: and fd.num=1, override: {condition: append}}\n",
+		  "\"evt.dir = < and f...\"" },
+		{ RULE("r", "evt.dir = <"), "\"evt.dir = <\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+		const struct shk_diag *d;
+		size_t n;
+
+		assert_int_equal(shk_loader_new(&l, NULL), 0);
+		assert_int_equal(shk_loader_add_text(l, "f", shk_str(rows[i].text), NULL), 0);
+		d = shk_loader_diags(l, &n);
+		assert_true(n >= 1);
+		assert_string_equal(d->code, "LOAD_DEPRECATED_ITEM");
+		assert_int_equal(d->n_loc, 4);
+		if (!shk_str_eqz(d->loc[3].name, rows[i].name))
+			fail_msg("%.*s", SHK_STR_ARG(d->loc[3].name));
+	}
+}
+
 /* A file with an error leaves nothing behind: what was loaded before still compiles. */
 static void error_undone(void **state)
 {
@@ -693,6 +725,7 @@ int main(void)
 		cmocka_unit_test(bombs_refused),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(carets),
+		cmocka_unit_test(conditions_named),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(notes_on_characters),
 		cmocka_unit_test(loads_shipped_rules),
