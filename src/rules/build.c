@@ -26,8 +26,14 @@ static int output_of(struct shk_build_job *j, struct shk_rule_def *def, bool *le
 	}
 	if (r >= 0)
 		r = shk_source_output(j->r->source, o, &err);
-	if (r >= 0)
-		return shk_build_warn_output(j, &w, def, o);
+	if (r >= 0) {
+		r = shk_build_warn_output(j, &w, def, o);
+		if (r >= 0)
+			r = shk_extra_check(j->a, def, &err);
+		if (r < 0 && r != -ENOMEM) /* no fault of the rule's: not to be forgiven by it */
+			r = shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w, "%s", err.text);
+		return r;
+	}
 	if (r == -ENOMEM)
 		return r;
 	*left_out = j->r->skip_unknown;

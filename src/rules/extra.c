@@ -130,13 +130,17 @@ int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_
 	for (size_t i = 0; i < l->append.n; i++) {
 		const struct shk_append_output *x = l->append.p[i];
 
-		for (size_t k = 0; fits(x, r) && k < x->n_field; k++) {
-			int e = check_field(a, r->source, &x->field[k], err);
-
-			if (e < 0)
-				return e;
+		for (size_t k = 0; fits(x, r) && k < x->n_field; k++)
 			field[def->n_extra++] = x->field[k];
-		}
 	}
 	return shk_output_compile(a, def->output_text, ret, err);
+}
+
+int shk_extra_check(struct shk_arena *a, const struct shk_rule_def *def, struct shk_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < def->n_extra && r >= 0; i++)
+		r = check_field(a, def->source, &def->extra[i], err);
+	return r;
 }

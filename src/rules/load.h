@@ -269,10 +269,11 @@ int shk_source_condition(struct shk_str source, const struct shk_ast *e, unsigne
 int shk_source_output(struct shk_str source, const struct shk_output *o, struct shk_err *err);
 
 /* ---- extra.c ---- */
-/* The output of a rule with what is appended to it, and the fields that are added in JSON; checked. As
- * shk_output_compile; the template is for looking at. */
+/* The output of a rule with what is appended to it, checked, and the fields that are added in JSON. As
+ * shk_output_compile; the template is for looking at. Then those fields are checked by themselves. */
 int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_rule *r,
 		    struct shk_rule_def *def, const struct shk_output **ret, struct shk_err *err);
+int shk_extra_check(struct shk_arena *a, const struct shk_rule_def *def, struct shk_err *err);
 
 /* ---- the build: depend.c, lists.c, resolve.c, exceptions.c, build.c ---- */
 /* One rule on its way. */
