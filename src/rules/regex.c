@@ -11,7 +11,7 @@
 #define STEP_LIMIT  200000
 #define DEPTH_LIMIT 2000
 #define HEAP_KIB    512
-#define PATTERN_MAX (1u << 16)
+#define PATTERN_MAX (1u << 19)
 
 struct shk_regex {
 	pcre2_code *code;

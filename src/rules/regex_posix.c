@@ -18,6 +18,7 @@ struct tr {
 	unsigned depth;
 	size_t atom;	       /* where the output of the last atom begins */
 	bool has_atom, repeated;
+	unsigned calls;
 };
 
 static int bad(struct tr *t, const char *what)
@@ -142,35 +143,45 @@ static int class_byte(struct tr *t)
 	return c < 0x80 ? c : bad(t, "only ASCII characters can stand between brackets");
 }
 
-/*
- * The library compares bytes, the pattern means characters. `class` matches one byte. For a character of several
- * bytes stands its first one with all that continue it, and nothing begins with one that continues: then a run of
- * any bytes, which is what is fastest, ends between characters if the whole is to match.
- */
-static void emit_char(struct tr *t, const char *class, size_t n)
-{
-	int next = peek(t, 0);
+static size_t count_len(const struct tr *t, unsigned *lo, unsigned *hi);
 
-	if (next == '*') {
-		shk_buf_add(t->out, class, n);
+/*
+ * The library compares bytes, the pattern means characters. `run` matches one byte of such a character, `lead` its
+ * first one, with which all that continue it go along; nothing begins with one that continues. So a run of any
+ * bytes, which is what is fastest, ends between characters if the whole is to match. What is repeated a number
+ * of times is copied that often by the library: then it is a call.
+ */
+static void emit_char(struct tr *t, const char *run, const char *lead)
+{
+	unsigned lo, hi;
+
+	switch (peek(t, 0)) {
+	case '*':
+		shk_buf_adds(t->out, run);
 		return;
+	case '+':
+		shk_buf_printf(t->out, "(?:%s[\\x80-\\xbf]*+%s*)", lead, run);
+		t->at++;
+		t->repeated = true;
+		return;
+	case '{':
+		if (count_len(t, &lo, &hi)) {
+			t->calls++;
+			shk_buf_printf(t->out, "(?(DEFINE)(?<c%u>%s[\\x80-\\xbf]*+))", t->calls, lead);
+			t->atom = t->out->n;
+			shk_buf_printf(t->out, "(?&c%u)", t->calls);
+			return;
+		}
+		SHK_FALLTHROUGH;
+	default:
+		shk_buf_printf(t->out, "(?:%s[\\x80-\\xbf]*+)", lead);
 	}
-	shk_buf_adds(t->out, next == '+' ? "(?:(?:" : "(?:");
-	shk_buf_adds(t->out, "(?![\\x80-\\xff])");
-	shk_buf_add(t->out, class, n);
-	shk_buf_adds(t->out, "|[\\xc0-\\xff][\\x80-\\xbf]*+)");
-	if (next != '+')
-		return;
-	shk_buf_add(t->out, class, n);
-	shk_buf_adds(t->out, "*)");
-	t->at++;
-	t->repeated = true;
 }
 
 static int bracket(struct tr *t)
 {
+	_cleanup_free_ char *class = NULL, *lead = NULL;
 	size_t from = t->out->n;
-	_cleanup_free_ char *class = NULL;
 	bool first = true, negated = false, wide = false;
 
 	t->at++;
@@ -212,8 +223,13 @@ static int bracket(struct tr *t)
 	class = strndup(t->out->p + from, t->out->n - from);
 	if (!class)
 		return -ENOMEM;
+	if (asprintf(&lead, negated ? "%.*s\\x80-\\xbf]" : "(?![\\x80-\\xbf])%.*s",
+		     (int)strlen(class) - negated, class) < 0)
+		lead = NULL;
+	if (!lead)
+		return -ENOMEM;
 	t->out->n = from;
-	emit_char(t, class, strlen(class));
+	emit_char(t, class, lead);
 	return 0;
 }
 
@@ -333,7 +349,7 @@ static int step(struct tr *t)
 	case '.':
 		begin_atom(t);
 		t->at++;
-		emit_char(t, ".", 1);
+		emit_char(t, ".", "[^\\x80-\\xbf]");
 		return 0;
 	case '\\':
 		t->at++;
