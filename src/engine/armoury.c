@@ -49,9 +49,12 @@ static int from_set(struct shk_policyset *ps /* taken over */, struct shk_armour
 
 int shk_armoury_load(const struct shk_config *cfg, struct shk_armoury **ret, struct shk_err *err)
 {
+	struct shk_rules_config rules;
 	struct shk_policyset *ps;
-	int r = shk_policyset_load(cfg->policy_dir, cfg->rules_path, log_diag, NULL, &ps, err);
+	int r = shk_config_rules(cfg, &rules, err);
 
+	if (r >= 0)
+		r = shk_policyset_load(cfg->policy_dir, &rules, log_diag, NULL, &ps, err);
 	return r < 0 ? r : from_set(ps, ret, err);
 }
 
@@ -59,11 +62,14 @@ int shk_armoury_fallback(const struct shk_config *cfg, const char *broken,
 			 struct shk_armoury **ret, struct shk_err *err)
 {
 	static const char bare[] = "policy: default\nmode: observe\nrules:\n  files: []\n";
+	struct shk_rules_config rules;
 	struct shk_policyset *ps;
-	int r = shk_policyset_load(NULL, cfg->rules_path, NULL, NULL, &ps, err);
+	int r = shk_config_rules(cfg, &rules, err);
 
+	if (r >= 0)
+		r = shk_policyset_load(NULL, &rules, NULL, NULL, &ps, err);
 	if (r < 0)
-		r = shk_policyset_load_text("built-in", SHK_STR(bare), cfg->rules_path, &ps, err);
+		r = shk_policyset_load_text("built-in", SHK_STR(bare), &rules, &ps, err);
 	if (r < 0)
 		return r;
 	r = from_set(ps, ret, err);

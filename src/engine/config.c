@@ -347,6 +347,8 @@ enum {
 	SHK_CONFIG_KEYS(KEY_ID)
 #undef KEY_ID
 	KEY_outputs,
+	KEY_append_output,
+	KEY_static_fields,
 	KEY_N
 };
 
@@ -354,7 +356,10 @@ static const struct word keys[] = {
 #define KEY_WORD(kind, member, otherwise, doc) { #member, KEY_##member },
 	SHK_CONFIG_KEYS(KEY_WORD)
 #undef KEY_WORD
-	{ "outputs", KEY_outputs }, { NULL, 0 },
+	{ "outputs", KEY_outputs },
+	{ "append_output", KEY_append_output },
+	{ "static_fields", KEY_static_fields },
+	{ NULL, 0 },
 };
 
 static int parse_key(const struct reader *r, int key, const yaml_node_t *v, struct shk_config *c)
@@ -365,6 +370,9 @@ static int parse_key(const struct reader *r, int key, const yaml_node_t *v, stru
 		return parse_##kind(r, v, #member, &c->member);
 		SHK_CONFIG_KEYS(KEY_CASE)
 #undef KEY_CASE
+	case KEY_append_output:
+	case KEY_static_fields:
+		return 0; /* read in the end: shk_config_read_output */
 	default:
 		return parse_outputs(r, v, c);
 	}
@@ -459,9 +467,12 @@ int shk_config_load_text(const char *name, struct shk_str text, struct shk_confi
 
 	if (!c)
 		return shk_err_sys(err, ENOMEM, "%s", name);
+	shk_arena_init(&c->arena, 4 * SHK_CONFIG_MAX);
 	rc = parse_text_of("(defaults)", SHK_STR(defaults), c, err);
 	if (rc == 0 && text.n)
 		rc = parse_text_of(name, text, c, err);
+	if (rc == 0 && text.n)
+		rc = shk_config_read_output(c, name, text, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < c->n_outputs; i++)
@@ -499,6 +510,7 @@ void shk_config_free(struct shk_config *c)
 	SHK_CONFIG_KEYS(KEY_FREE)
 #undef KEY_FREE
 	drop_outputs(c);
+	shk_arena_done(&c->arena);
 	free(c);
 }
 
@@ -584,4 +596,5 @@ void shk_config_dump(const struct shk_config *c, struct shk_buf *out)
 	shk_buf_adds(out, c->n_outputs ? "\n" : " []\n");
 	for (size_t i = 0; i < c->n_outputs; i++)
 		put_sink(out, &c->outputs[i]);
+	shk_config_dump_output(c, out);
 }

@@ -3,7 +3,8 @@
  * config.h - the configuration file shrike.yaml (docs/man/shrike.yaml.5).
  *
  * One list, SHK_CONFIG_KEYS, defines every scalar key once: member of struct shk_config, parser,
- * default, dump and the text beside it. `outputs` is the one structured key.
+ * default, dump and the text beside it. Structured keys are `outputs`, and append_output and static_fields
+ * (config_output.c), which say what rules see and print.
  * A configuration is immutable after loading and owned by whoever loaded it; any thread may read.
  */
 #ifndef SHK_ENGINE_CONFIG_H
@@ -11,6 +12,8 @@
 
 #include "alerts/alert.h"
 #include "control/control.h"
+#include "fields/static.h"
+#include "policy/policy.h"
 
 #define SHK_CONFIG_FILE SHK_SYSCONFDIR "/shrike.yaml"
 #define SHK_CONFIG_MAX	(1u << 20) /* bytes of the file */
@@ -39,6 +42,11 @@ struct shk_config {
 #undef SHK_CONFIG_MEMBER
 	struct shk_sink_config *outputs;
 	size_t n_outputs;
+	struct shk_arena arena; /* of what follows */
+	struct shk_append_output *append;
+	size_t n_append;
+	struct shk_static_field *constants;
+	size_t n_constants;
 };
 
 /* Reads a file. path NULL: SHK_CONFIG_FILE, and the defaults when that does not exist; a path that
@@ -47,8 +55,16 @@ int shk_config_load(const char *path, struct shk_config **ret, struct shk_err *e
 /* The same from memory; an empty text gives the defaults. name stands for the file in messages. */
 int shk_config_load_text(const char *name, struct shk_str text, struct shk_config **ret,
 			 struct shk_err *err);
+/* What it says of rules. static_fields become the process's (fields/static.h), so that rules can be loaded. The
+ * result is part of c. -ENOMEM. */
+int shk_config_rules(const struct shk_config *c, struct shk_rules_config *ret, struct shk_err *err);
 void shk_config_free(struct shk_config *c);
 SHK_DEFINE_CLEANUP(struct shk_config, shk_config_free)
+
+/* config_output.c: append_output and static_fields of a text whose keys are known to be good. */
+int shk_config_read_output(struct shk_config *c, const char *name, struct shk_str text,
+			   struct shk_err *err);
+void shk_config_dump_output(const struct shk_config *c, struct shk_buf *out);
 
 /* Writes every key with its documentation; loading the text gives an equal configuration. */
 void shk_config_dump(const struct shk_config *c, struct shk_buf *out);

@@ -68,7 +68,9 @@ static bool rawarg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref
 }
 
 /* Rows a reference to evt.rawarg is moved to, so that its values print in the base of the argument. */
-#define RAW_FLAGS (SHK_F_ARG_KEY | SHK_F_ARG_DOTTED | SHK_F_ARG_REQUIRED | SHK_F_NO_RHS | SHK_F_NO_TRANSFORM)
+#define RAW_FLAGS                                                                                  \
+	(SHK_F_ARG_KEY | SHK_F_ARG_DOTTED | SHK_F_ARG_REQUIRED | SHK_F_NO_RHS |                    \
+	 SHK_F_NO_TRANSFORM | SHK_F_RAW)
 
 static const struct shk_field raw_hex = {
 	.name = "evt.rawarg", .class_name = "evt", .type = SHK_T_UINT64, .falco_type = "DYN",

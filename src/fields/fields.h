@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clean.h"
 #include "event/event.h"
 
 struct shk_container;
@@ -73,6 +74,7 @@ enum {
 	SHK_F_LIVE = 1 << 13,	    /* of a living task only: the text form of events has no word for it */
 	SHK_F_NEVER = 1 << 14,	    /* known by name, and never has a value; `origin` says why */
 	SHK_F_WITHIN = 1 << 15,	    /* the one operator is =, and it means: no more than (evt.around) */
+	SHK_F_RAW = 1 << 16,	    /* its texts are compared byte for byte (evt.rawarg) */
 };
 
 enum shk_path_state { SHK_PATH_UNTRIED, SHK_PATH_KNOWN, SHK_PATH_UNKNOWN };
@@ -153,12 +155,33 @@ bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id);
 uint64_t shk_double_order(double d);
 double shk_double_of(uint64_t order);
 
+/* Texts become clean (base/clean.h) before anybody compares or shows them: the language has it so, and what a
+ * container writes does not reach a log or a terminal as it is. false: no memory. */
+bool shk_value_clean_list(struct shk_arena *a, struct shk_value *v);
+static inline bool shk_value_clean(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+				   struct shk_value *v)
+{
+	if (ref->field->flags & SHK_F_RAW)
+		return true;
+	if (v->type == SHK_T_STRING || v->type == SHK_T_PATH)
+		return shk_clean(ctx->ev->arena, &v->s);
+	return v->type != SHK_T_LIST || shk_value_clean_list(ctx->ev->arena, v);
+}
+
 /* Extracts a value. false: missing. */
 static inline bool shk_field_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 				 struct shk_value *out)
 {
 	out->type = ref->type;
-	return ref->field->get(ctx, ref, out);
+	return ref->field->get(ctx, ref, out) && shk_value_clean(ctx, ref, out);
+}
+
+/* The k-th candidate of a field with SHK_F_MULTI. false: there are no more. */
+static inline bool shk_field_candidate(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
+				       unsigned k, struct shk_value *out)
+{
+	out->type = ref->type;
+	return ref->field->multi(ctx, ref, k, out) && shk_value_clean(ctx, ref, out);
 }
 
 /* Text of a value as Falco prints it (numbers, bools, hex/oct by field flags, lists "(a,b)"). */

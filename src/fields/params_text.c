@@ -295,9 +295,12 @@ bool shk_param_raw(struct shk_eval_ctx *ctx, const struct shk_param *p, struct s
 		struct shk_field_ref ref;
 		enum shk_type want = out->type;
 
-		/* The parameter's type is decided at load, by its name: another one is no value. */
-		if (shk_field_parse(shk_str(p->field), &ref, NULL) != 0 ||
-		    !shk_field_get(ctx, &ref, out))
+		/* The parameter's type is decided at load, by its name: another one is no value. Its
+		 * bytes are wanted as they are. */
+		if (shk_field_parse(shk_str(p->field), &ref, NULL) != 0)
+			return false;
+		out->type = ref.type;
+		if (!ref.field->get(ctx, &ref, out))
 			return false;
 		if (ref.type != want && !(ref.type == SHK_T_STRING && want == SHK_T_BYTES)) {
 			bool number = ref.type == SHK_T_INT64 || ref.type == SHK_T_UINT64;

@@ -99,3 +99,24 @@ bool shk_set_buf(struct shk_eval_ctx *ctx, struct shk_value *out, struct shk_buf
 		return false;
 	return shk_set_opt(out, shk_arena_str(ctx->ev->arena, shk_buf_view(b)));
 }
+
+bool shk_value_clean_list(struct shk_arena *a, struct shk_value *v)
+{
+	struct shk_strvec *l = &v->list;
+	struct shk_str *to;
+	size_t i = 0;
+
+	while (i < l->n && shk_clean_length(l->v[i]) == l->v[i].n)
+		i++;
+	if (i == l->n)
+		return true;
+	to = SHK_ARENA_ARRAY(a, struct shk_str, l->n);
+	if (!to)
+		return false;
+	memcpy(to, l->v, l->n * sizeof(*to));
+	for (; i < l->n; i++)
+		if (!shk_clean(a, &to[i]))
+			return false;
+	l->v = to;
+	return true;
+}

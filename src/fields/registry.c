@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "fields/static.h"
 #include "fields/table.h"
 
 static const struct shk_field_table *const tables[] = {
@@ -28,6 +29,7 @@ static const struct shk_field_table *const tables[] = {
 	&shk_table_container_mount,
 	&shk_table_shrike,
 	&shk_table_absent,
+	&shk_table_plugins,
 };
 
 #define ROWS_MAX   512u
@@ -84,7 +86,7 @@ static const struct shk_field *find(struct shk_str name)
 		if (shk_str_eqz(name, f->name))
 			return f;
 	}
-	return NULL;
+	return shk_static_field_find(name);
 }
 
 static bool is_name_char(char c)

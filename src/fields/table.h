@@ -24,7 +24,7 @@ extern const struct shk_field_table shk_table_evt, shk_table_evt_data, shk_table
 	shk_table_proc_ancestors, shk_table_proc_exe, shk_table_proc_std, shk_table_proc_usage,
 	shk_table_thread, shk_table_user, shk_table_fd,
 	shk_table_fd_net, shk_table_fdlist, shk_table_fs, shk_table_container, shk_table_container_mount,
-	shk_table_shrike, shk_table_absent;
+	shk_table_shrike, shk_table_absent, shk_table_plugins;
 
 /* Setters: all return true, so that an extractor ends with one of them. */
 static inline bool shk_set_bool(struct shk_value *out, bool b)

@@ -104,8 +104,6 @@ int shk_pparse_match(struct shk_pparse *p, const struct shk_ynode *n, void *into
 int shk_pparse_actions(struct shk_pparse *p, const struct shk_ynode *n, void *into);
 int shk_pparse_deny(struct shk_pparse *p, const struct shk_ynode *n, void *into);
 
-/* rules.append_output as it is written, a line per entry behind this indentation. */
-void shk_policy_dump_append(const struct shk_policy_def *d, const char *indent, struct shk_buf *out);
 void shk_policy_quote(struct shk_buf *out, struct shk_str s);
 
 /* "; did you mean \"x\"?" for the nearest of the candidates offered one by one, else "". */

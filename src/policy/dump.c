@@ -143,7 +143,7 @@ static void dump_rules(const struct shk_policy_def *d, struct shk_buf *out)
 		shk_buf_adds(out, "[\"shrike_rules.yaml\"]");
 	if (d->n_append) {
 		shk_buf_adds(out, "\n  append_output:\n");
-		shk_policy_dump_append(d, "    ", out);
+		shk_append_output_dump(d->append, d->n_append, "    ", out);
 	} else {
 		shk_buf_adds(out, "\n  append_output: []\n");
 	}

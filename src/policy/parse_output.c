@@ -124,25 +124,40 @@ static int append_suggested(struct shk_pparse *p, const struct shk_ynode *n, voi
 	return shk_pparse_bool(p, n, &((struct shk_append_output *)into)->suggested);
 }
 
-int shk_pparse_append_output(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+static int parse(struct shk_pparse *p, const struct shk_ynode *n, struct shk_append_output **ret,
+		 size_t *ret_n)
 {
 	static const struct shk_pkey keys[] = { { "match", append_match },
 						{ "extra_output", append_text },
 						{ "extra_fields", append_fields },
 						{ "suggested_output", append_suggested } };
-	struct shk_policy_def *d = p->d;
+	struct shk_append_output *v;
 	int r = 0;
 
 	if (n->kind != SHK_Y_SEQ)
 		return shk_policy_fail(p->file, n, p->err,
 				       "\"append_output\" takes a list: [ { suggested_output: true } ]");
-	d->append = SHK_ARENA_ARRAY(p->a, struct shk_append_output, count(n));
-	if (!d->append)
+	*ret_n = 0;
+	*ret = v = SHK_ARENA_ARRAY(p->a, struct shk_append_output, count(n));
+	if (!v)
 		return no_room(p);
 	for (const struct shk_ynode *c = n->first; c && r >= 0; c = c->next)
 		r = shk_pparse_map(p, c, "append_output", keys, SHK_ARRAY_SIZE(keys),
-				   &d->append[d->n_append++]);
+				   &v[(*ret_n)++]);
 	return r;
+}
+
+int shk_pparse_append_output(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	return parse(p, n, &p->d->append, &p->d->n_append);
+}
+
+int shk_append_output_parse(struct shk_arena *a, const char *file, const struct shk_ynode *n,
+			    struct shk_append_output **ret, size_t *ret_n, struct shk_err *err)
+{
+	struct shk_pparse p = { .a = a, .file = file, .err = err };
+
+	return parse(&p, n, ret, ret_n);
 }
 
 /* ---- printing ---- */
@@ -188,10 +203,11 @@ static void dump_fields(const struct shk_append_output *a, struct shk_buf *out)
 	shk_buf_addc(out, ']');
 }
 
-void shk_policy_dump_append(const struct shk_policy_def *d, const char *indent, struct shk_buf *out)
+void shk_append_output_dump(const struct shk_append_output *v, size_t n, const char *indent,
+			    struct shk_buf *out)
 {
-	for (size_t i = 0; i < d->n_append; i++) {
-		const struct shk_append_output *a = &d->append[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct shk_append_output *a = &v[i];
 		const char *sep = ", ";
 
 		shk_buf_printf(out, "%s- { ", indent);

@@ -47,19 +47,36 @@ struct shk_policy {
 	bool unjudged_doors_allow;	  /* unjudged_doors: allow; else refused in mode enforce */
 };
 
+/* What a configuration says of the rules of all policies. */
+struct shk_rules_config {
+	const char *rules_path; /* directories, ":" between them; NULL: the built-in ones */
+	const struct shk_append_output *append; /* in front of what policies append themselves */
+	size_t n_append;
+};
+
 /* Loads every *.yaml / *.yml of policy_dir; rule files named by policies are looked up in the
- * directories of rules_path (":"-separated) unless absolute. policy_dir NULL or absent: the built-in
+ * directories of rules_path unless absolute. policy_dir NULL or absent: the built-in
  * default policy alone (observe, shipped rules). All diagnostics of rule files go to on_diag.
  * -EINVAL: err holds the first problem as file:line:column: text; remedy. */
-int shk_policyset_load(const char *policy_dir, const char *rules_path,
+int shk_policyset_load(const char *policy_dir, const struct shk_rules_config *rules,
 		       void (*on_diag)(const struct shk_diag *d, void *arg), void *arg,
 		       struct shk_policyset **ret, struct shk_err *err);
 /* One policy file from memory (tests, fuzzing). */
-int shk_policyset_load_text(const char *name, struct shk_str text, const char *rules_path,
-			    struct shk_policyset **ret, struct shk_err *err);
+int shk_policyset_load_text(const char *name, struct shk_str text,
+			    const struct shk_rules_config *rules, struct shk_policyset **ret,
+			    struct shk_err *err);
 struct shk_policyset *shk_policyset_ref(struct shk_policyset *ps);
 void shk_policyset_unref(struct shk_policyset *ps);
 SHK_DEFINE_CLEANUP(struct shk_policyset, shk_policyset_unref)
+
+/* A list of entries of append_output, of a configuration or a policy; parsed into `a`. -EINVAL: err has
+ * file:line:column: text. */
+struct shk_ynode;
+int shk_append_output_parse(struct shk_arena *a, const char *file, const struct shk_ynode *n,
+			    struct shk_append_output **ret, size_t *ret_n, struct shk_err *err);
+/* The same as it is written, a line per entry behind this indentation. */
+void shk_append_output_dump(const struct shk_append_output *v, size_t n, const char *indent,
+			    struct shk_buf *out);
 
 /* Every key of a policy file with the value in force, as a policy file. */
 void shk_policy_dump(const struct shk_policy *p, struct shk_buf *out);

@@ -181,13 +181,13 @@ static int put_default_last(struct shk_policyset *ps, struct shk_err *err)
 
 static int check_strict(const struct shk_policy_def *d, struct shk_err *err);
 
-static int finish(struct shk_policyset *ps, const char *rules_path, shk_on_diag *on_diag, void *arg,
-		  struct shk_err *err)
+static int finish(struct shk_policyset *ps, const struct shk_rules_config *rules,
+		  shk_on_diag *on_diag, void *arg, struct shk_err *err)
 {
 	int r = put_default_last(ps, err);
 
 	for (size_t i = 0; i < ps->n && r >= 0; i++) {
-		r = shk_policy_load_rules(ps, ps->def[i], rules_path, on_diag, arg, err);
+		r = shk_policy_load_rules(ps, ps->def[i], rules, on_diag, arg, err);
 		if (r >= 0)
 			r = shk_policy_resolve(&ps->arena, ps->def[i], err);
 		if (r >= 0)
@@ -220,7 +220,7 @@ static int check_strict(const struct shk_policy_def *d, struct shk_err *err)
 			       first, n > 1 ? " (and others: shrike explain lists them)" : "");
 }
 
-int shk_policyset_load(const char *policy_dir, const char *rules_path,
+int shk_policyset_load(const char *policy_dir, const struct shk_rules_config *rules,
 		       void (*on_diag)(const struct shk_diag *d, void *arg), void *arg,
 		       struct shk_policyset **ret, struct shk_err *err)
 {
@@ -232,14 +232,15 @@ int shk_policyset_load(const char *policy_dir, const char *rules_path,
 	if (policy_dir)
 		r = add_dir(ps, policy_dir, err);
 	if (r >= 0)
-		r = finish(ps, rules_path, on_diag, arg, err);
+		r = finish(ps, rules, on_diag, arg, err);
 	if (r >= 0)
 		*ret = TAKE_PTR(ps);
 	return r;
 }
 
-int shk_policyset_load_text(const char *name, struct shk_str text, const char *rules_path,
-			    struct shk_policyset **ret, struct shk_err *err)
+int shk_policyset_load_text(const char *name, struct shk_str text,
+			    const struct shk_rules_config *rules, struct shk_policyset **ret,
+			    struct shk_err *err)
 {
 	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = set_new();
 	int r;
@@ -248,7 +249,7 @@ int shk_policyset_load_text(const char *name, struct shk_str text, const char *r
 		return shk_err_sys(err, ENOMEM, "cannot load policies");
 	r = add_text(ps, name, text, err);
 	if (r >= 0)
-		r = finish(ps, rules_path, NULL, NULL, err);
+		r = finish(ps, rules, NULL, NULL, err);
 	if (r >= 0)
 		*ret = TAKE_PTR(ps);
 	return r;

@@ -31,7 +31,7 @@ typedef void shk_on_diag(const struct shk_diag *d, void *arg);
 
 /* Gives d its compiled rules: those of an equal selection already loaded, or loaded now. */
 int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
-			  const char *rules_path, shk_on_diag *on_diag, void *arg,
+			  const struct shk_rules_config *rules, shk_on_diag *on_diag, void *arg,
 			  struct shk_err *err);
 
 #endif

@@ -141,8 +141,9 @@ static int compile(struct shk_policyset *ps, const struct shk_policy_def *d, str
 	return shk_loader_compile(l, &select, ret, err);
 }
 
-static int load(struct shk_policyset *ps, const struct shk_policy_def *d, const char *files,
-		shk_on_diag *on_diag, void *arg, struct shk_ruleset **ret, struct shk_err *err)
+static int load(struct shk_policyset *ps, const struct shk_policy_def *d,
+		const struct shk_rules_config *rules, const char *files, shk_on_diag *on_diag,
+		void *arg, struct shk_ruleset **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
 	const struct shk_diag *diag;
@@ -151,6 +152,8 @@ static int load(struct shk_policyset *ps, const struct shk_policy_def *d, const 
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < rules->n_append && r >= 0; i++)
+		r = shk_loader_append_output(l, &rules->append[i]);
 	for (size_t i = 0; i < d->n_append && r >= 0; i++)
 		r = shk_loader_append_output(l, &d->append[i]);
 	if (r < 0)
@@ -165,7 +168,7 @@ static int load(struct shk_policyset *ps, const struct shk_policy_def *d, const 
 }
 
 int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
-			  const char *rules_path, shk_on_diag *on_diag, void *arg,
+			  const struct shk_rules_config *rules, shk_on_diag *on_diag, void *arg,
 			  struct shk_err *err)
 {
 	_cleanup_buf_ struct shk_buf files, key;
@@ -174,7 +177,8 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 
 	shk_buf_init(&files, KEY_MAX);
 	shk_buf_init(&key, 2 * KEY_MAX);
-	r = find_files(d, rules_path ? rules_path : DEFAULT_RULES_PATH, &files, err);
+	r = find_files(d, rules->rules_path ? rules->rules_path : DEFAULT_RULES_PATH, &files,
+		       err);
 	if (r < 0)
 		return r;
 	shk_buf_addstr(&key, shk_buf_view(&files));
@@ -187,7 +191,7 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 			       c->tag ? c->tag->text.p : "");
 	}
 	shk_buf_printf(&key, "p%d\n", (int)d->min_priority);
-	shk_policy_dump_append(d, "a", &key);
+	shk_append_output_dump(d->append, d->n_append, "a", &key);
 	if (files.failed || key.failed)
 		return fail_at(d, NULL, err, "too many rule files");
 	for (size_t i = 0; i < ps->n_shared; i++)
@@ -198,7 +202,7 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 	s->key = shk_arena_str(&ps->arena, shk_buf_view(&key));
 	if (!s->key.p)
 		return shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
-	r = load(ps, d, files.p ? files.p : "", on_diag, arg, &s->rules, err);
+	r = load(ps, d, rules, files.p ? files.p : "", on_diag, arg, &s->rules, err);
 	if (r < 0)
 		return r;
 	d->pub.rules = s->rules;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * yaml_tree.h - a YAML text as a tree whose nodes know where they stand (private to src/policy).
+ * yaml_tree.h - a YAML text as a tree whose nodes know where they stand.
  *
- * Policy files need little of YAML: maps, sequences, scalars. Aliases are refused, a key given twice
+ * Policies, and what a configuration has in common with them, need little of YAML: maps, sequences, scalars. Aliases are refused, a key given twice
  * is refused, depth and size are bounded. Everything lives in the arena and dies with it.
  */
 #ifndef SHK_POLICY_YAML_TREE_H

@@ -86,6 +86,9 @@ void shk_ast_print(const struct shk_ast *e, struct shk_buf *out);
 /* Looks up the fields, checks operator against type, converts the constants, in a resolved tree. On
  * failure *ret_pos is the offset of the operand to blame. Idempotent for a shared sub-tree. */
 int shk_ast_type(struct shk_arena *a, struct shk_ast *e, unsigned *ret_pos, struct shk_err *err);
+/* A list of texts that were transformed one by one equals no constant: with `in` and `intersects` alike, as
+ * observed in the language. An empty one is still a subset of anything. */
+bool shk_list_never_equal(const struct shk_operand *o);
 /* Odd but legal constants (section 10, compile warnings): calls on() for each. */
 void shk_ast_warn(const struct shk_ast *e, void (*on)(const char *text, unsigned pos, void *arg),
 		  void *arg);

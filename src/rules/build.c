@@ -7,75 +7,8 @@
 #include "rules/output.h"
 
 #define CONDITION "LOAD_ERR_COMPILE_CONDITION"
-#define MANY_CALLS 100 /* more are hardly meant */
 
-/* One rule on its way. */
-struct job {
-	struct shk_build *b;
-	const struct shk_rule *r;
-	struct shk_arena *a;	/* all of the rule is in it */
-	struct shk_text cond;	/* with exceptions */
-	struct shk_where where; /* the rule's condition */
-	struct shk_ast *e;
-	unsigned warned;	/* bit per field of dead[] */
-	const struct shk_field *missing[16]; /* without values, named so far */
-	unsigned n_missing;
-	int result;
-};
-
-static bool source_known(struct shk_str s)
-{
-	struct shk_field_ref ref;
-	struct shk_err err;
-
-	if (shk_str_eqz(s, "syscall"))
-		return true;
-	return shk_str_eqz(s, "k8s_audit") && shk_field_parse(SHK_STR("ka.verb"), &ref, &err) >= 0;
-}
-
-/* Fields whose going out of use Falco warns of, so that no second warning is needed. */
-static const char *const dead[] = { "evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns",
-				    "evt.latency.human", "evt.wait_latency" };
-
-/* Not a warning of Falco's: what it has no value for, either, it loads silently. Once per field. */
-static int warn_no_value(struct job *j, const struct shk_where *w, const struct shk_field *f,
-			 const char *so)
-{
-	if (!(f->flags & SHK_F_NEVER) || j->n_missing == SHK_ARRAY_SIZE(j->missing))
-		return 0;
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(dead); i++)
-		if (!strcmp(f->name, dead[i]))
-			return 0;
-	for (unsigned i = 0; i < j->n_missing; i++)
-		if (j->missing[i] == f)
-			return 0;
-	j->missing[j->n_missing++] = f;
-	return shk_load_warn(j->b->l, "SHRIKE_NO_VALUE", w, "%s never has a value here, so %s (%s)",
-			     f->name, so, shk_field_origin(f));
-}
-
-/* The texts of fields that print nothing useful any more. */
-static int warn_output(struct job *j, const struct shk_where *w, const struct shk_output *o)
-{
-	static const char *const texts[] = { "%container.info", "evt.dir", "evt.latency",
-					     "evt.wait_latency" };
-	struct shk_str s = j->r->output.s, name;
-	struct shk_field_ref ref;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && (name = shk_output_field(o, i)).p; i++)
-		if (shk_field_parse(name, &ref, NULL) == 0)
-			r = warn_no_value(j, w, ref.field, "it prints <NA>");
-	j->n_missing = 0; /* in a condition it means more */
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(texts) && r >= 0; i++)
-		if (memmem(s.p, s.n, texts[i], strlen(texts[i])))
-			r = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", w,
-					  "%s says nothing any more; remove it from the output",
-					  texts[i]);
-	return r;
-}
-
-static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
+static int output_of(struct shk_build_job *j, struct shk_rule_def *def, bool *left_out)
 {
 	struct shk_loader *l = j->b->l;
 	const struct shk_rnode *n = j->r->output.piece[0].node;
@@ -89,8 +22,21 @@ static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 		return shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w,
 				      "the output has more than %u bytes; shorten it", SHK_CONDITION_MAX);
 	r = shk_extra_apply(l, j->a, j->r, def, &o, &err);
+	if (r != -ENOMEM && def->output_text.p) {
+		int r2 = shk_build_warn_container_info(j, def);
+
+		r = r2 < 0 ? r2 : r;
+	}
 	if (r >= 0)
-		return warn_output(j, &w, o);
+		r = shk_source_output(j->r->source, o, &err);
+	if (r >= 0) {
+		r = shk_build_warn_output(j, &w, def, o);
+		if (r >= 0)
+			r = shk_extra_check(j->a, def, &err);
+		if (r < 0 && r != -ENOMEM) /* no fault of the rule's: not to be forgiven by it */
+			r = shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w, "%s", err.text);
+		return r;
+	}
 	if (r == -ENOMEM)
 		return r;
 	*left_out = j->r->skip_unknown;
@@ -99,87 +45,9 @@ static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 	return shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w, "%s", err.text);
 }
 
-/* ---- warnings about a good condition ---- */
-
-static void warn_field(struct job *j, const struct shk_operand *o)
-{
-	if (j->result >= 0 && o->kind == SHK_OPERAND_FIELD)
-		j->result = warn_no_value(j, &j->where, o->ref.field, "no comparison with it holds");
-	for (size_t i = 0; o->kind == SHK_OPERAND_FIELD && i < SHK_ARRAY_SIZE(dead); i++)
-		if (j->result >= 0 && !(j->warned & 1u << i) && shk_str_eqz(o->text, dead[i])) {
-			j->warned |= 1u << i;
-			j->result = shk_load_warn(j->b->l, "LOAD_DEPRECATED_ITEM", &j->where,
-						  "%s says nothing any more, as calls are seen when they "
-						  "end; remove it from the condition", dead[i]);
-		}
-	for (size_t i = 0; i < o->n; i++)
-		warn_field(j, &o->item[i]);
-}
-
-static void warn_na(struct job *j, const struct shk_ast *e)
-{
-	const struct shk_operand *o = &e->right;
-	bool op = e->op == SHK_OP_EQ || e->op == SHK_OP_NE || e->op >= SHK_OP_IN;
-	bool na = o->kind == SHK_OPERAND_TEXT && shk_str_eqz(o->text, "<NA>");
-
-	if (!op || e->left.kind != SHK_OPERAND_FIELD ||
-	    (!shk_str_starts(e->left.text, SHK_STR("ka.")) &&
-	     !shk_str_starts(e->left.text, SHK_STR("jevt."))))
-		return;
-	for (size_t i = 0; o->kind == SHK_OPERAND_LIST && i < o->n; i++)
-		na |= shk_str_eqz(o->item[i].text, "<NA>");
-	if (na && j->result >= 0)
-		j->result = shk_load_warn(j->b->l, "LOAD_UNSAFE_NA_CHECK", &j->where,
-					  "%.*s is never the text <NA>; write 'exists'",
-					  SHK_STR_ARG(e->left.text));
-}
-
-static void warn_tree(struct job *j, const struct shk_ast *e)
-{
-	if (e->kind == SHK_AST_CHECK) {
-		warn_field(j, &e->left);
-		warn_field(j, &e->right);
-		warn_na(j, e);
-	}
-	for (size_t i = 0; i < e->n && j->result >= 0; i++)
-		warn_tree(j, e->child[i]);
-}
-
-static void on_constant(const char *text, unsigned pos, void *arg)
-{
-	struct job *j = arg;
-
-	(void)pos; /* of the rule's text or of a macro's: not said */
-	if (j->result >= 0)
-		j->result = shk_load_warn(j->b->l, "LOAD_COMPILE_CONDITION", &j->where, "%s", text);
-}
-
-static int warnings(struct job *j)
-{
-	struct shk_call_set calls = { 0 };
-	unsigned n = 0;
-
-	j->result = 0;
-	warn_tree(j, j->e);
-	shk_ast_warn(j->e, on_constant, j);
-	if (j->result < 0 || !j->r->warn_evttypes || !shk_str_eqz(j->r->source, "syscall"))
-		return j->result;
-	shk_ast_calls(j->e, &calls);
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(calls.bit); i++)
-		n += (unsigned)__builtin_popcountll(calls.bit[i]);
-	if (!n && !calls.other)
-		return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
-				     "the condition is true for no event: its event types exclude each "
-				     "other");
-	if (!calls.any && n <= MANY_CALLS)
-		return 0;
-	return shk_load_warn(j->b->l, "LOAD_NO_EVTTYPE", &j->where,
-			     "the condition is tried on nearly every call; add evt.type in (...)");
-}
-
 /* ---- types ---- */
 
-static int type_error(struct job *j, const struct shk_text *cond, unsigned pos, int r,
+static int type_error(struct shk_build_job *j, const struct shk_text *cond, unsigned pos, int r,
 		      const struct shk_err *err)
 {
 	struct shk_where at = j->where;
@@ -187,6 +55,8 @@ static int type_error(struct job *j, const struct shk_text *cond, unsigned pos, 
 
 	if (r2 < 0)
 		return r2;
+	if (cond != &j->cond) /* a macro's */
+		at.text.p = NULL;
 	if (r == -ENOENT && j->r->skip_unknown)
 		return shk_load_warn(j->b->l, "LOAD_UNKNOWN_FILTER", &at,
 				     "the rule is left out: %s", err->text);
@@ -205,7 +75,7 @@ static bool contains(const struct shk_ast *e, const struct shk_ast *part)
 
 /* What belongs to macros must not be of the rule's memory. Those with an error are left as they are, for the
  * rule will meet it. */
-static int type_macros(struct job *j)
+static int type_macros(struct shk_build_job *j)
 {
 	struct shk_build *b = j->b;
 
@@ -220,9 +90,17 @@ static int type_macros(struct job *j)
 	return 0;
 }
 
+static int type_of(struct shk_build_job *j, struct shk_arena *a, struct shk_ast *e, unsigned *pos,
+		   struct shk_err *err)
+{
+	int r = shk_ast_type(a, e, pos, err);
+
+	return r < 0 ? r : shk_source_condition(j->r->source, e, pos, err);
+}
+
 /* The offset of a type error is one of the text its node was parsed from: the rule's or a macro's. The
  * smallest tree that has the error is the innermost macro at fault. 1: the rule is left out. */
-static int check_types(struct job *j)
+static int check_types(struct shk_build_job *j)
 {
 	const struct shk_text *cond = &j->cond;
 	unsigned pos, least = UINT32_MAX;
@@ -230,7 +108,7 @@ static int check_types(struct job *j)
 	int r = type_macros(j);
 
 	if (r >= 0)
-		r = shk_ast_type(j->a, j->e, &pos, &err);
+		r = type_of(j, j->a, j->e, &pos, &err);
 	if (r >= 0 || r == -ENOMEM)
 		return r;
 	for (size_t i = 0; i < j->b->n_macro; i++) {
@@ -241,7 +119,7 @@ static int check_types(struct job *j)
 
 		if (m->height >= least || !contains(j->e, m->cond))
 			continue;
-		r2 = shk_ast_type(&j->b->a, m->cond, &p2, &e2);
+		r2 = type_of(j, &j->b->a, m->cond, &p2, &e2);
 		if (r2 >= 0)
 			continue;
 		least = m->height;
@@ -255,7 +133,7 @@ static int check_types(struct job *j)
 }
 
 /* 1: compiled, 0: left out with a warning. */
-static int build_rule(struct job *j, struct shk_rule_def *def)
+static int build_rule(struct shk_build_job *j, struct shk_rule_def *def)
 {
 	const struct shk_rule *rule = j->r;
 	bool left_out = false;
@@ -264,10 +142,8 @@ static int build_rule(struct job *j, struct shk_rule_def *def)
 	j->where = shk_where_node("rule", rule->h.name, rule->h.node, rule->cond.piece[0].node,
 				  "rule condition");
 	j->where.file = rule->cond.piece[0].node->file;
-	if (!source_known(rule->source))
-		return shk_load_warn(j->b->l, "LOAD_UNKNOWN_SOURCE", &j->where,
-				     "the rule is left out: there are no events of source '%.*s'",
-				     SHK_STR_ARG(rule->source));
+	if (!shk_source_known(rule->source))
+		return 0; /* it was warned of when it was read */
 	*def = (struct shk_rule_def){ .name = rule->h.name, .desc = rule->desc,
 				      .source = rule->source, .priority = rule->priority,
 				      .tags = rule->tags, .n_tags = rule->n_tags };
@@ -279,12 +155,16 @@ static int build_rule(struct job *j, struct shk_rule_def *def)
 		return shk_load_error(j->b->l, CONDITION, &j->where,
 				      "the condition has more than %u bytes with its exceptions; shorten them",
 				      SHK_CONDITION_MAX);
-	if (r >= 0)
-		r = shk_build_parse(j->b, j->a, &j->cond, &j->where, &j->e);
+	if (r < 0)
+		return r;
+	j->where.text = j->cond.s;
+	r = shk_build_parse(j->b, j->a, &j->cond, &j->where, &j->e);
 	if (r >= 0)
 		r = shk_build_use_macros(j->b, j->e);
 	if (r >= 0)
 		r = shk_build_resolve(j->b, &j->e, &j->cond, &j->where);
+	if (r >= 0)
+		r = shk_build_warn_parsed(j);
 	if (r >= 0)
 		r = check_types(j);
 	if (r)
@@ -295,7 +175,7 @@ static int build_rule(struct job *j, struct shk_rule_def *def)
 
 int shk_build_def(struct shk_loader *l, size_t rule, struct shk_arena *a, struct shk_rule_def *ret)
 {
-	struct job j = { .b = &l->b, .r = l->t.rules.p[rule], .a = a };
+	struct shk_build_job j = { .b = &l->b, .r = l->t.rules.p[rule], .a = a };
 	int r;
 
 	l->muted = true; /* it was said before */
@@ -306,7 +186,7 @@ int shk_build_def(struct shk_loader *l, size_t rule, struct shk_arena *a, struct
 }
 
 /* A rule whose tree is too large for its memory is no lack of memory. */
-static int too_large(struct job *j)
+static int too_large(struct shk_build_job *j)
 {
 	return j->a->failed ? shk_load_error(j->b->l, CONDITION, &j->where,
 					     "compiling the condition takes more than %u MB; simplify it",
@@ -322,7 +202,7 @@ static int build_rules(struct shk_build *b)
 	shk_arena_init(&a, SHK_RULE_TREE_MAX);
 	for (size_t i = 0; i < b->n_todo[SHK_UNIT_RULE] && r >= 0; i++) {
 		uint32_t at = b->todo[SHK_UNIT_RULE][i];
-		struct job j = { .b = b, .r = b->l->t.rules.p[at], .a = &a };
+		struct shk_build_job j = { .b = b, .r = b->l->t.rules.p[at], .a = &a };
 		struct shk_build_rule *to = &b->rule[at];
 		struct shk_rule_def def;
 
@@ -332,7 +212,7 @@ static int build_rules(struct shk_build *b)
 		r = build_rule(&j, &def);
 		to->left_out = r == 0;
 		if (r > 0)
-			r = warnings(&j);
+			r = shk_build_warn_typed(&j);
 		if (r == -ENOMEM)
 			r = too_large(&j);
 		if (r >= 0)

@@ -99,19 +99,17 @@ static int operation(struct shk_loader *l, const struct shk_where *w, const char
 		     const struct shk_item *old, char *ret)
 {
 	bool append = false, any;
-	int r = shk_key_override(l, w, &key, 1, 1, ret, &any);
+	int r = shk_key_bool(l, w, "append", &append);
 
-	if (r >= 0)
-		r = shk_key_bool(l, w, "append", &append);
-	if (r < 0)
-		return r;
-	if (append) {
-		*ret = 'a';
+	if (r >= 0 && append)
 		r = shk_load_warn(l, DEPRECATED, w, "'append' is deprecated; write override: {%s: "
 				  "append}", key);
-		if (r < 0)
-			return r;
-	}
+	if (r >= 0)
+		r = shk_key_override(l, w, &key, 1, 1, ret, &any);
+	if (r < 0)
+		return r;
+	if (append)
+		*ret = 'a';
 	if (*ret == 'a' && !old)
 		return shk_load_error(l, "LOAD_ERR_VALIDATE", w,
 				      "%s '%.*s' does not exist, nothing to append to; define it first",
@@ -143,10 +141,6 @@ static int collect_list(struct shk_loader *l, const struct shk_rnode *item)
 		r = shk_load_warn(l, "LOAD_INVALID_LIST_NAME", &w,
 				  "no condition can name the list '%.*s'; leave out blanks, quotes, "
 				  "parentheses, '=' and ','", SHK_STR_ARG(name->text));
-	if (r >= 0)
-		r = operation(l, &w, "items", old ? &old->h : NULL, &op);
-	if (r >= 0)
-		r = shk_key_unknown(l, &w, known, SHK_ARRAY_SIZE(known));
 	if (r < 0)
 		return r;
 	items = shk_rnode_get(item, "items");
@@ -159,6 +153,9 @@ static int collect_list(struct shk_loader *l, const struct shk_rnode *item)
 		w.at = shk_rnode_pos(c);
 		return shk_load_error(l, INVALID, &w, "an item of a list must be a word or a text");
 	}
+	r = operation(l, &w, "items", old ? &old->h : NULL, &op);
+	if (r < 0)
+		return r;
 	if (op == 'a') {
 		*rec = (struct shk_list){ rec->h, old->item, old->n, old->room };
 		n += old->n;
@@ -179,7 +176,8 @@ static int collect_list(struct shk_loader *l, const struct shk_rnode *item)
 		to[rec->n++] = c->text;
 	if (op == 'a' && shk_collect_amend(l, &rec->h, &old->h, item) < 0)
 		return -ENOMEM;
-	return shk_collect_put(l, SHK_UNIT_LIST, &rec->h, old ? &old->h : NULL);
+	r = shk_collect_put(l, SHK_UNIT_LIST, &rec->h, old ? &old->h : NULL);
+	return r < 0 ? r : shk_key_unknown(l, &w, known, SHK_ARRAY_SIZE(known));
 }
 
 static int collect_macro(struct shk_loader *l, const struct shk_rnode *item)
@@ -205,11 +203,9 @@ static int collect_macro(struct shk_loader *l, const struct shk_rnode *item)
 				  "no condition can name the macro '%.*s'; use letters, digits and '_'",
 				  SHK_STR_ARG(name->text));
 	if (r >= 0)
-		r = operation(l, &w, "condition", old ? &old->h : NULL, &op);
-	if (r >= 0)
-		r = shk_key_unknown(l, &w, known, SHK_ARRAY_SIZE(known));
-	if (r >= 0)
 		r = shk_key_str(l, &w, "condition", true, &cond);
+	if (r >= 0)
+		r = operation(l, &w, "condition", old ? &old->h : NULL, &op);
 	if (r < 0)
 		return r;
 	r = op == 'a' ? shk_text_join(l, &old->cond, cond, &rec->cond) :
@@ -218,7 +214,8 @@ static int collect_macro(struct shk_loader *l, const struct shk_rnode *item)
 		r = shk_collect_amend(l, &rec->h, &old->h, item);
 	if (r < 0)
 		return r;
-	return shk_collect_put(l, SHK_UNIT_MACRO, &rec->h, old ? &old->h : NULL);
+	r = shk_collect_put(l, SHK_UNIT_MACRO, &rec->h, old ? &old->h : NULL);
+	return r < 0 ? r : shk_key_unknown(l, &w, known, SHK_ARRAY_SIZE(known));
 }
 
 static int collect_item(struct shk_loader *l, const struct shk_rnode *item)

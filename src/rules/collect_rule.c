@@ -136,7 +136,7 @@ static int set_exceptions(struct shk_loader *l, const struct shk_where *w, bool 
 			  struct shk_rule *rec)
 {
 	return shk_collect_exceptions(l, w, shk_rnode_get(w->item, "exceptions"),
-				      append ? rec->exceptions : NULL, append, &rec->exceptions);
+				      rec->source, append ? rec->exceptions : NULL, append, &rec->exceptions);
 }
 
 static int missing(struct shk_loader *l, const struct shk_where *w, const char *what)
@@ -169,13 +169,10 @@ static int override(struct shk_loader *l, struct shk_where *w, const char *ops,
 static int append_rule(struct shk_loader *l, struct shk_where *w, struct shk_rule *rec)
 {
 	bool cond = shk_rnode_get(w->item, "condition"), ex = shk_rnode_get(w->item, "exceptions");
-	int r = shk_load_warn(l, DEPRECATED, w, "'append' is deprecated; write override: "
-			      "{condition: append}");
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	if (!cond && !ex)
-		return shk_load_error(l, INVALID, w, "nothing to append; give 'condition' or "
+		return shk_load_error(l, REFUSED, w, "nothing to append; give 'condition' or "
 				      "'exceptions'");
 	if (cond)
 		r = set_text(l, w, "condition", 'a', false, &rec->cond);
@@ -204,15 +201,18 @@ static int define(struct shk_loader *l, struct shk_where *w, const struct shk_ru
 	if (r >= 0 && source)
 		rec->source = source->text;
 	if (r >= 0)
-		r = set_tags(l, w, rec, false);
-	if (r >= 0)
 		r = set_flags(l, w, rec);
 	if (r >= 0)
-		r = set_exceptions(l, w, false, rec);
+		r = set_tags(l, w, rec, false);
+	w->at = shk_rnode_pos(w->item);
 	if (r >= 0 && old && !shk_str_eq(old->source, rec->source))
 		r = shk_load_error(l, REFUSED, w, "rule '%.*s' has source '%.*s' already; give it "
 				   "another name", SHK_STR_ARG(w->name), SHK_STR_ARG(old->source));
-	return r;
+	if (r >= 0 && !shk_source_known(rec->source))
+		r = shk_load_warn(l, "LOAD_UNKNOWN_SOURCE", w,
+				  "the rule is left out: there are no events of source '%.*s'",
+				  SHK_STR_ARG(rec->source));
+	return r < 0 ? r : set_exceptions(l, w, false, rec);
 }
 
 /* On append and override a source that is given must be that of the rule. */
@@ -227,10 +227,31 @@ static int same_source(struct shk_loader *l, struct shk_where *w, const struct s
 			      SHK_STR_ARG(w->name), SHK_STR_ARG(rec->source));
 }
 
-int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
+static int toggle(struct shk_loader *l, struct shk_where *w, const struct shk_rule *old,
+		  struct shk_rule *rec)
 {
-	static const char *const other[] = { "rule", "source", "append", "override" };
-	const char *known[K_N + SHK_ARRAY_SIZE(other)];
+	int r = shk_key_bool(l, w, "enabled", &rec->enabled);
+
+	if (r >= 0)
+		r = shk_load_warn(l, DEPRECATED, w, "a rule item with 'enabled' alone is deprecated; "
+				  "write override: {enabled: replace}");
+	if (r < 0)
+		return r;
+	if (!old)
+		return missing(l, w, "switch on or off");
+	r = shk_collect_amend(l, &rec->h, &old->h, w->item);
+	if (r >= 0)
+		r = shk_collect_changed(l, SHK_UNIT_RULE, rec->h.index,
+					(struct shk_item *)(uintptr_t)&old->h);
+	if (r < 0)
+		return r;
+	/* changes neither place nor visibility */
+	l->t.rules.p[old->h.index] = rec;
+	return shk_map_set(&l->rules, rec->h.name, rec);
+}
+
+static int collect(struct shk_loader *l, const struct shk_rnode *item)
+{
 	struct shk_where w = shk_where_node("rule", (struct shk_str){ "", 0 }, item, NULL, NULL);
 	struct shk_rule *rec = SHK_ARENA_NEW(&l->a, struct shk_rule);
 	const struct shk_rule *old;
@@ -241,8 +262,6 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 
 	if (!rec)
 		return -ENOMEM;
-	memcpy(known, keys, sizeof(keys));
-	memcpy(known + K_N, other, sizeof(other));
 	r = shk_key_str(l, &w, "rule", true, &name);
 	if (r < 0)
 		return r;
@@ -250,11 +269,12 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 	old = shk_map_get(&l->rules, name->text);
 	if (old)
 		*rec = *old;
-	r = shk_key_unknown(l, &w, known, SHK_ARRAY_SIZE(known));
+	r = shk_key_bool(l, &w, "append", &append);
+	if (r >= 0 && append)
+		r = shk_load_warn(l, DEPRECATED, &w, "'append' is deprecated; write override: "
+				  "{condition: append}");
 	if (r >= 0)
 		r = shk_key_override(l, &w, keys, K_N, K_APPEND_N, ops, &any);
-	if (r >= 0)
-		r = shk_key_bool(l, &w, "append", &append);
 	if (r < 0)
 		return r;
 	full = shk_rnode_get(item, "condition") || shk_rnode_get(item, "output") ||
@@ -271,23 +291,24 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 	} else if (full || !shk_rnode_get(item, "enabled")) {
 		r = define(l, &w, old, rec);
 	} else {
-		if (!old)
-			return missing(l, &w, "switch on or off");
-		r = shk_load_warn(l, DEPRECATED, &w, "a rule item with 'enabled' alone is deprecated; "
-				  "write override: {enabled: replace}");
-		if (r >= 0)
-			r = shk_key_bool(l, &w, "enabled", &rec->enabled);
-		if (r >= 0)
-			r = shk_collect_amend(l, &rec->h, &old->h, item);
-		if (r >= 0)
-			r = shk_collect_changed(l, SHK_UNIT_RULE, rec->h.index,
-						(struct shk_item *)(uintptr_t)&old->h);
-		if (r >= 0) { /* changes neither place nor visibility */
-			l->t.rules.p[old->h.index] = rec;
-			return shk_map_set(&l->rules, rec->h.name, rec);
-		}
+		return toggle(l, &w, old, rec);
 	}
 	if (r < 0)
 		return r;
 	return shk_collect_put(l, SHK_UNIT_RULE, &rec->h, old ? &old->h : NULL);
+}
+
+int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
+{
+	static const char *const other[] = { "rule", "source", "append", "override" };
+	const char *known[K_N + SHK_ARRAY_SIZE(other)];
+	struct shk_where w;
+	int r = collect(l, item);
+
+	if (r < 0)
+		return r;
+	memcpy(known, keys, sizeof(keys));
+	memcpy(known + K_N, other, sizeof(other));
+	w = shk_where_node("rule", shk_rnode_get(item, "rule")->text, item, NULL, NULL);
+	return shk_key_unknown(l, &w, known, SHK_ARRAY_SIZE(known));
 }

@@ -95,8 +95,9 @@ static int describe_events(const struct shk_rule_def *def, struct words *w,
 	struct shk_call_set calls = { 0 };
 
 	if (!shk_str_eqz(def->source, "syscall")) {
-		ret->any_event = true;
-		return 0;
+		add(w, SHK_STR("pluginevent"));
+		add(w, SHK_STR("asyncevent"));
+		return finish(w, &ret->events);
 	}
 	shk_ast_calls(def->cond, &calls);
 	ret->any_event = calls.any;

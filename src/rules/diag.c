@@ -45,13 +45,15 @@ static struct shk_diag_loc loc(const char *type, struct shk_str name, struct shk
 				      .offset = at.offset };
 }
 
-/* How Falco names the source of a condition: its first 17 characters, when there are more than 20. */
+/* How Falco names the source of a condition: its first 17 characters, when there are more than 20; on one line. */
 static struct shk_str excerpt(struct shk_arena *a, struct shk_str s)
 {
 	bool cut = s.n > 20;
-	const char *t = shk_arena_printf(a, "\"%.*s%s\"", cut ? 17 : (int)s.n, s.p,
-					 cut ? "..." : "");
+	char *t = shk_arena_printf(a, "\"%.*s%s\"", cut ? 17 : (int)s.n, s.p, cut ? "..." : "");
 
+	for (char *c = t; c && *c; c++)
+		if (*c == '\n' || *c == '\r')
+			*c = ' ';
 	return (struct shk_str){ t, t ? strlen(t) : 0 };
 }
 
@@ -79,7 +81,9 @@ static int set_chain(struct shk_loader *l, struct shk_diag *d, const struct shk_
 	file = w->part->file->name;
 	c[d->n_loc++] = loc(w->part_type, none, file, shk_rnode_pos(w->part));
 	if (shk_str_ends(shk_str(w->part_type), SHK_STR(" condition"))) {
-		c[d->n_loc] = loc("condition expression", none, excerpt(arena_of(l), w->part->text),
+		struct shk_str text = w->text.p ? w->text : w->part->text;
+
+		c[d->n_loc] = loc("condition expression", none, excerpt(arena_of(l), text),
 				  shk_rnode_pos(w->part));
 		if (!c[d->n_loc++].name.p)
 			return -ENOMEM;

@@ -89,32 +89,36 @@ static int default_comps(struct shk_loader *l, struct shk_exception *x)
 	return 0;
 }
 
-/* Is this the name of a field, or a call of a transformer on one? */
-static int check_field(struct shk_loader *l, const struct shk_where *w, struct shk_str name)
+/* Is this the name of a field that events of the source have, or a call of a transformer on one? Nothing is known of
+ * events of unknown sources. */
+static int check_field(struct shk_loader *l, const struct shk_where *w, struct shk_str source,
+		       struct shk_str name)
 {
 	struct shk_field_ref ref;
 	struct shk_err err;
 
-	if (memchr(name.p, '(', name.n) || shk_field_parse(name, &ref, &err) >= 0)
+	if (memchr(name.p, '(', name.n) || !shk_source_known(source))
+		return 0;
+	if (shk_field_parse(name, &ref, &err) >= 0 && shk_source_field(source, ref.field, &err) >= 0)
 		return 0;
 	return shk_load_error(l, REFUSED, w, "%s", err.text);
 }
 
 static int set_fields(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map,
-		      struct shk_exception *x)
+		      struct shk_str source, bool append, struct shk_exception *x)
 {
 	const struct shk_rnode *f = shk_rnode_get(map, "fields"), *c = shk_rnode_get(map, "comps");
 	size_t n_comp;
 	int r;
 
-	if (!f || f->kind == SHK_RN_NULL)
-		return shk_load_error(l, REFUSED, w, "exception '%.*s' has no 'fields'; add them",
-				      SHK_STR_ARG(x->name));
+	if (!f || (f->kind != SHK_RN_SCALAR && !(f->kind == SHK_RN_SEQ && f->first)))
+		return shk_load_error(l, f || append ? REFUSED : INVALID, w,
+				      "exception '%.*s' has no 'fields'; add them", SHK_STR_ARG(x->name));
 	x->tuple = f->kind == SHK_RN_SEQ;
 	r = words(l, w, f, "fields", &x->field, &x->n);
 	if (r < 0)
 		return r;
-	if (!c || c->kind == SHK_RN_NULL) {
+	if (r >= 0 && (!c || (c->kind != SHK_RN_SCALAR && !(c->kind == SHK_RN_SEQ && c->first)))) {
 		r = default_comps(l, x);
 	} else {
 		r = words(l, w, c, "comps", &x->comp, &n_comp);
@@ -133,15 +137,30 @@ static int set_fields(struct shk_loader *l, struct shk_where *w, const struct sh
 							 "one field; use in, pmatch or intersects");
 		}
 		w->at = shk_rnode_pos(f);
-		r = check_field(l, w, x->field[i]);
+		r = check_field(l, w, source, x->field[i]);
 	}
 	return r;
+}
+
+/* A text without a character, in a value or a list in it. */
+static bool has_empty(const struct shk_rnode *v)
+{
+	if (v->kind == SHK_RN_SCALAR)
+		return !v->text.n;
+	for (const struct shk_rnode *c = v->kind == SHK_RN_SEQ ? v->first : NULL; c; c = c->next) {
+		if (c->kind == SHK_RN_SCALAR && !c->text.n)
+			return true;
+		for (const struct shk_rnode *i = c->kind == SHK_RN_SEQ ? c->first : NULL; i; i = i->next)
+			if (i->kind == SHK_RN_SCALAR && !i->text.n)
+				return true;
+	}
+	return false;
 }
 
 static int add_values(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *values,
 		      struct shk_exception *x)
 {
-	if (!values || values->kind == SHK_RN_NULL)
+	if (!values)
 		return 0;
 	w->at = shk_rnode_pos(values);
 	if (values->kind != SHK_RN_SEQ)
@@ -150,6 +169,8 @@ static int add_values(struct shk_loader *l, struct shk_where *w, const struct sh
 		size_t n = 0;
 
 		w->at = shk_rnode_pos(v);
+		if (has_empty(v))
+			return shk_load_error(l, INVALID, w, "a value is empty; leave it out");
 		if (!x->tuple && v->kind != SHK_RN_SCALAR)
 			return shk_load_error(l, REFUSED, w, "with one field each value must be a text");
 		if (x->tuple && v->kind != SHK_RN_SEQ)
@@ -180,25 +201,31 @@ static struct shk_exception *find(struct shk_exception *list, struct shk_str nam
 	return list;
 }
 
-static int one(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map, bool append,
-	       struct shk_exception *x, bool exists)
+static int one(struct shk_loader *l, struct shk_where *w, const struct shk_rnode *map,
+	       struct shk_str source, bool append, struct shk_exception *x, bool exists)
 {
 	const struct shk_rnode *values = shk_rnode_get(map, "values");
 	bool none = !values || !values->first;
 	int r = 0;
 
-	if (append && none)
+	if (append && !values)
 		r = shk_load_warn(l, "LOAD_APPEND_NO_VALUES", w,
 				  "exception '%.*s' is appended without values; remove it",
 				  SHK_STR_ARG(x->name));
 	if (r < 0)
 		return r;
 	if (!append || !exists)
-		r = set_fields(l, w, map, x);
+		r = set_fields(l, w, map, source, append, x);
 	else if (shk_rnode_get(map, "fields") || shk_rnode_get(map, "comps"))
 		r = shk_load_error(l, REFUSED, w, "appending to exception '%.*s' takes 'values' only; "
 				   "remove 'fields' and 'comps'", SHK_STR_ARG(x->name));
-	return r < 0 ? r : add_values(l, w, values, x);
+	if (r < 0)
+		return r;
+	w->at = shk_rnode_pos(map);
+	if (append && !exists && none)
+		return shk_load_error(l, REFUSED, w, "there is no exception '%.*s' yet, and a new one needs "
+				   "'values'", SHK_STR_ARG(x->name));
+	return add_values(l, w, values, x);
 }
 
 /* A copy of the records of `old`, as those of a rule in a table are never changed. */
@@ -222,8 +249,9 @@ static int copy_all(struct shk_loader *l, const struct shk_exception *old,
 }
 
 int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
-			   const struct shk_rnode *seq, const struct shk_exception *old,
-			   bool append, struct shk_exception **ret)
+			   const struct shk_rnode *seq, struct shk_str source,
+			   const struct shk_exception *old, bool append,
+			   struct shk_exception **ret)
 {
 	struct shk_where at = *w;
 	struct shk_exception **end = ret;
@@ -238,23 +266,23 @@ int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
 		return shk_load_error(l, INVALID, &at, "'exceptions' must be a sequence of maps");
 	for (const struct shk_rnode *c = seq->first; c && r >= 0; c = c->next) {
 		const struct shk_rnode *name = shk_rnode_get(c, "name");
-		struct shk_exception *x = NULL, *same;
+		struct shk_exception *x = NULL;
 
 		at.at = shk_rnode_pos(c);
 		if (!name || name->kind != SHK_RN_SCALAR || !name->text.n)
 			return shk_load_error(l, INVALID, &at, "an exception must be a map with a "
 					      "'name'");
-		same = find(*ret, name->text);
+		for (const struct shk_rnode *p = seq->first; p != c && r >= 0; p = p->next)
+			if (shk_str_eq(shk_rnode_get(p, "name")->text, name->text))
+				r = shk_load_warn(l, "LOAD_EXCEPTION_NAME_NOT_UNIQUE", &at,
+						  "two exceptions are called '%.*s'; rename one",
+						  SHK_STR_ARG(name->text));
 		if (append)
-			x = same;
-		else if (same)
-			r = shk_load_warn(l, "LOAD_EXCEPTION_NAME_NOT_UNIQUE", &at,
-					  "two exceptions are called '%.*s'; rename one",
-					  SHK_STR_ARG(name->text));
+			x = find(*ret, name->text);
 		if (r < 0)
 			return r;
 		if (x) {
-			r = one(l, &at, c, append, x, true);
+			r = one(l, &at, c, source, append, x, true);
 			continue;
 		}
 		x = SHK_ARENA_NEW(&l->a, struct shk_exception);
@@ -265,7 +293,7 @@ int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
 		while (*end)
 			end = &(*end)->next;
 		*end = x;
-		r = one(l, &at, c, append, x, false);
+		r = one(l, &at, c, source, append, x, false);
 	}
 	return r;
 }

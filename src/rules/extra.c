@@ -2,6 +2,7 @@
 /* What a configuration adds to the outputs of rules (FALCO_RULE_LANGUAGE section 19). */
 #include <errno.h>
 
+#include "fields/static.h"
 #include "rules/load.h"
 
 static bool copy(struct shk_arena *a, struct shk_str *s)
@@ -71,13 +72,39 @@ static bool append(struct shk_arena *a, struct shk_str *to, struct shk_str s)
 	return t;
 }
 
-static int check_field(struct shk_arena *a, const struct shk_extra_field *f, struct shk_err *err)
+/* "static_a_b=%static.a.b" for each constant of the configuration; then what the metadata of containers suggests, which
+ * calls alone have. */
+static bool append_suggested(struct shk_arena *a, const struct shk_rule *r, struct shk_str *to)
+{
+	const struct shk_field *f;
+
+	for (size_t i = 0; (f = shk_static_field_at(i)); i++) {
+		const char *text = shk_arena_printf(a, "%s=%%%s", f->name, f->name);
+
+		if (!text)
+			return false;
+		for (char *c = (char *)(uintptr_t)text; *c != '='; c++)
+			if (*c == '.')
+				*c = '_';
+		if (!append(a, to, shk_str(text)))
+			return false;
+	}
+	return !shk_str_eqz(r->source, "syscall") || append(a, to, SHK_STR(SHK_SUGGESTED_OUTPUT));
+}
+
+static int check_field(struct shk_arena *a, struct shk_str source, const struct shk_extra_field *f,
+		       struct shk_err *err)
 {
 	const struct shk_output *o;
 	struct shk_field_ref ref;
+	int r;
 
-	return f->name.p ? shk_output_compile(a, f->format, &o, err) :
-			   shk_field_parse(f->format, &ref, err);
+	if (f->name.p) {
+		r = shk_output_compile(a, f->format, &o, err);
+		return r < 0 ? r : shk_source_output(source, o, err);
+	}
+	r = shk_field_parse(f->format, &ref, err);
+	return r < 0 ? r : shk_source_field(source, ref.field, err);
 }
 
 int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_rule *r,
@@ -94,8 +121,7 @@ int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_
 			continue;
 		n += x->n_field;
 		if ((x->output.n && !append(a, &def->output_text, x->output)) ||
-		    (x->suggested && shk_str_eqz(r->source, "syscall") &&
-		     !append(a, &def->output_text, SHK_STR(SHK_SUGGESTED_OUTPUT))))
+		    (x->suggested && !append_suggested(a, r, &def->output_text)))
 			return -ENOMEM;
 	}
 	def->extra = field = SHK_ARENA_ARRAY(a, struct shk_extra_field, n);
@@ -104,13 +130,17 @@ int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_
 	for (size_t i = 0; i < l->append.n; i++) {
 		const struct shk_append_output *x = l->append.p[i];
 
-		for (size_t k = 0; fits(x, r) && k < x->n_field; k++) {
-			int e = check_field(a, &x->field[k], err);
-
-			if (e < 0)
-				return e;
+		for (size_t k = 0; fits(x, r) && k < x->n_field; k++)
 			field[def->n_extra++] = x->field[k];
-		}
 	}
 	return shk_output_compile(a, def->output_text, ret, err);
+}
+
+int shk_extra_check(struct shk_arena *a, const struct shk_rule_def *def, struct shk_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < def->n_extra && r >= 0; i++)
+		r = check_field(a, def->source, &def->extra[i], err);
+	return r;
 }

@@ -241,7 +241,7 @@ void shk_group_run(struct shk_run *run, uint32_t i)
 		for (unsigned k = 0; k < SHK_CANDIDATES_MAX; k++) {
 			struct shk_value one = { .type = ref->type };
 
-			if (!ref->field->multi(run->slots.ctx, ref, k, &one))
+			if (!shk_field_candidate(run->slots.ctx, ref, k, &one))
 				break;
 			if (shk_type_is_text(one.type))
 				match(g, one.s, bits);

@@ -172,7 +172,12 @@ enum shk_lex_quoted shk_lex_quoted(struct shk_lex *l, struct shk_arena *a, struc
 
 	if (quote != '"' && quote != '\'')
 		return SHK_LEX_NO;
-	for (end = start; end < l->s.n && l->s.p[end] != quote; end++) {
+	for (end = start; end < l->s.n; end++) {
+		/* Elsewhere a quote behind a backslash never ends a text; here it does where that one is escaped, but
+		 * not in front of another quote, which says that it was not meant to. */
+		if (l->s.p[end] == quote &&
+		    !(end > start && l->s.p[end - 1] == '\\' && at(l, end + 1) == quote))
+			break;
 		if (l->s.p[end] != '\\')
 			continue;
 		plain = false;

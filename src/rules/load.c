@@ -168,6 +168,8 @@ static int read_and_collect(struct shk_loader *l, const char *name, struct shk_s
 		l->a.failed = false;
 		return shk_load_error(l, "LOAD_ERR_YAML_PARSE", &w, "%s", err.text);
 	}
+	if (r >= 0 && l->want_schema)
+		r = shk_schema_check(l, root);
 	return r < 0 ? r : shk_collect_file(l, file, root);
 }
 
@@ -175,7 +177,7 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 			struct shk_err *err)
 {
 	size_t from = l->diags.n;
-	int r;
+	int r, r2;
 
 	if (l->broken)
 		return shk_err_sys(err, ENOMEM, "%s", name);
@@ -184,11 +186,16 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 	l->file = NULL;
 	l->item = NULL;
 	l->a.failed = false;
+	l->unmet = NULL;
+	l->schema = (struct shk_schema){ 0 };
 	r = read_and_collect(l, name, text);
-	if (r >= 0)
+	if (r >= 0 && !l->unmet)
 		r = shk_loader_build(l);
+	r2 = r == -ENOMEM ? 0 : shk_required_check(l, from);
 	if (r == -ENOMEM)
 		r = full(l);
+	if (r2 < 0)
+		r = r2;
 	l->last_from = from;
 	l->last_failed = r < 0;
 	if (r < 0) {

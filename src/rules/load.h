@@ -184,7 +184,11 @@ struct shk_loader {
 	const struct shk_rfile *file;	     /* the one in hand */
 	const struct shk_rnode *item;	     /* and what of it is being collected; NULL: nothing yet */
 	struct shk_vec append;		     /* struct shk_append_output * */
-	bool notes;			     /* are wanted */
+	bool notes, want_schema;	     /* are wanted */
+	struct shk_schema schema;	     /* of the last file */
+	const struct shk_rnode *unmet;	     /* of the file in hand: the first requirement of plugins that is
+					      * not met, */
+	const struct shk_rnode *unmet_item;  /* and its item */
 	bool building;			     /* what is said is of the build, in b.said */
 	bool muted;			     /* nothing is said */
 	struct shk_build b;
@@ -198,6 +202,7 @@ struct shk_where {
 	const struct shk_rnode *item; /* the map */
 	const struct shk_rnode *part; /* inner node, or NULL */
 	const char *part_type;	      /* "rule condition", ... */
+	struct shk_str text;	      /* of a condition, with what was appended to it; p NULL: the part's */
 	const struct shk_rfile *file; /* when item is NULL */
 	struct shk_rpos at;	      /* where the caret goes */
 };
@@ -228,9 +233,13 @@ int shk_collect_changed(struct shk_loader *l, enum shk_unit unit, uint32_t index
 int shk_collect_put(struct shk_loader *l, enum shk_unit unit, struct shk_item *rec,
 		    const struct shk_item *old);
 int shk_collect_required(struct shk_loader *l, const struct shk_rnode *item);
+/* Once a file was read, with success or not: is a requirement of plugins in it not met? Then the diagnostics from
+ * `from` on keep their warnings, and the one error is this. -EINVAL, -ENOMEM; 0: all are met. */
+int shk_required_check(struct shk_loader *l, size_t from);
 int shk_collect_exceptions(struct shk_loader *l, const struct shk_where *w,
-			   const struct shk_rnode *seq, const struct shk_exception *old,
-			   bool append, struct shk_exception **ret);
+			   const struct shk_rnode *seq, struct shk_str source,
+			   const struct shk_exception *old, bool append,
+			   struct shk_exception **ret);
 
 /* Reading keys. get: required when `need`; -EINVAL with a diagnostic. Leaves *ret when absent. */
 int shk_key_str(struct shk_loader *l, const struct shk_where *w, const char *key, bool need,
@@ -248,13 +257,47 @@ int shk_text_join(struct shk_loader *l, const struct shk_text *x, const struct s
 /* The node and place in the file that byte `at` of the text comes from. */
 const struct shk_rnode *shk_text_at(const struct shk_text *t, size_t at, struct shk_rpos *ret);
 
+/* ---- schema.c ---- */
+/* All documents of a file, for l->schema. 0 or -ENOMEM. */
+int shk_schema_check(struct shk_loader *l, const struct shk_rnode *root);
+
+/* ---- source.c ---- */
+/* Are rules of this source used at all? Those of others are left out with a warning. */
+bool shk_source_known(struct shk_str source);
+/* Do events of a known source have this field? -ENOENT. */
+int shk_source_field(struct shk_str source, const struct shk_field *f, struct shk_err *err);
+/* Do they have the fields of a typed condition, of an output? -ENOENT. */
+int shk_source_condition(struct shk_str source, const struct shk_ast *e, unsigned *ret_pos,
+			 struct shk_err *err);
+int shk_source_output(struct shk_str source, const struct shk_output *o, struct shk_err *err);
+
 /* ---- extra.c ---- */
-/* The output of a rule with what is appended to it, and the fields that are added in JSON; checked. As
- * shk_output_compile; the template is for looking at. */
+/* The output of a rule with what is appended to it, checked, and the fields that are added in JSON. As
+ * shk_output_compile; the template is for looking at. Then those fields are checked by themselves. */
 int shk_extra_apply(struct shk_loader *l, struct shk_arena *a, const struct shk_rule *r,
 		    struct shk_rule_def *def, const struct shk_output **ret, struct shk_err *err);
+int shk_extra_check(struct shk_arena *a, const struct shk_rule_def *def, struct shk_err *err);
 
 /* ---- the build: depend.c, lists.c, resolve.c, exceptions.c, build.c ---- */
+/* One rule on its way. */
+struct shk_build_job {
+	struct shk_build *b;
+	const struct shk_rule *r;
+	struct shk_arena *a;	/* all of the rule is in it */
+	struct shk_text cond;	/* with exceptions */
+	struct shk_where where; /* the rule's condition */
+	struct shk_ast *e;
+	const struct shk_field *missing[16]; /* without values, named so far */
+	unsigned n_missing;
+	int result;
+};
+/* build_warn.c: warnings about an output; about a condition that was parsed and its macros resolved; about one
+ * that was typed as well. 0 or -ENOMEM. */
+int shk_build_warn_container_info(struct shk_build_job *j, const struct shk_rule_def *def);
+int shk_build_warn_output(struct shk_build_job *j, const struct shk_where *w,
+			  const struct shk_rule_def *def, const struct shk_output *o);
+int shk_build_warn_parsed(struct shk_build_job *j);
+int shk_build_warn_typed(struct shk_build_job *j);
 /* Does this character separate the words of a condition that can be names of lists? */
 bool shk_list_edge(char c);
 /* Looks at the dirty lists. */

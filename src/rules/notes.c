@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Notes: what is right for Falco and hardly meant. An unknown word between parentheses is a text there, so a
- * misspelt name of a list goes unnoticed. */
+ * misspelt name of a list goes unnoticed. Values are compared after control characters in them became U+FFFD, so some
+ * texts are never met, and one with U+FFFD is met by more than it shows. */
 #include <errno.h>
 
 #include "rules/load.h"
@@ -56,6 +57,39 @@ static int note_word(struct shk_build *b, const struct shk_operand *o, const str
 			     "the list '%.*s'?", SHK_STR_ARG(o->text), SHK_STR_ARG(near->h.name));
 }
 
+/* Are values of this operand texts that were made clean? */
+static bool is_clean(const struct shk_operand *o)
+{
+	struct shk_field_ref ref;
+
+	return o->kind == SHK_OPERAND_FIELD && shk_field_parse(o->text, &ref, NULL) == 0 &&
+	       !(ref.field->flags & SHK_F_RAW) &&
+	       (ref.type == SHK_T_STRING || ref.type == SHK_T_PATH || ref.type == SHK_T_LIST);
+}
+
+static int note_characters(struct shk_build *b, const struct shk_operand *field,
+			   const struct shk_operand *o, const struct shk_text *cond,
+			   const struct shk_where *w)
+{
+	bool never = shk_clean_length(o->text) < o->text.n;
+	struct shk_where at = *w;
+	int r;
+
+	if (o->kind != SHK_OPERAND_TEXT || !is_clean(field) ||
+	    (!never && !memmem(o->text.p, o->text.n, SHK_REPLACEMENT, 3)))
+		return 0;
+	r = shk_build_locate(b, cond, o->pos, &at);
+	if (r < 0)
+		return r;
+	if (never)
+		return shk_load_note(b->l, "NOTE_CHARACTERS", &at,
+				     "values of %.*s have U+FFFD in place of control characters and broken "
+				     "UTF-8, so none has this text", SHK_STR_ARG(field->text));
+	return shk_load_note(b->l, "NOTE_CHARACTERS", &at,
+			     "U+FFFD in a value of %.*s stands for any control character or broken UTF-8: "
+			     "names that differ there all fit", SHK_STR_ARG(field->text));
+}
+
 static int note_tree(struct shk_build *b, const struct shk_ast *e, const struct shk_text *cond,
 		     const struct shk_where *w)
 {
@@ -63,10 +97,14 @@ static int note_tree(struct shk_build *b, const struct shk_ast *e, const struct 
 
 	for (size_t i = 0; i < e->n && r >= 0; i++)
 		r = note_tree(b, e->child[i], cond, w);
-	if (e->kind != SHK_AST_CHECK || e->right.kind != SHK_OPERAND_LIST)
+	if (r < 0 || e->kind != SHK_AST_CHECK)
 		return r;
-	for (size_t i = 0; i < e->right.n && r >= 0; i++)
+	r = note_characters(b, &e->left, &e->right, cond, w);
+	for (size_t i = 0; e->right.kind == SHK_OPERAND_LIST && i < e->right.n && r >= 0; i++) {
 		r = note_word(b, &e->right.item[i], cond, w);
+		if (r >= 0)
+			r = note_characters(b, &e->left, &e->right.item[i], cond, w);
+	}
 	return r;
 }
 

@@ -279,52 +279,6 @@ struct shk_str shk_output_field(const struct shk_output *o, size_t i)
 	return (struct shk_str){ 0 };
 }
 
-/* Length of the well-formed UTF-8 character at p, 0: none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-	unsigned char lo = 0x80, hi = 0xbf;
-	size_t len;
-
-	if (p[0] < 0x80)
-		return 1;
-	len = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
-	      p[0] >= 0xf0 && p[0] <= 0xf4	? 4 : 0;
-	if (!len || len > n)
-		return 0;
-	if (p[0] == 0xe0)
-		lo = 0xa0; /* overlong */
-	else if (p[0] == 0xed)
-		hi = 0x9f; /* surrogates */
-	else if (p[0] == 0xf0)
-		lo = 0x90;
-	else if (p[0] == 0xf4)
-		hi = 0x8f;
-	if (p[1] < lo || p[1] > hi)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
-/* What a container wrote must not steer a terminal or begin a line of its own in a log. */
-static void add_clean(struct shk_buf *out, struct shk_str s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-
-	for (size_t i = 0; i < s.n;) {
-		size_t len = utf8_length(p + i, s.n - i);
-		bool control = len == 1 ? p[i] < 0x20 || p[i] == 0x7f :
-					  len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0;
-
-		if (!len || control)
-			shk_buf_adds(out, "\xef\xbf\xbd");
-		else
-			shk_buf_add(out, p + i, len);
-		i += len ? len : 1;
-	}
-}
-
 static void print_slot(const struct shk_slot *s, const struct shk_value *v, struct shk_buf *out)
 {
 	/* Printing flags belong to the field; what a transformer made of it has none. */
@@ -333,7 +287,8 @@ static void print_slot(const struct shk_slot *s, const struct shk_value *v, stru
 
 	shk_buf_init(&raw, VALUE_MAX);
 	shk_value_print(v, s->kind == SHK_OPERAND_FIELD ? s->ref.field : &plain, &raw);
-	add_clean(out, shk_buf_view(&raw));
+	/* Texts of fields are clean; buffers and what transformers made are not. */
+	shk_clean_append(out, shk_buf_view(&raw));
 }
 
 static const struct shk_value *shown_value(struct shk_slot_run *run, uint32_t slot)
@@ -383,7 +338,7 @@ static struct json_object *json_text(struct shk_str s)
 	_cleanup_buf_ struct shk_buf b;
 
 	shk_buf_init(&b, VALUE_MAX);
-	add_clean(&b, s);
+	shk_clean_append(&b, s);
 	return json_object_new_string_len(b.p ? b.p : "", (int)b.n);
 }
 

@@ -49,6 +49,15 @@ static void find_folds(struct maker *m)
 			m->folds[m->n_folds++] = i;
 }
 
+static bool matches_something(const struct shk_call_set *s)
+{
+	bool some = s->other;
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(s->bit); i++)
+		some |= s->bit[i] != 0;
+	return some;
+}
+
 static int general(struct maker *m, const struct shk_program **ret)
 {
 	struct shk_ruleset *rs = m->c.rs;
@@ -62,11 +71,12 @@ static int general(struct maker *m, const struct shk_program **ret)
 		return 0;
 	p = SHK_ARENA_NEW(&rs->arena, struct shk_program);
 	v = SHK_ARENA_ARRAY(&rs->arena, struct shk_entry, rs->n_rule);
-	all = (struct shk_entries){ v, rs->n_rule };
+	all = (struct shk_entries){ .v = v };
 	if (!p || !v)
 		return -ENOMEM;
 	for (size_t i = 0; i < rs->n_rule; i++)
-		v[i] = (struct shk_entry){ (uint32_t)i, rs->root[i] };
+		if (matches_something(rs->calls[i])) /* those of other sources do not */
+			v[all.n++] = (struct shk_entry){ (uint32_t)i, rs->root[i] };
 	shk_fold(rs, SHK_CALL_N, m->fold);
 	shk_guess(rs, m->fold, m->guess);
 	r = shk_code(&m->c, &all, false, p);

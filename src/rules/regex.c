@@ -11,7 +11,7 @@
 #define STEP_LIMIT  200000
 #define DEPTH_LIMIT 2000
 #define HEAP_KIB    512
-#define PATTERN_MAX (1u << 16)
+#define PATTERN_MAX (1u << 19)
 
 struct shk_regex {
 	pcre2_code *code;
@@ -35,8 +35,8 @@ int shk_regex_new(struct shk_str pattern, struct shk_regex **ret, struct shk_err
 	if (b.failed)
 		return shk_err_set(err, EINVAL, "the regular expression is too long");
 	/* POSIX mode takes ^ and $ for the ends of lines; $ knows the line feed alone. A dot matches it as
-	 * well: Falco's values have U+FFFD in place of control characters, which a dot matches there, and a
-	 * newline in the name of a file must not hide it from a rule. */
+	 * well: values of fields have U+FFFD in place of it, what transformers make may have one, and that
+	 * must not hide a text from a rule. */
 	_Static_assert(sizeof(PCRE2_UCHAR) == 1, "8-bit library");
 	re->code = pcre2_compile((PCRE2_SPTR)b.p, b.n,
 				 PCRE2_MULTILINE | PCRE2_DOTALL | PCRE2_ALT_CIRCUMFLEX |

@@ -18,6 +18,7 @@ struct tr {
 	unsigned depth;
 	size_t atom;	       /* where the output of the last atom begins */
 	bool has_atom, repeated;
+	unsigned calls;
 };
 
 static int bad(struct tr *t, const char *what)
@@ -103,8 +104,8 @@ static int escape(struct tr *t)
 	return c;
 }
 
-/* [:alpha:] inside brackets. 1: was one, 0: is none. */
-static int named_class(struct tr *t)
+/* [:alpha:] inside brackets. 1: was one, 0: is none. *wide: it holds for what is no ASCII. */
+static int named_class(struct tr *t, bool *wide)
 {
 	static const char *const names[] = { "alnum", "alpha", "ascii", "blank", "cntrl",
 					     "digit", "graph", "lower", "print", "punct",
@@ -119,6 +120,7 @@ static int named_class(struct tr *t)
 	if (name.n && name.p[0] == '^') {
 		name.p++;
 		name.n--;
+		*wide = true;
 	}
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(names); i++)
 		if (shk_str_eqz(name, names[i])) {
@@ -141,14 +143,52 @@ static int class_byte(struct tr *t)
 	return c < 0x80 ? c : bad(t, "only ASCII characters can stand between brackets");
 }
 
+static size_t count_len(const struct tr *t, unsigned *lo, unsigned *hi);
+
+/*
+ * The library compares bytes, the pattern means characters. `run` matches one byte of such a character, `lead` its
+ * first one, with which all that continue it go along; nothing begins with one that continues. So a run of any
+ * bytes, which is what is fastest, ends between characters if the whole is to match. What is repeated a number
+ * of times is copied that often by the library: then it is a call.
+ */
+static void emit_char(struct tr *t, const char *run, const char *lead)
+{
+	unsigned lo, hi;
+
+	switch (peek(t, 0)) {
+	case '*':
+		shk_buf_adds(t->out, run);
+		return;
+	case '+':
+		shk_buf_printf(t->out, "(?:%s[\\x80-\\xbf]*+%s*)", lead, run);
+		t->at++;
+		t->repeated = true;
+		return;
+	case '{':
+		if (count_len(t, &lo, &hi)) {
+			t->calls++;
+			shk_buf_printf(t->out, "(?(DEFINE)(?<c%u>%s[\\x80-\\xbf]*+))", t->calls, lead);
+			t->atom = t->out->n;
+			shk_buf_printf(t->out, "(?&c%u)", t->calls);
+			return;
+		}
+		SHK_FALLTHROUGH;
+	default:
+		shk_buf_printf(t->out, "(?:%s[\\x80-\\xbf]*+)", lead);
+	}
+}
+
 static int bracket(struct tr *t)
 {
-	bool first = true;
+	_cleanup_free_ char *class = NULL, *lead = NULL;
+	size_t from = t->out->n;
+	bool first = true, negated = false, wide = false;
 
 	t->at++;
 	shk_buf_addc(t->out, '[');
 	if (peek(t, 0) == '^') {
 		t->at++;
+		negated = true;
 		shk_buf_addc(t->out, '^');
 	}
 	for (; first || peek(t, 0) != ']'; first = false) {
@@ -156,7 +196,7 @@ static int bracket(struct tr *t)
 
 		if (peek(t, 0) == '-' && !first && peek(t, 1) != ']')
 			return bad(t, "- between brackets must be first, last, or make a range");
-		r = named_class(t);
+		r = named_class(t, &wide);
 		if (r < 0)
 			return r;
 		if (r)
@@ -178,6 +218,18 @@ static int bracket(struct tr *t)
 	}
 	t->at++;
 	shk_buf_addc(t->out, ']');
+	if (t->out->failed || negated == wide)
+		return 0; /* it holds for ASCII alone */
+	class = strndup(t->out->p + from, t->out->n - from);
+	if (!class)
+		return -ENOMEM;
+	if (asprintf(&lead, negated ? "%.*s\\x80-\\xbf]" : "(?![\\x80-\\xbf])%.*s",
+		     (int)strlen(class) - negated, class) < 0)
+		lead = NULL;
+	if (!lead)
+		return -ENOMEM;
+	t->out->n = from;
+	emit_char(t, class, lead);
 	return 0;
 }
 
@@ -296,8 +348,9 @@ static int step(struct tr *t)
 		break;
 	case '.':
 		begin_atom(t);
-		shk_buf_addc(t->out, '.');
-		break;
+		t->at++;
+		emit_char(t, ".", "[^\\x80-\\xbf]");
+		return 0;
 	case '\\':
 		t->at++;
 		c = escape(t);

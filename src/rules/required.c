@@ -19,8 +19,8 @@ static const struct {
 	struct version v;
 } plugins[] = {
 	{ "container", { { 0, 7, 0 } } },
-	{ "json", { { 0, 7, 3 } } },
-	{ "k8saudit", { { 0, 16, 0 } } },
+	{ "json", { { 0, 7, 4 } } },
+	{ "k8saudit", { { 0, 18, 0 } } },
 };
 
 /* "x.y.z", anything may follow. */
@@ -60,7 +60,7 @@ static int engine_version(struct shk_loader *l, struct shk_where *w)
 		return r;
 	w->at = shk_rnode_pos(n);
 	if (!shk_str_to_u64(n->text, &want.v[1]) && !parse_version(n->text, &want))
-		return shk_load_error(l, REFUSED, w, "'%.*s' is no version; write a number or x.y.z",
+		return shk_load_error(l, INVALID, w, "'%.*s' is no version; write a number or x.y.z",
 				      SHK_STR_ARG(n->text));
 	if (satisfies(&engine, &want))
 		return 0;
@@ -123,11 +123,33 @@ static int plugin_requirement(struct shk_loader *l, const struct shk_where *w,
 					      "requirement; remove one", SHK_STR_ARG(name->text));
 		met |= r;
 	}
-	if (met)
+	if (!met && !l->unmet) {
+		l->unmet = map;
+		l->unmet_item = w->item;
+	}
+	return 0;
+}
+
+/* What the missing plugin would supply is missing everywhere in the file: that says less than the cause. */
+int shk_required_check(struct shk_loader *l, size_t from)
+{
+	const struct shk_rnode *map = l->unmet;
+	struct shk_where w;
+	size_t n = from;
+
+	l->unmet = NULL;
+	if (!map)
 		return 0;
-	at.at = shk_rnode_pos(map);
-	return shk_load_error(l, REFUSED, &at, "the file needs data that plugin '%.*s' %.*s would "
-			      "supply; Shrike has none of it", SHK_STR_ARG(name->text),
+	for (size_t i = from; i < l->diags.n; i++)
+		if (!((const struct shk_diag *)l->diags.p[i])->error)
+			l->diags.p[n++] = l->diags.p[i];
+	l->diags.n = n;
+	w = shk_where_node("required_plugin_versions", (struct shk_str){ "", 0 }, l->unmet_item, NULL,
+			   NULL);
+	w.at = shk_rnode_pos(map);
+	return shk_load_error(l, REFUSED, &w, "the file needs data that plugin '%.*s' %.*s would "
+			      "supply; Shrike has none of it",
+			      SHK_STR_ARG(shk_rnode_get(map, "name")->text),
 			      SHK_STR_ARG(shk_rnode_get(map, "version")->text));
 }
 
@@ -136,15 +158,18 @@ int shk_collect_required(struct shk_loader *l, const struct shk_rnode *item)
 	const struct shk_rnode *seq = shk_rnode_get(item, "required_plugin_versions");
 	struct shk_where w = shk_where_node("required_engine_version", (struct shk_str){ "", 0 },
 					    item, NULL, NULL);
+	const char *key = "required_engine_version";
 	int r = 0;
 
-	if (shk_rnode_get(item, "required_engine_version"))
-		return engine_version(l, &w);
-	w.type = "required_plugin_versions";
+	if (shk_rnode_get(item, key)) {
+		r = engine_version(l, &w);
+		return r < 0 ? r : shk_key_unknown(l, &w, &key, 1);
+	}
+	key = w.type = "required_plugin_versions";
 	if (seq->kind != SHK_RN_SEQ)
 		return shk_load_error(l, INVALID, &w,
 				      "'required_plugin_versions' must be a sequence of maps");
 	for (const struct shk_rnode *c = seq->first; c && r >= 0; c = c->next)
 		r = plugin_requirement(l, &w, c);
-	return r;
+	return r < 0 ? r : shk_key_unknown(l, &w, &key, 1);
 }

@@ -60,7 +60,7 @@ struct shk_append_output {
 	const struct shk_str *tags;	  /* all of them; none: any */
 	size_t n_tags;
 	struct shk_str output;		  /* put behind the output, with a blank; n 0: nothing */
-	bool suggested;			  /* SHK_SUGGESTED_OUTPUT, for rules of source syscall */
+	bool suggested;			  /* static fields; SHK_SUGGESTED_OUTPUT for source syscall */
 	const struct shk_extra_field *field; /* in JSON only */
 	size_t n_field;
 };
@@ -89,6 +89,16 @@ const struct shk_diag *shk_loader_diags(struct shk_loader *l, size_t *n);
 /* Those of the last file that was added: of reading it and of the compilation of all up to it, as Falco
  * reports them for each file. Valid until the next file. */
 const struct shk_diag *shk_loader_last_diags(struct shk_loader *l, size_t *n);
+/* How the last file fits Falco's schema of rule files, which is stricter than loading and stops nothing: of a file
+ * with several documents the first one decides, as there. NONE: it has no document, or is no YAML. */
+struct shk_schema {
+	enum { SHK_SCHEMA_NONE, SHK_SCHEMA_OK, SHK_SCHEMA_FAILED } status;
+	const char *const *warning; /* "failed for document/0/priority: ..." */
+	size_t n;
+};
+/* It is looked at where it is wanted. Before the first file. */
+void shk_loader_want_schema(struct shk_loader *l);
+const struct shk_schema *shk_loader_last_schema(const struct shk_loader *l);
 /* Compiler-style print of one diagnostic: file:line:col: error|warning: message [CODE], line, caret. */
 void shk_diag_print(const struct shk_diag *d, struct shk_buf *out);
 

@@ -65,14 +65,15 @@ static int share_str(struct shk_arena *a, struct pools *p, struct shk_str s, str
 	return shk_map_set(&p->texts, *ret, (void *)(uintptr_t)ret->p);
 }
 
-static int share_calls(struct shk_arena *a, struct pools *p, const struct shk_ast *cond,
+static int share_calls(struct shk_arena *a, struct pools *p, const struct shk_rule_def *d,
 		       const struct shk_call_set **ret)
 {
 	struct shk_call_set s, *copy;
 	struct shk_str key = { (const char *)&s, sizeof(s) };
 
 	memset(&s, 0, sizeof(s)); /* the bytes between members, too */
-	shk_ast_calls(cond, &s);
+	if (shk_str_eqz(d->source, "syscall")) /* other events there are none */
+		shk_ast_calls(d->cond, &s);
 	*ret = shk_map_get(&p->calls, key);
 	if (*ret)
 		return 0;
@@ -123,7 +124,7 @@ static int copy_info(struct shk_ruleset *rs, struct pools *p, const struct shk_r
 	     share_str(a, p, d->source, &info->source) == 0 &&
 	     copy_str(a, d->output_text, &info->output_text) == 0 &&
 	     copy_str(a, shk_buf_view(&text), &rs->condition[i]) == 0 &&
-	     share_calls(a, p, d->cond, &rs->calls[i]) == 0;
+	     share_calls(a, p, d, &rs->calls[i]) == 0;
 	for (size_t k = 0; ok && k < d->n_tags; k++)
 		ok = share_str(a, p, d->tags[k], &tags[k]) == 0;
 	if (!ok)

@@ -218,7 +218,7 @@ static bool candidates_hold(struct shk_run *run, const struct shk_test *t,
 		struct shk_value v = { .type = ref->type };
 		bool hit;
 
-		if (!ref->field->multi(run->slots.ctx, ref, k, &v))
+		if (!shk_field_candidate(run->slots.ctx, ref, k, &v))
 			break;
 		some = true;
 		hit = value_holds(run, t, &v, right);

@@ -180,26 +180,53 @@ static bool get_options(struct shk_arena *a, const struct shk_slot *s, const str
 	return true;
 }
 
+static bool transform_text(struct shk_arena *a, enum shk_transform call, struct shk_str s,
+			   struct shk_str *out)
+{
+	const char *slash;
+
+	switch (call) {
+	case SHK_TR_TOLOWER:
+		return fold(a, s, 'A', out);
+	case SHK_TR_TOUPPER:
+		return fold(a, s, 'a', out);
+	case SHK_TR_B64:
+		return unbase64(a, s, out);
+	default: /* basename */
+		slash = s.n ? memrchr(s.p, '/', s.n) : NULL;
+		*out = s;
+		if (slash)
+			*out = (struct shk_str){ slash + 1, s.n - (size_t)(slash + 1 - s.p) };
+		return true;
+	}
+}
+
+static bool transform_each(struct shk_arena *a, enum shk_transform call, const struct shk_strvec *in,
+			   struct shk_strvec *out)
+{
+	struct shk_str *v = SHK_ARENA_ARRAY(a, struct shk_str, in->n);
+
+	if (!v)
+		return false;
+	for (size_t i = 0; i < in->n; i++)
+		if (!transform_text(a, call, in->v[i], &v[i]))
+			return false;
+	*out = (struct shk_strvec){ .v = v, .n = in->n };
+	return true;
+}
+
 bool shk_transform_apply(struct shk_arena *a, const struct shk_slot *s,
 			 const struct shk_value *const *arg, struct shk_value *out)
 {
 	const struct shk_value *x = arg[0];
-	const char *slash;
 
 	switch (s->call) {
 	case SHK_TR_TOLOWER:
-		return fold(a, x->s, 'A', &out->s);
 	case SHK_TR_TOUPPER:
-		return fold(a, x->s, 'a', &out->s);
 	case SHK_TR_B64:
-		return unbase64(a, x->s, &out->s);
 	case SHK_TR_BASENAME:
-		slash = x->s.n ? memrchr(x->s.p, '/', x->s.n) : NULL;
-		out->s = x->s;
-		if (slash)
-			out->s = (struct shk_str){ slash + 1,
-						   x->s.n - (size_t)(slash + 1 - x->s.p) };
-		return true;
+		return x->type == SHK_T_LIST ? transform_each(a, s->call, &x->list, &out->list) :
+					       transform_text(a, s->call, x->s, &out->s);
 	case SHK_TR_LEN:
 		out->u = x->type == SHK_T_LIST ? x->list.n : x->s.n;
 		return true;

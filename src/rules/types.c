@@ -89,6 +89,12 @@ static int type_args(struct typing *t, struct shk_operand *o, unsigned depth)
 	return 0;
 }
 
+/* A field, or what a transformer makes, that is a list: each of its texts is transformed. */
+static bool is_list_value(const struct shk_operand *o)
+{
+	return o->type == SHK_T_LIST && o->kind != SHK_OPERAND_LIST;
+}
+
 static bool args_are(const struct shk_operand *o, size_t from, bool (*ok)(enum shk_type))
 {
 	for (size_t i = from; i < o->n; i++)
@@ -118,11 +124,13 @@ static int type_call(struct typing *t, struct shk_operand *o, unsigned depth)
 	case SHK_TR_TOLOWER:
 	case SHK_TR_TOUPPER:
 	case SHK_TR_BASENAME:
-		if (o->n != 1 || !args_are(o, 0, shk_type_is_text))
+		if (o->n != 1 || (!is_list_value(a) && !args_are(o, 0, shk_type_is_text)))
 			want = "one string";
+		else if (is_list_value(a))
+			o->type = SHK_T_LIST;
 		break;
 	case SHK_TR_B64:
-		if (o->n != 1 || !args_are(o, 0, text_or_bytes))
+		if (o->n != 1 || (!is_list_value(a) && !args_are(o, 0, text_or_bytes)))
 			want = "one string or buffer";
 		else
 			o->type = a[0].type;
@@ -235,6 +243,13 @@ static int type_right_value(struct typing *t, struct shk_ast *e)
 		     shk_type_name(r->type));
 }
 
+bool shk_list_never_equal(const struct shk_operand *o)
+{
+	return o->kind == SHK_OPERAND_CALL && o->type == SHK_T_LIST &&
+	       (o->call == SHK_TR_TOLOWER || o->call == SHK_TR_TOUPPER || o->call == SHK_TR_BASENAME ||
+		o->call == SHK_TR_B64);
+}
+
 static int type_constants(struct typing *t, struct shk_ast *e)
 {
 	const struct shk_operand *r = &e->right;
@@ -256,7 +271,7 @@ static int type_constants(struct typing *t, struct shk_ast *e)
 			return rc;
 		}
 	}
-	*k = (struct shk_consts){ .n = n, .c = c };
+	*k = (struct shk_consts){ .n = shk_list_never_equal(&e->left) ? 0 : n, .c = c };
 	k->type = shk_type_is_text(e->left.type) || e->left.type == SHK_T_LIST ? SHK_T_STRING :
 										 e->left.type;
 	e->consts = k;

@@ -10,20 +10,19 @@ struct walk {
 	unsigned steps;
 };
 
-/* A pattern without any special character, but for anchors and .* at its ends. */
+/* A pattern without any special character but an anchor at each end, or .* .+ .? there in its place. */
 static bool plain_pattern(struct shk_str s)
 {
-	if (s.n && s.p[0] == '^')
-		s = (struct shk_str){ s.p + 1, s.n - 1 };
-	if (s.n && s.p[s.n - 1] == '$')
-		s.n--;
-	if (shk_str_starts(s, SHK_STR(".*")))
-		s = (struct shk_str){ s.p + 2, s.n - 2 };
-	if (shk_str_ends(s, SHK_STR(".*")))
-		s.n -= 2;
-	for (size_t i = 0; i < s.n; i++)
-		if (strchr(".*+?|()[]{}^$\\", s.p[i]))
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if ((i == 0 && c == '^') || (i + 1 == s.n && c == '$'))
+			continue;
+		if ((i == 0 || i + 2 == s.n) && i + 1 < s.n && c == '.' && strchr("+*?", s.p[i + 1]))
+			i++;
+		else if (strchr(".+*?^$()[]{}|\\", c))
 			return false;
+	}
 	return true;
 }
 

@@ -19,6 +19,7 @@ struct check {
 	struct json_object *results;	/* with --json: of rule files, one each */
 	struct shk_cli_paths files;
 	struct shk_buf rules_path;
+	struct shk_rules_config rules; /* with that path */
 };
 
 static void add_str(struct json_object *o, const char *key, struct shk_str s)
@@ -125,7 +126,7 @@ static void check_policy(struct check *k, const char *path, struct shk_str text)
 	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *set = NULL;
 	struct shk_err err = { 0 };
 
-	if (shk_policyset_load_text(path, text, k->rules_path.p, &set, &err) < 0)
+	if (shk_policyset_load_text(path, text, &k->rules, &set, &err) < 0)
 		on_error(k, path, err.text);
 	else
 		check_warnings(k, set);
@@ -142,7 +143,7 @@ static void check_dir(struct check *k, const char *dir)
 		on_error(k, dir, err.text);
 		return;
 	}
-	if (shk_policyset_load(dir, k->rules_path.p, on_diag, k, &set, &err) == 0)
+	if (shk_policyset_load(dir, &k->rules, on_diag, k, &set, &err) == 0)
 		check_warnings(k, set);
 	else if (k->errors == before) /* else the reason was printed as a diagnostic */
 		on_error(k, dir, err.text);
@@ -169,7 +170,7 @@ static void check_rules(struct check *k, struct shk_loader *l, const char *path,
 	if (!k->json)
 		return; /* printed when all files are in */
 	count(k, d, n);
-	json_object_array_add(k->results, shk_cli_load_result(path, d, n));
+	json_object_array_add(k->results, shk_cli_load_result(path, shk_loader_last_schema(l), d, n));
 }
 
 static void unreadable(struct check *k, const char *path, const struct shk_err *err)
@@ -184,7 +185,7 @@ static void unreadable(struct check *k, const char *path, const struct shk_err *
 	k->errors++;
 	loc.name = d.file;
 	if (k->json)
-		json_object_array_add(k->results, shk_cli_load_result(path, &d, 1));
+		json_object_array_add(k->results, shk_cli_load_result(path, NULL, &d, 1));
 	else
 		shk_cli_fail(SHK_EXIT_FAILED, "%s [LOAD_ERR_FILE_READ]", err->text);
 }
@@ -247,6 +248,8 @@ static int check_all(struct check *k)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
 	if (!k->json)
 		shk_loader_want_notes(l);
+	else
+		shk_loader_want_schema(l);
 	if (k->json)
 		k->results = json_object_new_array();
 	check_files(k, l);
@@ -278,7 +281,7 @@ static int run(struct shk_cli *c)
 
 	if (!c->argc && !shk_cli_value(c, "policy-dir"))
 		return shk_cli_usage(c, "check: give files, or --policy-dir");
-	r = shk_cli_config(&config);
+	r = shk_cli_config(c, &config, &k.rules);
 	if (r)
 		return r;
 	for (int i = 0; i < c->argc; i++) {
@@ -291,6 +294,7 @@ static int run(struct shk_cli *c)
 	}
 	shk_buf_init(&k.rules_path, PATH_TEXT);
 	add_rules_path(&k, config->rules_path);
+	k.rules.rules_path = k.rules_path.p;
 	r = k.rules_path.failed ? shk_cli_fail(SHK_EXIT_FAILED, "too many files at once; check them in "
 					       "parts") : check_all(&k);
 	shk_buf_done(&k.rules_path);
@@ -319,7 +323,8 @@ const struct shk_cli_cmd shk_cmd_check = {
 		  "file includes those before it, as they are compiled together. Errors and warnings of\n"
 		  "policies are one object each, with severity, file, line, column and message.",
 	.opt = { SHK_OPT_JSON, { "policy-dir", 0, "DIR", "check this directory of policies, too" },
-		 { "rules-path", 0, "DIRS", "directories of rule files, with : between them" } },
+		 { "rules-path", 0, "DIRS", "directories of rule files, with : between them" },
+		 SHK_OPT_CONFIG },
 	.max_args = -1,
 	.exits = "  0 no errors (warnings are printed)   1 errors\n"
 		 "  2 wrong usage                        4 a file cannot be read, or other failure",

@@ -179,7 +179,7 @@ static int run_profile(struct shk_cli *c)
 	SHK_CLEANUP(loaded_done) struct loaded l = { 0 };
 	const char *base = shk_cli_value(c, "base"), *listener = shk_cli_value(c, "listener");
 	struct json_object *existing = NULL;
-	int r = shk_cli_config(&config);
+	int r = shk_cli_config(c, &config, NULL);
 
 	if (!r)
 		r = load(c, &l);
@@ -200,7 +200,7 @@ const struct shk_cli_cmd shk_cmd_explain = {
 		  "not given. Files only: no daemon is asked. The table has one line per call: what the\n"
 		  "filter does, for rules that act (enforced) or only alert (observed), why, what a verdict\n"
 		  "promises, and under which test of its registers the call is looked at at all.",
-	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH,
+	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH, SHK_OPT_CONFIG,
 		 { "bpf", 0, NULL, "print the filter's instructions" },
 		 { "rules", 0, NULL, "print the rules with what the policy does, macros and lists resolved" },
 		 { "program", 0, NULL, "print what the rules were compiled into" },
@@ -220,7 +220,7 @@ const struct shk_cli_cmd shk_cmd_profile = {
 	.summary = "Print a policy as a seccomp profile for docker, podman or Kubernetes",
 	.detail = "\nThe runtime then hands the listener of each container to shriked by itself. With\n"
 		  "--base an existing profile is completed: what it refuses stays refused.",
-	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH,
+	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH, SHK_OPT_CONFIG,
 		 { "base", 0, "FILE", "seccomp profile to complete" },
 		 { "listener", 0, "PATH", "listenerPath (else notify_socket of shrike.yaml)" },
 		 { "metadata", 0, "TEXT", "listenerMetadata" } },

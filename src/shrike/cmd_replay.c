@@ -32,6 +32,8 @@ struct replay {
 	size_t n_fields, n_conditions;
 	struct shk_buf text, clean;
 	uint64_t n_events, n_alerts, shown_at;
+	struct shk_config *config;
+	struct shk_rules_config rules; /* of it */
 };
 
 static int on_alert(const struct shk_rule_info *rule, struct shk_str record, void *arg)
@@ -229,7 +231,7 @@ static int load(struct replay *r)
 		if (n == ASKED_MAX)
 			return shk_cli_usage(r->c, "replay: more than %u times --rules", ASKED_MAX);
 	if (n)
-		return shk_judged_by_rules(&r->by, paths, n, shk_cli_flag(r->c, "all"));
+		return shk_judged_by_rules(&r->by, &r->rules, paths, n, shk_cli_flag(r->c, "all"));
 	return shk_judged_by_policy(&r->by, r->c, shk_cli_value(r->c, "policy"));
 }
 
@@ -252,7 +254,9 @@ static int run(struct shk_cli *c)
 	r.offline.arg = &r;
 	shk_buf_init(&r.text, TEXT_MAX);
 	shk_buf_init(&r.clean, TEXT_MAX * 4);
-	code = take_questions(&r);
+	code = shk_cli_config(c, &r.config, &r.rules);
+	if (code == SHK_EXIT_OK)
+		code = take_questions(&r);
 	if (code == SHK_EXIT_OK)
 		code = load(&r);
 	if (code == SHK_EXIT_OK)
@@ -260,6 +264,7 @@ static int run(struct shk_cli *c)
 	for (size_t i = 0; i < r.n_conditions; i++)
 		shk_ruleset_unref(r.condition[i].rules);
 	shk_judged_done(&r.by);
+	shk_config_free(r.config);
 	shk_offline_done(&r.offline);
 	shk_buf_done(&r.text);
 	shk_buf_done(&r.clean);
@@ -277,7 +282,7 @@ const struct shk_cli_cmd shk_cmd_replay = {
 	.opt = { { "rules", 0, "PATH", "rule file or directory, may be repeated; only these rules, none acts" },
 		 { "all", 0, NULL, "with --rules: every rule that matches, not only the first" },
 		 { "policy", 0, "POLICY", "name or file of the policy for all containers" },
-		 SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH,
+		 SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH, SHK_OPT_CONFIG,
 		 { "field", 0, "FIELD", "print this field's value per event, may be repeated" },
 		 { "condition", 0, "TEXT", "print per event whether this holds, may be repeated" },
 		 SHK_OPT_JSON },

@@ -19,6 +19,7 @@ struct rules {
 	size_t n_names;
 	struct shk_loader *l;
 	struct shk_cli_table t;
+	struct shk_config *config;
 };
 
 /* ---- JSON ---- */
@@ -334,14 +335,10 @@ static int each(struct rules *r, void (*one)(struct rules *r, const struct shk_r
 
 static int add_default_files(struct rules *r)
 {
-	SHK_CLEANUP(shk_config_freep) struct shk_config *config = NULL;
 	const char *dir = shk_cli_value(r->c, "rules-path");
-	int code = shk_cli_config(&config);
 
-	if (code)
-		return code;
 	if (!dir)
-		dir = config->rules_path;
+		dir = r->config->rules_path;
 	while (*dir) {
 		size_t n = strcspn(dir, ":");
 		_cleanup_free_ char *one = strndup(dir, n);
@@ -396,14 +393,16 @@ static bool is_file(const char *s)
 static int work(struct rules *r, const char *what)
 {
 	struct shk_err err = { 0 };
-	int code = r->files.n ? SHK_EXIT_OK : add_default_files(r), c2;
+	int code = shk_cli_config(r->c, &r->config, NULL), c2;
 
+	if (!code && !r->files.n)
+		code = add_default_files(r);
 	if (code)
 		return code;
 	if (shk_loader_new(&r->l, &err) < 0)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
 	if (shk_cli_flag(r->c, "suggested-output") &&
-	    shk_loader_set_extra_output(r->l, SHK_STR(SHK_SUGGESTED_OUTPUT)) < 0)
+	    shk_loader_append_output(r->l, &(struct shk_append_output){ .suggested = true }) < 0)
 		return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
 	code = load(r);
 	if (code == SHK_EXIT_FAILED)
@@ -443,6 +442,7 @@ static int run(struct shk_cli *c)
 	if (!code)
 		code = work(&r, what);
 	shk_loader_free(r.l);
+	shk_config_free(r.config);
 	shk_cli_paths_done(&r.files);
 	free(r.name);
 	return code;
@@ -460,7 +460,7 @@ const struct shk_cli_cmd shk_cmd_rules = {
 		  "An argument with a / or that ends in .yaml or .yml is a file or a directory of such\n"
 		  "files; any other is the name of a rule, in which * stands for any text. Without files\n"
 		  "those of every directory of rules_path are loaded.",
-	.opt = { SHK_OPT_JSON, SHK_OPT_RULES_PATH,
+	.opt = { SHK_OPT_JSON, SHK_OPT_RULES_PATH, SHK_OPT_CONFIG,
 		 { "suggested-output", 0, NULL,
 		   "add to outputs what Falco's shipped configuration adds" } },
 	.min_args = 1,

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "engine/ruletest.h"
+#include "shrike/load.h"
 #include "shrike/commands.h"
 
 struct tally {
@@ -39,10 +40,13 @@ static void on_case(struct shk_str name, bool holds, struct shk_str why, void *a
 
 static int run(struct shk_cli *c)
 {
+	SHK_CLEANUP(shk_config_freep) struct shk_config *config = NULL;
 	struct tally t = { .c = c };
 	struct shk_ruletest rt = { .on_case = on_case, .arg = &t };
-	int code = SHK_EXIT_OK;
+	int code = shk_cli_config(c, &config, NULL); /* rules may name its static fields */
 
+	if (code)
+		return code;
 	shk_buf_init(&t.clean, 1u << 20);
 	puts("TAP version 13");
 	for (int i = 0; i < c->argc; i++) {
@@ -74,6 +78,7 @@ const struct shk_cli_cmd shk_cmd_test = {
 		  "    expect: `none`, or a list of rule names or of maps { rule, count, output, output_contains },\n"
 		  "    others: true where alerts of other rules do not matter,\n"
 		  "and rules, rules_text, rule_matching in place of the file's. The output is TAP.",
+	.opt = { SHK_OPT_CONFIG },
 	.max_args = -1,
 	.min_args = 1,
 	.exits = "  0 all tests hold                   1 one does not, or an error in a file\n"

@@ -41,12 +41,21 @@ int shk_judged_by_loader(struct shk_judged *j, struct shk_loader *l, bool all)
 	return SHK_EXIT_OK;
 }
 
-int shk_judged_by_rules(struct shk_judged *j, const char *const *paths, size_t n, bool all)
+int shk_judged_by_rules(struct shk_judged *j, const struct shk_rules_config *rules,
+			const char *const *paths, size_t n, bool all)
 {
 	struct shk_loader *l;
 	struct shk_err err = { 0 };
 	int r = shk_loader_new(&l, &err);
 
+	if (r < 0)
+		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+	for (size_t i = 0; r >= 0 && i < rules->n_append; i++)
+		r = shk_loader_append_output(l, &rules->append[i]);
+	if (r < 0) {
+		shk_loader_free(l);
+		return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
+	}
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		r = shk_loader_add_path(l, paths[i], &err);
 		if (r < 0) {

@@ -18,7 +18,8 @@ struct shk_judged {
 
 /* Rule files or directories, in this order, as a policy that only observes; all: every matching rule speaks.
  * Diagnostics go to standard error. 0 or an exit code after saying why. */
-int shk_judged_by_rules(struct shk_judged *j, const char *const *paths, size_t n, bool all);
+int shk_judged_by_rules(struct shk_judged *j, const struct shk_rules_config *rules,
+			const char *const *paths, size_t n, bool all);
 /* A loader that has read its files (consumed in any case). */
 int shk_judged_by_loader(struct shk_judged *j, struct shk_loader *l, bool all);
 /* As shk_cli_load_policy; which NULL: each container's own, as the daemon chooses. */

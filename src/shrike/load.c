@@ -7,15 +7,20 @@
 
 #define POLICY_TEXT_MAX (1u << 20)
 
-int shk_cli_config(struct shk_config **ret)
+int shk_cli_config(const struct shk_cli *c, struct shk_config **ret, struct shk_rules_config *rules)
 {
+	const char *file = shk_cli_value(c, "config");
+	struct shk_rules_config unused;
 	struct shk_err err = { 0 };
+	int r = shk_config_load(file, ret, &err);
 
-	if (shk_config_load(NULL, ret, NULL) == 0)
-		return SHK_EXIT_OK;
-	if (shk_config_load_text("(defaults)", SHK_STR(""), ret, &err) == 0)
-		return SHK_EXIT_OK;
-	return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+	if (r < 0 && file)
+		return shk_cli_fail(r == -EINVAL ? SHK_EXIT_FINDING : SHK_EXIT_FAILED, "%s", err.text);
+	if (r < 0)
+		r = shk_config_load_text("(defaults)", SHK_STR(""), ret, &err);
+	if (r == 0)
+		r = shk_config_rules(*ret, rules ? rules : &unused, &err);
+	return r < 0 ? shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text) : SHK_EXIT_OK;
 }
 
 static void on_diag(const struct shk_diag *d, void *arg)
@@ -39,8 +44,8 @@ static bool is_path(const char *which)
 	       shk_str_ends(s, SHK_STR(".yml"));
 }
 
-static int from_file(const char *path, const char *rules_path, struct shk_policyset **set,
-		     const struct shk_policy **policy, struct shk_err *err)
+static int from_file(const char *path, const struct shk_rules_config *rules,
+		     struct shk_policyset **set, const struct shk_policy **policy, struct shk_err *err)
 {
 	_cleanup_buf_ struct shk_buf text = { 0 };
 	int r;
@@ -49,7 +54,7 @@ static int from_file(const char *path, const char *rules_path, struct shk_policy
 	r = shk_read_file(path, &text, err);
 	if (r >= 0)
 		r = shk_policyset_load_text(path, (struct shk_str){ text.n ? text.p : "", text.n },
-					    rules_path, set, err);
+					    rules, set, err);
 	if (r < 0)
 		return r;
 	/* File order: its first policy, or the built-in default when the file is empty. */
@@ -82,20 +87,21 @@ int shk_cli_load_policy(const struct shk_cli *c, const char *which, struct shk_p
 			const struct shk_policy **policy)
 {
 	SHK_CLEANUP(shk_config_freep) struct shk_config *config = NULL;
-	const char *dir = shk_cli_value(c, "policy-dir"), *rules = shk_cli_value(c, "rules-path");
+	const char *dir = shk_cli_value(c, "policy-dir"), *path = shk_cli_value(c, "rules-path");
+	struct shk_rules_config rules;
 	struct shk_err err = { 0 };
-	int r = shk_cli_config(&config);
+	int r = shk_cli_config(c, &config, &rules);
 
 	if (r)
 		return r;
 	if (dir && access(dir, R_OK | X_OK) < 0)
 		return shk_cli_fail(SHK_EXIT_FAILED, "policy directory %s: %s", dir, strerror(errno));
-	if (!rules)
-		rules = config->rules_path;
+	if (path)
+		rules.rules_path = path;
 	if (which && is_path(which))
-		r = from_file(which, rules, set, policy, &err);
+		r = from_file(which, &rules, set, policy, &err);
 	else
-		r = shk_policyset_load(dir ? dir : config->policy_dir, rules, on_diag, NULL, set, &err);
+		r = shk_policyset_load(dir ? dir : config->policy_dir, &rules, on_diag, NULL, set, &err);
 	if (r < 0)
 		return shk_cli_fail(r == -EINVAL ? SHK_EXIT_FINDING : SHK_EXIT_FAILED, "%s", err.text);
 	if (*policy)

@@ -13,10 +13,12 @@
 #define SHK_OPT_POLICY_DIR { "policy-dir", 0, "DIR", "policy files (else policy_dir of shrike.yaml)" }
 #define SHK_OPT_RULES_PATH                                                                         \
 	{ "rules-path", 0, "DIRS", "directories of rule files, with : (else rules_path of shrike.yaml)" }
+#define SHK_OPT_CONFIG { "config", 'c', "FILE", "configuration instead of shrike.yaml" }
 
-/* The configuration file's values, and the defaults where it cannot be used: offline commands must
- * work for people who may not read it. */
-int shk_cli_config(struct shk_config **ret);
+/* The values of the file --config names; else those of the configuration file, and the defaults where it cannot be
+ * used: offline commands must work for people who may not read it. *rules (may be NULL) is a view of it; its static
+ * fields can be named from now on. 0, or an exit code after saying why. */
+int shk_cli_config(const struct shk_cli *c, struct shk_config **ret, struct shk_rules_config *rules);
 /* The policy the command line asks for: a name in the policy directory, the path of a policy
  * file (it has a '/' or ends in .yaml, .yml), or `default`. 0, or an exit code after saying why.
  * *set is the caller's; *policy lives in it. */

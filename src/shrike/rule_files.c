@@ -183,23 +183,28 @@ static struct json_object *entry(const struct shk_diag *d)
 	return o;
 }
 
-struct json_object *shk_cli_load_result(const char *name, const struct shk_diag *d, size_t n)
+struct json_object *shk_cli_load_result(const char *name, const struct shk_schema *schema,
+					const struct shk_diag *d, size_t n)
 {
 	struct json_object *o = json_object_new_object(), *errors = json_object_new_array(),
 			   *warnings = json_object_new_array();
-	bool good = true, shape = true;
+	bool good = true;
 
 	for (size_t i = 0; i < n; i++) {
 		good &= !d[i].error;
-		shape &= strncmp(d[i].code, "LOAD_ERR_YAML", 13) != 0 &&
-			 strncmp(d[i].code, "LOAD_UNKNOWN_KEY", 16) != 0 &&
-			 strncmp(d[i].code, "LOAD_UNKNOWN_ITEM", 17) != 0;
 		json_object_array_add(d[i].error ? errors : warnings, entry(&d[i]));
 	}
 	set(o, "name", json_object_new_string(name));
 	set(o, "successful", json_object_new_boolean(good));
-	set(o, "schema_valid", json_object_new_boolean(shape));
-	set(o, "schema_warnings", json_object_new_array());
+	if (schema && schema->status != SHK_SCHEMA_NONE) {
+		struct json_object *all = json_object_new_array();
+		bool valid = schema->status == SHK_SCHEMA_OK;
+
+		for (size_t i = 0; !valid && i < schema->n; i++)
+			json_object_array_add(all, text(shk_str(schema->warning[i])));
+		set(o, "schema_valid", json_object_new_boolean(valid));
+		set(o, "schema_warnings", all);
+	}
 	set(o, "errors", errors);
 	set(o, "warnings", warnings);
 	return o;

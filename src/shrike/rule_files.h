@@ -23,7 +23,8 @@ int shk_cli_paths_add(struct shk_cli_paths *p, const char *path, struct shk_err 
 void shk_cli_paths_done(struct shk_cli_paths *p);
 
 /* Falco's validation result of one file (FALCO_RULE_LANGUAGE section 22): {name, successful, errors,
- * warnings, ...} of the n diagnostics. NULL: out of memory. */
-struct json_object *shk_cli_load_result(const char *name, const struct shk_diag *d, size_t n);
+ * warnings, ...} of the n diagnostics; schema NULL: nothing is known of it. NULL: out of memory. */
+struct json_object *shk_cli_load_result(const char *name, const struct shk_schema *schema,
+					const struct shk_diag *d, size_t n);
 
 #endif

@@ -50,7 +50,7 @@ static const struct gen_samples *samples_of(struct gen *g, size_t field, const s
 		bool multi = (ref->field->flags & SHK_F_MULTI) && !ref->has_arg;
 
 		if (multi)
-			for (unsigned k = 0; s->n < GEN_SAMPLES && ref->field->multi(&g->ev[i].ctx, ref, k, &v); k++)
+			for (unsigned k = 0; s->n < GEN_SAMPLES && shk_field_candidate(&g->ev[i].ctx, ref, k, &v); k++)
 				s->v[s->n++] = v;
 		else if (shk_field_get(&g->ev[i].ctx, ref, &v))
 			s->v[s->n++] = v;
@@ -183,7 +183,7 @@ static void text_call(struct gen *g, const char *of, struct shk_buf *out)
 		shk_buf_printf(out, "join(\",\", (%s, 'b'))", of);
 		break;
 	case 3:
-		shk_buf_adds(out, rnd_in(g->r, 2) ? "join(made.word, made.list)" : "join(\"\",made.args)");
+		shk_buf_adds(out, rnd_in(g->r, 2) ? "join(made.word, made.list)" : "join(\"\",toupper(made.args))");
 		break;
 	case 4:
 		shk_buf_printf(out, "getopt(made.args, \"%s\")[%c]", rnd_in(g->r, 2) ? "abo:" : ":o:ab:",
@@ -204,7 +204,9 @@ static void text_call(struct gen *g, const char *of, struct shk_buf *out)
 static void call_check(struct gen *g, size_t field, const struct shk_field_ref *ref, struct shk_buf *out)
 {
 	static const char *const lists[] = { "getopt(made.args, \"abo:\")", "getopt(made.args, ':a:bx')",
-					     "getopt((made.word, \"-b\", \"-o\"), \"bo:\")" };
+					     "getopt((made.word, \"-b\", \"-o\"), \"bo:\")",
+					     "getopt(tolower(made.args), \"abo:\")", "toupper(made.list)",
+					     "basename(made.args)", "b64(made.list2)" };
 	static const char *const lengths[] = { "len(made.list)", "len(made.bytes)", "len(made.args)",
 					       "len(made.word)", "len((made.word, 'b'))", "len(\"const\")" };
 	static const char *const outcomes[] = { "ab", "a", "b", "o", "file", "?", ":", "-o", "" };

@@ -80,6 +80,7 @@ static bool made_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, 
 {
 	const struct made_value *m = value_of(ctx, ref);
 
+	*out = (struct shk_value){ .type = ref->type };
 	if (m->there && m->n)
 		*out = m->v[0];
 	return m->there;

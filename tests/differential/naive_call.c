@@ -189,6 +189,25 @@ static bool getopt_value(const struct nv_term *t, struct shk_eval_ctx *ctx, stru
 	return true;
 }
 
+/* One word changed by a function of one word. */
+static bool change(struct shk_eval_ctx *ctx, enum nv_fn fn, struct shk_str s, struct shk_str *ret)
+{
+	if (fn == NV_B64)
+		return decode64(ctx, s, ret);
+	*ret = fn == NV_BASENAME ? last_part(s) : changed(ctx, s, fn == NV_TOUPPER);
+	return true;
+}
+
+static bool change_each(struct shk_eval_ctx *ctx, enum nv_fn fn, const struct shk_strvec *in,
+			struct shk_strvec *ret)
+{
+	*ret = (struct shk_strvec){ .v = room(ctx, in->n * sizeof(struct shk_str)), .n = in->n };
+	for (size_t i = 0; i < in->n; i++)
+		if (!change(ctx, fn, in->v[i], &ret->v[i]))
+			return false;
+	return true;
+}
+
 static bool call_value(const struct nv_term *t, struct shk_eval_ctx *ctx, struct shk_value *out)
 {
 	struct shk_value v, list;
@@ -211,13 +230,10 @@ static bool call_value(const struct nv_term *t, struct shk_eval_ctx *ctx, struct
 		return true;
 	case NV_TOLOWER:
 	case NV_TOUPPER:
-		out->s = changed(ctx, v.s, t->fn == NV_TOUPPER);
-		return true;
 	case NV_B64:
-		return decode64(ctx, v.s, &out->s);
 	case NV_BASENAME:
-		out->s = last_part(v.s);
-		return true;
+		return v.type == SHK_T_LIST ? change_each(ctx, t->fn, &v.list, &out->list) :
+					      change(ctx, t->fn, v.s, &out->s);
 	case NV_LEN:
 		out->u = v.type == SHK_T_LIST ? v.list.n : v.s.n;
 		return true;

@@ -194,7 +194,7 @@ static bool multi(const struct nv_node *e, struct shk_eval_ctx *ctx)
 	struct shk_value v = { .type = ref->type };
 	unsigned k;
 
-	for (k = 0; ref->field->multi(ctx, ref, k, &v); k++)
+	for (k = 0; shk_field_candidate(ctx, ref, k, &v); k++)
 		if (against_all(e, &v) != every)
 			return !every;
 	return every && k > 0;

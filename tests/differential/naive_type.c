@@ -96,11 +96,12 @@ static int call_type(struct nv_term *t, struct shk_err *err)
 	case NV_TOLOWER:
 	case NV_TOUPPER:
 	case NV_BASENAME:
-		t->type = SHK_T_STRING;
-		return t->n == 1 && nv_is_text(first) ? 0 : bad(err, t, "one string is expected");
+		t->type = first == SHK_T_LIST ? SHK_T_LIST : SHK_T_STRING;
+		return t->n == 1 && (nv_is_text(first) || first == SHK_T_LIST) ?
+			       0 : bad(err, t, "one string is expected");
 	case NV_B64:
-		t->type = first == SHK_T_BYTES ? SHK_T_BYTES : SHK_T_STRING;
-		return t->n == 1 && (nv_is_text(first) || first == SHK_T_BYTES) ?
+		t->type = first == SHK_T_BYTES || first == SHK_T_LIST ? first : SHK_T_STRING;
+		return t->n == 1 && (nv_is_text(first) || first == SHK_T_BYTES || first == SHK_T_LIST) ?
 			       0 : bad(err, t, "one string or buffer is expected");
 	case NV_LEN:
 		t->type = SHK_T_UINT64;
@@ -419,7 +420,8 @@ static int check(struct shk_arena *a, struct nv_node *e, struct shk_err *err)
 	e->c = SHK_ARENA_ARRAY(a, struct nv_const, n ? n : 1);
 	if (!e->c)
 		return -ENOMEM;
-	e->n_c = n;
+	/* The words of a list that were changed one by one equal nothing. */
+	e->n_c = e->left.kind == NV_CALL && e->left.type == SHK_T_LIST && e->left.fn != NV_GETOPT ? 0 : n;
 	for (size_t i = 0; i < n; i++) {
 		r = constant(a, e, &word[i], &e->c[i], err);
 		if (r < 0)

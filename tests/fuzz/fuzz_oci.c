@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RULES SHK_SRCDIR "/tests/fuzz/data"
+static const struct shk_rules_config shipped = { .rules_path = SHK_SRCDIR "/tests/fuzz/data" };
 
 /* Once, for all runs. */
 static struct shk_policyset *set;
@@ -21,7 +21,7 @@ static void prepare(void)
 
 	if (plan)
 		return;
-	if (shk_policyset_load_text("all", SHK_STR("policy: default"), RULES, &set, &err) < 0 ||
+	if (shk_policyset_load_text("all", SHK_STR("policy: default"), &shipped, &set, &err) < 0 ||
 	    shk_plan_make(shk_policyset_at(set, 0), &plan, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		abort();

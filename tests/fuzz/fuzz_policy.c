@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RULES SHK_SRCDIR "/tests/fuzz/data"
+static const struct shk_rules_config shipped = { .rules_path = SHK_SRCDIR "/tests/fuzz/data" };
 
 static void select_one(const struct shk_policyset *ps, struct shk_str text)
 {
@@ -81,7 +81,7 @@ static void again(const struct shk_policy *p)
 	/* Longer than what was read, it may pass a limit. */
 	if (one.failed || one.n > 30000)
 		return;
-	if (shk_policyset_load_text("dump", shk_buf_view(&one), RULES, &ps, &err) < 0 ||
+	if (shk_policyset_load_text("dump", shk_buf_view(&one), &shipped, &ps, &err) < 0 ||
 	    !shk_policyset_by_name(ps, p->name)) {
 		fprintf(stderr, "%s\n%s", err.text, one.p);
 		abort();
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Rule files are named by path; what chance spells must not be a device that blocks. */
 	if (size > 16384 || (memmem(text.p, text.n, "files", 5) && memchr(text.p, '/', text.n)))
 		return 0;
-	if (shk_policyset_load_text("fuzz", text, RULES, &ps, &err) < 0) {
+	if (shk_policyset_load_text("fuzz", text, &shipped, &ps, &err) < 0) {
 		if (strncmp(err.text, "fuzz:", 5))
 			abort();
 		return 0;

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 
 #include "case.h"
+#include "engine/config.h"
+#include "policy/yaml_tree.h"
 
 #define ROOM ((size_t)4 << 20)
 
@@ -115,10 +117,52 @@ static size_t choices(struct rc_state *s, const struct shk_rule_choice **ret)
 	return n;
 }
 
+static void append_all(struct rc_state *s, const struct shk_append_output *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (shk_loader_append_output(s->l, &v[i]) < 0)
+			rc_problem(s, s->c->line, "no memory");
+}
+
+/* What a configuration says: its static fields, and what it appends to outputs. */
+static void configure(struct rc_state *s)
+{
+	struct shk_str extra = rc_text(s->c, "extra-output"), text = rc_text(s->c, "configuration");
+	SHK_CLEANUP(shk_config_freep) struct shk_config *c = NULL;
+	struct shk_rules_config rules = { 0 };
+	struct shk_err err = { 0 };
+
+	if (shk_config_load_text("configuration", text, &c, &err) < 0 ||
+	    shk_config_rules(c, &rules, &err) < 0)
+		rc_problem(s, s->c->line, "%s", err.text);
+	append_all(s, rules.append, rules.n_append);
+	if (shk_str_eqz(extra, "suggested"))
+		append_all(s, &(struct shk_append_output){ .suggested = true }, 1);
+	else if (extra.n)
+		append_all(s, &(struct shk_append_output){ .output = extra }, 1);
+}
+
+/* What a policy appends. */
+static void apply_policy(struct rc_state *s)
+{
+	struct shk_str text = rc_text(s->c, "append-output");
+	struct shk_append_output *v = NULL;
+	struct shk_ynode *root = NULL;
+	struct shk_err err = { 0 };
+	size_t n = 0;
+
+	if (!text.n)
+		return;
+	if (shk_yaml_tree(&s->a, "append-output", text, &root, &err) < 0 || !root ||
+	    shk_append_output_parse(&s->a, "append-output", root, &v, &n, &err) < 0)
+		rc_problem(s, s->c->line, "%s", err.text);
+	append_all(s, v, n);
+}
+
 void rc_load(struct rc_state *s, struct shk_str condition, struct shk_str output)
 {
 	struct shk_rule_select select = { .min_priority = SHK_PRIO_DEBUG };
-	struct shk_str extra = rc_text(s->c, "extra-output"), min = rc_text(s->c, "min-priority");
+	struct shk_str min = rc_text(s->c, "min-priority");
 	const struct rc_block *b = NULL;
 	const struct shk_diag *d;
 	struct shk_err err = { 0 };
@@ -126,10 +170,8 @@ void rc_load(struct rc_state *s, struct shk_str condition, struct shk_str output
 
 	if (!s->l)
 		return;
-	if (shk_str_eqz(extra, "suggested"))
-		extra = SHK_STR(SHK_SUGGESTED_OUTPUT);
-	if (extra.n)
-		(void)shk_loader_set_extra_output(s->l, extra);
+	configure(s);
+	apply_policy(s);
 	while ((b = rc_block(s->c, "rules", b)))
 		load_text(s, b->text);
 	b = rc_block(s->c, "directory", NULL);

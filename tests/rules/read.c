@@ -13,7 +13,7 @@
 static const char *const keys[] = { "section", "covers", "rules",	 "condition",	  "output",
 				    "with",    "events", "expect",	 "conditions",	  "outputs",
 				    "fields",  "match",	 "min-priority", "disable-tags", "disable-names",
-				    "extra-output", "deviates", "select",
+				    "extra-output", "deviates", "select", "configuration", "append-output",
 				    "directory", "needs" };
 
 bool rc_next_line(struct shk_str *rest, unsigned *line, struct shk_str *ret)

@@ -117,11 +117,88 @@ static void validates_as_recorded(void **state)
 				    json_object_get_string(get(w, "name")));
 		assert_true(json_object_equal(get(w, "successful"), get(g, "successful")));
 		assert_true(json_object_equal(get(w, "schema_valid"), get(g, "schema_valid")));
+		assert_true(json_object_equal(get(w, "schema_warnings"), get(g, "schema_warnings")));
 		same_entries(get(w, "errors"), get(g, "errors"));
 		same_entries(get(w, "warnings"), get(g, "warnings"));
 		json_object_put(want);
 		json_object_put(got);
 	}
+}
+
+/* What is said of the schema, which is stricter than loading. */
+static void fits_schema(void **state)
+{
+#define R "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: o\n  priority: "
+	static const struct {
+		const char *text, *warning; /* of the first one, how it ends; "": it fits; NULL: nothing is said */
+		bool successful;
+	} rows[] = {
+		{ R "NOTICE\n", "", true },
+		{ R "INFO\n", "", true },
+		{ R "Notice\n", "document/0/priority: this is no priority in capitals", true },
+		{ R "info\n", "document/0/priority: this is no priority in capitals", true },
+		{ R "NOTICE\n  enabled: true\n  warn_evttypes: \"false\"\n", "", true },
+		{ R "NOTICE\n  enabled: yes\n", "document/0/enabled: this is neither true nor false", true },
+		{ R "NOTICE\n  capture_duration: 12\n", "", true },
+		{ R "NOTICE\n  other: 1\n", "document/0: it has a key that is not known", true },
+		{ R "NOTICE\n  tags: [a, 1, true]\n", "", true },
+		{ R "NOTICE\n  tags: []\n  exceptions:\n", "document/0/exceptions: this is no sequence", true },
+		{ R "NOTICE\n  exceptions: [{name: e, fields: proc.name, other: x}]\n",
+		  "document/0/exceptions/0: it has a key that is not known", true },
+		{ R "NOTICE\n- {rule: r, enabled: false, override: {enabled: replace}}\n", "", true },
+		{ R "NOTICE\n- {rule: r, output: p, override: {output: prepend}}\n",
+		  "document/1/override/output: this is neither append nor replace", false },
+		{ "- {list: l, items: [a, 1]}\n", "", true },
+		{ "- {list: l, items: [a, [b]]}\n", "document/0/items/1: this is no text", false },
+		{ "- {list: l, items: [], override: {}}\n", "document/0/override: it has no key", true },
+		{ "- {macro: m, condition: evt.num=1, append: no}\n",
+		  "document/0/append: this is neither true nor false", true },
+		{ "- required_engine_version: 12\n", "", true },
+		{ "- required_plugin_versions: [{name: json, version: 0.1.0, alternatives: [{name: x}]}]\n",
+		  "document/0/required_plugin_versions/0/alternatives/0/version: this is missing", false },
+		{ "- nothing: x\n", "document/0: it has a key that is not known", true },
+		{ "- \n- {list: l, items: []}\n", "document/0: this is no map", true },
+		{ "x: y\n", "document: this is no sequence", false },
+		{ "", NULL, true },
+		{ "# nothing\n", NULL, true },
+		{ "- [\n", NULL, false },
+		/* the first document decides */
+		{ R "NOTICE\n---\n- {list: l, items: [a], other: b}\n", "", true },
+		{ "- {list: l, items: [a], other: b}\n---\n- {list: k, items: [a]}\n",
+		  "document/0: it has a key that is not known", true },
+	};
+	_cleanup_buf_ struct shk_buf out;
+
+	(void)state;
+	shk_buf_init(&out, OUTPUT_MAX);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		struct json_object *got, *r, *valid, *w;
+		const char *first = "";
+
+		file("schema.yaml", rows[i].text);
+		shrike(dir, "check --json schema.yaml", &out);
+		got = json_tokener_parse(out.p);
+		r = json_object_array_get_idx(get(got, "falco_load_results"), 0);
+		assert_non_null(r);
+		assert_int_equal(json_object_get_boolean(get(r, "successful")), rows[i].successful);
+		if (!rows[i].warning) {
+			assert_false(json_object_object_get_ex(r, "schema_valid", &valid));
+			assert_false(json_object_object_get_ex(r, "schema_warnings", &valid));
+			json_object_put(got);
+			continue;
+		}
+		valid = get(r, "schema_valid");
+		w = get(r, "schema_warnings");
+		if (json_object_array_length(w))
+			first = json_object_get_string(json_object_array_get_idx(w, 0));
+		if (json_object_get_boolean(valid) != !rows[i].warning[0] ||
+		    !shk_str_ends(shk_str(first), shk_str(rows[i].warning)) ||
+		    (first[0] && !shk_str_starts(shk_str(first), SHK_STR("failed for "))) ||
+		    (!rows[i].warning[0] && first[0]))
+			fail_msg("%s---\n%s", rows[i].text, first);
+		json_object_put(got);
+	}
+#undef R
 }
 
 /* Together as they are meant to be used: each on top of those before, the old ones with any. */
@@ -376,6 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(validates_as_recorded), cmocka_unit_test(loads_combinations),
+		cmocka_unit_test(fits_schema),
 		cmocka_unit_test(describes_as_recorded), cmocka_unit_test(shows_rules),
 		cmocka_unit_test(lists_and_describes),	 cmocka_unit_test(exit_codes),
 	};

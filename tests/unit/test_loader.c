@@ -202,9 +202,9 @@ static const struct {
 	{ "- {macro: 1m, condition: evt.type=open}\n", "1:LOAD_INVALID_MACRO_NAME 1:LOAD_UNUSED_MACRO" },
 	{ "- {list: l, items: []}\n- {list: l, items: [a], append: true}\n",
 	  "2:LOAD_DEPRECATED_ITEM 1:LOAD_UNUSED_LIST" },
-	{ RULE("r", "proc.name=x"), "3:LOAD_NO_EVTTYPE" },
+	{ RULE("r", "proc.name=x"), "1:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "proc.name=x") "  warn_evttypes: false\n", "" },
-	{ RULE("r", "evt.type=open and evt.type=close"), "3:LOAD_NO_EVTTYPE" },
+	{ RULE("r", "evt.type=open and evt.type=close"), "1:LOAD_NO_EVTTYPE" },
 	{ RULE("r", "evt.type=procexit"), "" },
 	{ RULE("r", "evt.type=open and fd.num=x"), "3:LOAD_ERR_COMPILE_CONDITION" },
 	{ RULE("r", "nowhere"), "3:LOAD_ERR_VALIDATE" },
@@ -220,13 +220,16 @@ static const struct {
 	{ RULE("r", "evt.type=open and evt.latency>1"), "3:LOAD_DEPRECATED_ITEM" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: x %k8s.svc.label[a]\n"
 	  "  priority: info\n", "4:SHRIKE_NO_VALUE" },
-	{ RULE("r", "evt.type=open") "  source: other\n", "3:LOAD_UNKNOWN_SOURCE" },
+	{ RULE("r", "evt.type=open") "  source: other\n", "1:LOAD_UNKNOWN_SOURCE" },
 	{ RULE("r", "evt.type=open and a.b=1") "  skip-if-unknown-filter: true\n",
 	  "3:LOAD_UNKNOWN_FILTER" },
 	{ RULE("r", "evt.type=open") "  exceptions:\n  - {name: x, fields: fd.name}\n"
 	  "  - {name: x, fields: fd.name}\n", "8:LOAD_EXCEPTION_NAME_NOT_UNIQUE" },
+	{ RULE("r", "evt.type=open") "  exceptions: [{name: x, fields: fd.name}]\n"
+	  "- {rule: r, exceptions: [{name: x}], override: {exceptions: append}}\n",
+	  "7:LOAD_APPEND_NO_VALUES" },
 	{ RULE("r", "evt.type=open") "- {rule: r, exceptions: [{name: x, fields: fd.name}], "
-	  "override: {exceptions: append}}\n", "6:LOAD_APPEND_NO_VALUES" },
+	  "override: {exceptions: append}}\n", "6:LOAD_APPEND_NO_VALUES 6:LOAD_ERR_VALIDATE" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"%no.such\"\n  priority: info\n",
 	  "4:LOAD_ERR_COMPILE_OUTPUT" },
 	{ "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: x %evt.dir\n  priority: info\n",
@@ -287,6 +290,38 @@ static void prints_like_a_compiler(void **state)
 	assert_int_equal(d->loc[1].column, 2);
 	assert_int_equal(d->loc[1].offset, 43);
 	assert_int_equal(d->loc[2].line, 3);
+}
+
+/* A condition is named by its beginning, on one line, with what exceptions and appends make of it. */
+static void conditions_named(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} rows[] = {
+		{ "- rule: r\n  desc: d\n  output: o\n  priority: debug\n  condition: |\n    evt.type = open\n"
+		  "    and evt.dir = <\n", "\"evt.type = open a...\"" },
+		{ RULE("r", "evt.dir = <") "  exceptions: [{name: e, fields: fd.name, values: [x]}]\n",
+		  "\"(evt.dir = <) and...\"" },
+		{ RULE("r", "evt.dir = <") "- {rule: r, condition: and fd.num=1, override: {condition: append}}\n",
+		  "\"evt.dir = < and f...\"" },
+		{ RULE("r", "evt.dir = <"), "\"evt.dir = <\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+		const struct shk_diag *d;
+		size_t n;
+
+		assert_int_equal(shk_loader_new(&l, NULL), 0);
+		assert_int_equal(shk_loader_add_text(l, "f", shk_str(rows[i].text), NULL), 0);
+		d = shk_loader_diags(l, &n);
+		assert_true(n >= 1);
+		assert_string_equal(d->code, "LOAD_DEPRECATED_ITEM");
+		assert_int_equal(d->n_loc, 4);
+		if (!shk_str_eqz(d->loc[3].name, rows[i].name))
+			fail_msg("%.*s", SHK_STR_ARG(d->loc[3].name));
+	}
 }
 
 /* A file with an error leaves nothing behind: what was loaded before still compiles. */
@@ -475,6 +510,47 @@ static void notes(void **state)
 	}
 }
 
+/* Texts that no value has, and those that more values have than they show. */
+static void notes_on_characters(void **state)
+{
+	static const struct {
+		const char *cond;
+		size_t n; /* of notes */
+	} rows[] = {
+		{ "evt.type=open and fd.name contains \"a\\nb\"", 1 },
+		{ "evt.type=open and fd.name in (a, \"b\\tc\", \"d\\x1b\")", 2 },
+		{ "evt.type=open and fd.name = \"a\xef\xbf\xbd\"", 1 },
+		{ "evt.type=open and proc.aname startswith anyof (\"\\n\", x)", 1 },
+		{ "evt.type=open and evt.arg.name = \"\\xff\"", 1 },
+		{ "evt.type=open and evt.rawarg.name contains \"a\\nb\"", 0 },
+		{ "evt.type=write and evt.buffer contains \"a\\nb\"", 0 },
+		{ "evt.type=open and b64(fd.name) contains \"a\\nb\"", 0 },
+		{ "evt.type=open and fd.name = \"\xc3\xa9\"", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
+		const struct shk_diag *d;
+		char text[512];
+		size_t n;
+
+		snprintf(text, sizeof(text),
+			 "- rule: r\n  desc: d\n  condition: >\n    %s\n  output: o\n  priority: debug\n",
+			 rows[i].cond);
+		assert_int_equal(shk_loader_new(&l, NULL), 0);
+		shk_loader_want_notes(l);
+		assert_int_equal(shk_loader_add_text(l, "f", shk_str(text), NULL), 0);
+		d = shk_loader_diags(l, &n);
+		assert_int_equal(n, rows[i].n);
+		for (size_t k = 0; k < n; k++) {
+			assert_true(d[k].note);
+			assert_string_equal(d[k].code, "NOTE_CHARACTERS");
+			assert_int_equal(d[k].line, 4);
+		}
+	}
+}
+
 static void loads_shipped_rules(void **state)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
@@ -649,7 +725,9 @@ int main(void)
 		cmocka_unit_test(bombs_refused),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(carets),
+		cmocka_unit_test(conditions_named),
 		cmocka_unit_test(notes),
+		cmocka_unit_test(notes_on_characters),
 		cmocka_unit_test(loads_shipped_rules),
 		cmocka_unit_test(compiles_as_recorded),
 		cmocka_unit_test(warns_as_recorded),

@@ -15,6 +15,7 @@
 #include "engine/internal.h"
 #include "rules/output.h"
 
+static const struct shk_rules_config files_anywhere = { .rules_path = "/" };
 static char file[] = "/tmp/shrike-test-rules-XXXXXX";
 
 #define RULE(name, cond, prio, rest)                                                               \
@@ -45,7 +46,7 @@ static int load(const char *select, const char *keys, struct shk_policyset **ps,
 	char text[4096];
 
 	snprintf(text, sizeof(text), "policy: default\nrules:\n  files: [%s]\n%s%s", file, select, keys);
-	return shk_policyset_load_text("p", shk_str(text), "/", ps, err);
+	return shk_policyset_load_text("p", shk_str(text), &files_anywhere, ps, err);
 }
 
 static void selected(const char *select, const char *want)
@@ -68,7 +69,7 @@ static void selected(const char *select, const char *want)
 	assert_string_equal(got.p ? got.p : "", want);
 	/* What is printed means the same. */
 	shk_policy_dump(p, &dump);
-	if (shk_policyset_load_text("dump", shk_buf_view(&dump), "/", &again, &err) < 0)
+	if (shk_policyset_load_text("dump", shk_buf_view(&dump), &files_anywhere, &again, &err) < 0)
 		fail_msg("%s\n%s", err.text, dump.p);
 	assert_int_equal(shk_ruleset_count(shk_policyset_at(again, 0)->rules),
 			 shk_ruleset_count(p->rules));
@@ -154,7 +155,7 @@ static void appends_output(void **state)
 	/* Printed, it means the same. */
 	shk_buf_init(&dump, 65536);
 	shk_policy_dump(shk_policyset_at(ps, 0), &dump);
-	if (shk_policyset_load_text("dump", shk_buf_view(&dump), "/", &again, &err) < 0)
+	if (shk_policyset_load_text("dump", shk_buf_view(&dump), &files_anywhere, &again, &err) < 0)
 		fail_msg("%s\n%s", err.text, dump.p);
 	assert_true(shk_str_eq(rule_of(again, "connect")->output_text, r->output_text));
 	assert_int_equal(rule_of(again, "connect")->n_extra, 2);
