@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -209,11 +210,62 @@ static void thread_root(struct run *r)
 	plain_open(r);
 }
 
+/* A namespace of mounts that is this thread's alone: /free is another directory there, whose file begins with G. */
+static void *own_mounts(void *arg)
+{
+	struct run *r = arg;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("/guard", "/free", NULL, MS_BIND, NULL) < 0)
+		broken("unshare");
+	while (more(r)) {
+		int fd = open("/free/f", RO);
+		char c = 0;
+
+		if (fd >= 0 && read(fd, &c, 1) == 1 && c == 'G')
+			good(r);
+		else if (fd >= 0)
+			evil(r);
+		close(fd);
+	}
+	return NULL;
+}
+static void thread_mounts(struct run *r)
+{
+	pthread_join(start_thread(own_mounts, r), NULL);
+}
+
+/* Who may open a file of /proc/sys is asked of the effective user, whatever that of the file system is. */
+static void sysctl_child(struct run *r)
+{
+	int fd;
+
+	if (setgroups(0, NULL) < 0 || setegid(1000) < 0 || seteuid(1000) < 0)
+		broken("seteuid");
+	fd = open("/tmp/proc/sys/kernel/hostname", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		evil(r);
+	close(fd);
+	plain_open(r);
+}
+static void sysctl(struct run *r)
+{
+	mkdir("/tmp/proc", 0755);
+	/* A copy of one's own, which nobody has mounted read-only. */
+	if (mount("proc", "/tmp/proc", "proc", 0, NULL) < 0) {
+		unavailable(r, "mount of proc");
+		return;
+	}
+	in_children(r, sysctl_child);
+	umount2("/tmp/proc", MNT_DETACH);
+}
+
 const struct attack attacks_cred[] = {
 	{ "cred-userns", userns },	  { "cred-uid-map", uid_map },
 	{ "cred-uid", uid },		  { "cred-fsuid", fsuid },
 	{ "cred-caps", caps },		  { "cred-thread-uid", thread_uid },
 	{ "cred-landlock", landlock },	  { "cred-thread-files", thread_files },
 	{ "cred-thread-fs", thread_fs },  { "cred-thread-root", thread_root },
+	{ "cred-thread-mounts", thread_mounts }, { "cred-sysctl", sysctl },
 	{ NULL, NULL },
 };
