@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* minimal - the least a notifier can do: RECV, one read of the path, ID_VALID, CONTINUE. minimal CPU PROGRAM ARGS... */
+/* minimal - the least a notifier can do: RECV, one read of the path, ID_VALID, CONTINUE. minimal CPU PROGRAM ARGS...
+ * MINIMAL_CALL in the environment: the number of another call than openat. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -19,11 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static unsigned call = SYS_openat;
+
 static void child(int sock, char **argv)
 {
 	struct sock_filter f[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -46,10 +49,13 @@ int main(int argc, char **argv)
 	cpu_set_t set;
 	int s[2], fd, pidfd, st;
 	char path[4096];
+	uint64_t at;
 	pid_t pid;
 
 	if (argc < 3 || socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0)
 		return 2;
+	if (getenv("MINIMAL_CALL"))
+		call = (unsigned)atoi(getenv("MINIMAL_CALL"));
 	CPU_ZERO(&set);
 	CPU_SET((size_t)atoi(argv[1]), &set);
 	sched_setaffinity(0, sizeof(set), &set);
@@ -76,8 +82,9 @@ int main(int argc, char **argv)
 			continue;
 		}
 		/* up to the end of the page: a longer read could fail where the path does not */
-		rm.iov_base = (void *)(uintptr_t)n.data.args[1];
-		rm.iov_len = 4096 - (n.data.args[1] & 4095);
+		at = n.data.args[call != SYS_execve];
+		rm.iov_base = (void *)(uintptr_t)at;
+		rm.iov_len = 4096 - (at & 4095);
 		process_vm_readv((pid_t)n.pid, &l, 1, &rm, 1, 0);
 		ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &n.id);
 		r.id = n.id;
