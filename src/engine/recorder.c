@@ -16,17 +16,43 @@ void shk_recorder_init(struct shk_recorder *r)
 	shk_buf_init(&r->queue, SHK_RECORDER_QUEUE);
 }
 
+static void forget_only(struct shk_recorder *r)
+{
+	while (r->n_only)
+		free(r->only[--r->n_only]);
+}
+
 void shk_recorder_done(struct shk_recorder *r)
 {
+	forget_only(r);
 	shk_buf_done(&r->queue);
 	pthread_mutex_destroy(&r->lock);
 }
 
-int shk_recorder_start(struct shk_recorder *r, const char *hostname, struct shk_err *err)
+static int set_only(struct shk_recorder *r, const struct shk_str *only, size_t n, struct shk_err *err)
 {
+	forget_only(r);
+	if (n > SHK_RECORDER_ONLY)
+		return shk_err_set(err, EINVAL, "more than %u containers are named; leave the names out to record all",
+				   SHK_RECORDER_ONLY);
+	for (size_t i = 0; i < n; i++) {
+		r->only[r->n_only] = strndup(only[i].p, only[i].n);
+		if (!r->only[r->n_only])
+			return shk_err_set(err, ENOMEM, "out of memory");
+		r->n_only++;
+	}
+	return 0;
+}
+
+int shk_recorder_start(struct shk_recorder *r, const char *hostname, const struct shk_str *only, size_t n,
+		       struct shk_err *err)
+{
+	int rc;
+
 	if (shk_recorder_on(r))
 		return shk_err_set(err, EBUSY, "somebody records already; end that recording first");
 	pthread_mutex_lock(&r->lock);
+	rc = set_only(r, only, n, err);
 	shk_buf_done(&r->queue);
 	shk_buf_init(&r->queue, SHK_RECORDER_QUEUE);
 	r->done = 0;
@@ -37,9 +63,25 @@ int shk_recorder_start(struct shk_recorder *r, const char *hostname, struct shk_
 		shk_buf_addc(&r->queue, '\n');
 	}
 	pthread_mutex_unlock(&r->lock);
+	if (rc < 0)
+		return rc;
 	r->last_round += r->last_round == UINT32_MAX ? 2 : 1;
 	atomic_store(&r->round, r->last_round);
 	return 0;
+}
+
+/* Once a container and recording. */
+static bool asked_for(struct shk_recorder *r, const struct shk_container *c)
+{
+	bool found;
+
+	pthread_mutex_lock(&r->lock);
+	found = !r->n_only;
+	for (unsigned i = 0; i < r->n_only && !found; i++)
+		found = shk_str_eqz(c->full_id, r->only[i]) || shk_str_eqz(c->id, r->only[i]) ||
+			shk_str_eqz(c->name, r->only[i]);
+	pthread_mutex_unlock(&r->lock);
+	return found;
 }
 
 void shk_recorder_stop(struct shk_recorder *r)
@@ -170,6 +212,8 @@ static void put_fd(struct note *n, int fd)
 	char line[64];
 
 	if (shk_fd_facts(n->ctx, fd, &f)) {
+		if (f.type == 'f' && f.path.p && !f.deleted)
+			f.layer_known = shk_fd_upper(n->ctx, fd, f.path, &f.upper);
 		shk_state_put_fd(tid, fd, &f, &n->text);
 		keep_new(n, key(KEY_FD, (uint64_t)tid, (uint32_t)fd), from);
 		return;
@@ -308,8 +352,8 @@ static void start_anew(struct shk_recorded_lines *lines, unsigned round)
 	lines->round = round;
 }
 
-/* All of an event, or nothing. */
-static bool push(struct shk_recorder *r, const struct shk_buf *text)
+/* All of an event, or nothing. due: there is much to be sent. */
+static bool push(struct shk_recorder *r, const struct shk_buf *text, bool *due)
 {
 	bool room;
 
@@ -321,6 +365,7 @@ static bool push(struct shk_recorder *r, const struct shk_buf *text)
 	r->queue.failed = false;
 	if (!room)
 		r->lost++;
+	*due = r->queue.n - r->done >= SHK_RECORDER_PIECE;
 	pthread_mutex_unlock(&r->lock);
 	return room;
 }
@@ -331,22 +376,26 @@ bool shk_recorder_note(struct shk_recorder *r, struct shk_recorded_lines *lines,
 	unsigned round = atomic_load(&r->round);
 	struct note n = { .lines = lines, .ctx = ctx, .id = ctx->ctr->full_id };
 	struct shk_event *ev = ctx->ev;
-	bool unreadable = ev->memory_failed, too_large = ev->arena->failed;
+	bool unreadable = ev->memory_failed, too_large = ev->arena->failed, due = false;
 
 	if (!round)
 		return false;
+	if (lines->round != round)
+		lines->left_out = !asked_for(r, ctx->ctr);
 	if (lines->round != round || lines->hash.used > LINES_MAX)
 		start_anew(lines, round);
+	if (lines->left_out)
+		return false;
 	shk_buf_init(&n.text, SHK_RECORDER_EVENT);
 	put_all(&n, j);
 	/* What is lost must be said again. */
-	if (!push(r, &n.text) || n.anew)
+	if (!push(r, &n.text, &due) || n.anew)
 		start_anew(lines, round);
 	shk_buf_done(&n.text);
 	/* The verdict does not depend on what was read here. */
 	ev->memory_failed = unreadable;
 	ev->arena->failed = too_large;
-	return true;
+	return due;
 }
 
 void shk_recorded_lines_done(struct shk_recorded_lines *lines)
