@@ -396,6 +396,47 @@ static void some_containers(void **state)
 	assert_false(shk_recorder_on(&recorder));
 }
 
+static void note_only(const char *call)
+{
+	size_t before = text.n;
+
+	event(call, 0, 0, 0, 0);
+	shk_recorder_note(&recorder, &lines, &ctx, &judgement);
+	take_text();
+	memmove(text.p, text.p + before, text.n - before);
+	text.n -= before;
+	shk_buf_addc(&text, 0);
+	text.n--;
+}
+
+/* What no rule asks for is not read for every event, but for one a moment. */
+static void asked_for(void **state)
+{
+	bool quiet = false;
+
+	(void)state;
+	/* A moment may end between two. */
+	for (int i = 0; i < 20 && !quiet; i++) {
+		note_only("getpid");
+		note_only("getpid");
+		quiet = strncmp(text.p, "event ", 6) == 0;
+	}
+	assert_true(quiet);
+	/* What one asks for is as it is now. */
+	for (int i = 0; i < 20; i++) {
+		struct shk_eval_ctx c;
+		struct shk_buf b;
+
+		event("getpid", 0, 0, 0, 0);
+		c = ctx;
+		shk_buf_init(&b, 4096);
+		value_of(&c, i % 2 ? "proc.fdlimit" : "proc.stdin.name", &b);
+		shk_buf_done(&b);
+		assert_true(shk_proc_asked(shk_proc_task_of(&c), i % 2 ? SHK_ASKED_USAGE : SHK_ASKED_STREAMS));
+		assert_false(shk_proc_asked(shk_proc_task_of(&c), SHK_ASKED_NAMES));
+	}
+}
+
 /* The main thread is woken for much, not for little. */
 static void wakes(void **state)
 {
@@ -422,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(losses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_at_a_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(some_containers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(asked_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wakes, set_up, tear_down),
 	};
 
