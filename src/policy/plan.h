@@ -28,7 +28,7 @@ struct shk_plan_call {
 	bool enforced;		/* a rule with an action can match; else observed */
 	struct shk_reg_filter when; /* NOTIFY: register test (always, or a disjunction) */
 	const char *why;	/* "rules", "arming", "state", "io_uring", "door", "refused door", "memory",
-				 * "reserve" */
+				 * "emulation", "reserve" */
 	const char *warn;	/* what a person should know about this choice; NULL: nothing */
 };
 
@@ -71,7 +71,18 @@ struct json_object *shk_plan_oci(const struct shk_plan *plan, struct json_object
 bool shk_plan_watchable(enum shk_call_id id, const struct shk_reg_filter *when);
 /* A register test in words, for people: "(flags & 0x3) != 0 or ...". */
 void shk_plan_print_test(enum shk_call_id id, const struct shk_reg_filter *f, struct shk_buf *out);
-/* What a verdict on this call can promise here (SUPERVISION section 5): "register", "best-effort". */
+/* How a call that a rule with an action may refuse is let through (SUPERVISION section 5). */
+enum shk_method {
+	SHK_METHOD_CONTINUE, /* the kernel reads the arguments again: another thread may have changed them */
+	SHK_METHOD_REGISTER, /* continued, and nothing in memory was asked */
+	SHK_METHOD_EMULATE,  /* carried out by us, on the copy that was judged */
+	SHK_METHOD_VERIFY,   /* continued, and what the kernel really took is compared before it has an effect */
+};
+/* What is built for a call of this kind. */
+enum shk_method shk_method_of(enum shk_call_id id);
+/* "best-effort", "register", "emulated", "verified". */
+const char *shk_method_guarantee(enum shk_method m);
+/* What a verdict on this call can promise in mode enforce, if a rule with an action can match it. */
 const char *shk_plan_guarantee(enum shk_call_id id);
 
 #endif

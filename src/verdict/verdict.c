@@ -17,14 +17,15 @@ const char *shk_verdict_word(const struct shk_action *a, bool would)
 	return "allow";
 }
 
-const char *shk_verdict_guarantee(const struct shk_event *ev, const struct shk_action *a)
+const char *shk_verdict_guarantee(const struct shk_event *ev, const struct shk_action *a,
+				  enum shk_method method)
 {
+	bool by_register = ev->call && ev->call->vclass == SHK_VC_REGISTER;
+
 	/* Refusing is sound whatever the arguments turn into afterwards: the call never runs. */
 	if (a->kind != SHK_ACT_NONE)
-		return ev->call && ev->call->vclass == SHK_VC_REGISTER ? "register" : "deny-only";
-	if (ev->call && ev->call->vclass == SHK_VC_REGISTER)
-		return "register";
-	return "best-effort";
+		return by_register ? "register" : "deny-only";
+	return shk_method_guarantee(by_register ? SHK_METHOD_REGISTER : method);
 }
 
 void shk_verdict_decide(const struct shk_policy *p, const struct shk_matches *m,
@@ -41,5 +42,5 @@ void shk_verdict_decide(const struct shk_policy *p, const struct shk_matches *m,
 	}
 	if (p->mode == SHK_MODE_ENFORCE)
 		out->action = out->wanted;
-	out->guarantee = shk_verdict_guarantee(ev, &out->action);
+	out->guarantee = shk_verdict_guarantee(ev, &out->action, SHK_METHOD_CONTINUE);
 }

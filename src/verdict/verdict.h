@@ -8,7 +8,7 @@
 #ifndef SHK_VERDICT_VERDICT_H
 #define SHK_VERDICT_VERDICT_H
 
-#include "policy/policy.h"
+#include "policy/plan.h"
 
 struct shk_verdict {
 	struct shk_action action;  /* what is done; NONE: continue */
@@ -22,8 +22,9 @@ struct shk_verdict {
 void shk_verdict_decide(const struct shk_policy *p, const struct shk_matches *m,
 			const struct shk_event *ev, struct shk_verdict *out);
 
-/* Guarantee words of an alert: SUPERVISION section 5. */
-const char *shk_verdict_guarantee(const struct shk_event *ev, const struct shk_action *a);
+/* Guarantee words of an alert: SUPERVISION section 5. method: how the call is let through if it is. */
+const char *shk_verdict_guarantee(const struct shk_event *ev, const struct shk_action *a,
+				  enum shk_method method);
 
 /* "allow", "deny", "kill", "freeze", and with would: "would-deny", ... */
 const char *shk_verdict_word(const struct shk_action *a, bool would);

@@ -119,12 +119,32 @@ static size_t memory_of(const struct shk_ruleset *rs)
 	       rs->n_edge * sizeof(*rs->edge) + rs->slots.n * sizeof(*rs->slots.v);
 }
 
+/* The enabled rules with their trees. */
+static const struct shk_rule_def **defs_of(struct shk_loader *l, struct shk_arena *a, size_t *ret_n)
+{
+	const struct shk_rule_def **v = SHK_ARENA_ARRAY(a, const struct shk_rule_def *, l->b.n_rule);
+	size_t n = 0;
+
+	for (size_t i = 0; v && i < l->b.n_rule; i++) {
+		struct shk_rule_def *d = SHK_ARENA_NEW(a, struct shk_rule_def);
+
+		if (l->b.rule[i].left_out || !((const struct shk_rule *)l->t.rules.p[i])->enabled)
+			continue;
+		if (!d || shk_build_def(l, i, a, d) < 0)
+			return NULL;
+		v[n++] = d;
+	}
+	*ret_n = n;
+	return v;
+}
+
 struct shk_ruleset *bench_load(char **file, int n, size_t want, struct shk_arena *kept, struct bench_figures *f)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
 	const struct shk_rule_def **defs;
 	struct shk_ruleset *rs = NULL;
 	struct shk_err err = { 0 };
+	size_t n_defs = 0;
 	double t = bench_now_ns();
 	int r = shk_loader_new(&l, &err);
 
@@ -135,9 +155,10 @@ struct shk_ruleset *bench_load(char **file, int n, size_t want, struct shk_arena
 	f->load_ms = (bench_now_ns() - t) / 1e6;
 	if (r == 0 && want) {
 		shk_ruleset_unref(TAKE_PTR(rs));
-		defs = bench_copies(kept, l->defs, l->n_defs, want);
+		defs = defs_of(l, kept, &n_defs);
+		defs = defs ? bench_copies(kept, defs, n_defs, want) : NULL;
 		t = bench_now_ns();
-		r = defs ? shk_ruleset_build(defs, SHK_MAX(want, l->n_defs), &rs, &err) : -1;
+		r = defs ? shk_ruleset_build(defs, SHK_MAX(want, n_defs), &rs, &err) : -1;
 		f->load_ms = (bench_now_ns() - t) / 1e6;
 	}
 	if (r < 0) {
