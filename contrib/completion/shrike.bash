@@ -32,6 +32,11 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--container)
+		mapfile -t COMPREPLY < <(compgen -W "$(shrike ps --json 2>/dev/null |
+			grep -oE '"(id|name)":"[^"\\]+"' | cut -d'"' -f4)" -- "$cur")
+		return
+		;;
 	--last | -n | --metadata | --condition | --max-size)
 		return
 		;;

@@ -312,6 +312,19 @@ void shk_control_events(struct shk_engine *g)
 	shk_buf_done(&line);
 }
 
+void shk_control_recording(struct shk_engine *g)
+{
+	struct shk_peerconn *pc, *next;
+
+	for (pc = g->conns; pc; pc = next) {
+		next = pc->next;
+		if (!pc->record)
+			continue;
+		shk_record_send(pc);
+		settle(pc);
+	}
+}
+
 int shk_op_events(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
 {
 	int64_t last = shk_json_int(req, "last", 0);

@@ -97,6 +97,8 @@ static void on_tick(struct shk_source *src, void *arg)
 		}
 		shk_entry_unref(all[i]);
 	}
+	if (shk_recorder_on(&g->recorder))
+		shk_control_recording(g);
 	if (++g->ticks % per_second == 0) {
 		shk_registry_sweep(g);
 		shk_limits_report(g->limits, tell_held, g);

@@ -31,6 +31,13 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 int shk_engine_run(struct shk_engine *g);
 /* Any thread, once the engine is running. */
 void shk_engine_stop(struct shk_engine *g);
+/* Records events (docs/EVENTS.md) from now on, for this process: before shk_engine_run. -EBUSY. */
+int shk_engine_record(struct shk_engine *g, struct shk_err *err);
+/* Any thread, one at a time: moves up to max bytes of what was recorded to out (appended; no version line), and how many
+ * events were lost before that. Nobody is told when there is more: ask again within a tenth of a second. */
+void shk_engine_recorded(struct shk_engine *g, size_t max, struct shk_buf *out, uint64_t *lost);
+/* Any thread: nothing more is recorded; what there is can still be taken. */
+void shk_engine_record_end(struct shk_engine *g);
 /* How many containers are supervised. Any thread. */
 size_t shk_engine_containers(struct shk_engine *g);
 void shk_engine_free(struct shk_engine *g);

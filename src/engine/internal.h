@@ -335,7 +335,8 @@ void shk_peerconn_unref(struct shk_peerconn *pc);
 /* After a job: answer (extra consumed) or failure, then go on reading. */
 void shk_peerconn_finish(struct shk_peerconn *pc, struct json_object *extra,
 			 const struct shk_err *err);
-void shk_control_events(struct shk_engine *g); /* new records for followers */
+void shk_control_events(struct shk_engine *g); /* new records for followers, and what is recorded */
+void shk_control_recording(struct shk_engine *g); /* what is recorded */
 int shk_op_ps(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_events(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);

@@ -9,11 +9,36 @@
 
 #define PIECE (64u << 10)
 
+/* "containers": ids or names. The array and its texts belong to the request. */
+static int names_of(struct json_object *req, struct shk_str *name, size_t *n, struct shk_err *err)
+{
+	struct json_object *v, *list;
+
+	*n = 0;
+	if (!json_object_object_get_ex(req, "containers", &v) || !v)
+		return 0;
+	list = shk_json_array(req, "containers");
+	if (!list || json_object_array_length(list) > SHK_RECORDER_ONLY)
+		return shk_err_set(err, EINVAL, "\"containers\" is a list of at most %u ids or names", SHK_RECORDER_ONLY);
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		if (!json_object_is_type(o, json_type_string) || json_object_get_string_len(o) == 0 ||
+		    memchr(json_object_get_string(o), 0, (size_t)json_object_get_string_len(o)))
+			return shk_err_set(err, EINVAL, "\"containers\" has something that is no id and no name");
+		name[(*n)++] = (struct shk_str){ json_object_get_string(o), (size_t)json_object_get_string_len(o) };
+	}
+	return 0;
+}
+
 int shk_op_record(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
 {
-	int r = shk_recorder_start(&pc->g->recorder, pc->g->hostname, err);
+	struct shk_str name[SHK_RECORDER_ONLY];
+	size_t n;
+	int r = names_of(req, name, &n, err);
 
-	(void)req;
+	if (r == 0)
+		r = shk_recorder_start(&pc->g->recorder, pc->g->hostname, name, n, err);
 	if (r < 0)
 		return r;
 	shk_info("process %d records events", (int)pc->peer.pid);
@@ -75,6 +100,23 @@ void shk_record_finish(struct shk_peerconn *pc)
 	/* Nothing more is read; what the queue has still goes out. */
 	pc->conn.eof = true;
 	pc->busy = true;
+}
+
+/* ---- the program that the engine is part of ---- */
+
+int shk_engine_record(struct shk_engine *g, struct shk_err *err)
+{
+	return shk_recorder_start(&g->recorder, g->hostname, NULL, 0, err);
+}
+
+void shk_engine_recorded(struct shk_engine *g, size_t max, struct shk_buf *out, uint64_t *lost)
+{
+	shk_recorder_take(&g->recorder, max, out, lost);
+}
+
+void shk_engine_record_end(struct shk_engine *g)
+{
+	shk_recorder_stop(&g->recorder);
 }
 
 void shk_record_drop(struct shk_peerconn *pc)

@@ -25,7 +25,7 @@ static const struct {
 		  "caps_permitted", "caps_inheritable", "sid", "pgid", "start", "exec_session", "gone", NULL } },
 	[SHK_TEXT_FD] = { "fd", 2,
 		{ "type", "path", "name", "peer", "flags", "local", "remote", "proto", "listening", "server",
-		  "deleted", "cloexec", "closed", "ino", "dev", NULL } },
+		  "deleted", "cloexec", "closed", "ino", "dev", "upper", NULL } },
 	[SHK_TEXT_USER] = { "user", 1, { "name", "home", "shell", "container", NULL } },
 	[SHK_TEXT_GROUP] = { "group", 1, { "name", "container", NULL } },
 	[SHK_TEXT_PROGRAM] = { "program", 1,

@@ -8,16 +8,13 @@
 
 enum shk_availability shk_field_availability(const struct shk_field *f)
 {
-	if (f->flags & SHK_F_NEVER)
-		return SHK_UNAVAILABLE;
-	return f->flags & SHK_F_LIVE ? SHK_LIVE_ONLY : SHK_AVAILABLE;
+	return f->flags & SHK_F_NEVER ? SHK_UNAVAILABLE : SHK_AVAILABLE;
 }
 
 const char *shk_availability_name(enum shk_availability a)
 {
 	static const char *const names[] = {
 		[SHK_AVAILABLE] = "yes",
-		[SHK_LIVE_ONLY] = "live only",
 		[SHK_UNAVAILABLE] = "no",
 	};
 

@@ -250,9 +250,9 @@ static const struct shk_field table[] = {
 	    "Id of the container and fd.name, with a colon between them."),
 	ROW("fd.containerdirectory", SHK_T_STRING, "CHARBUF", 0, container_directory_get,
 	    "Id of the container and fd.directory, with a colon between them."),
-	ROW("fd.is_upper_layer", SHK_T_BOOL, "BOOL", SHK_F_LIVE, upper_get,
+	ROW("fd.is_upper_layer", SHK_T_BOOL, "BOOL", 0, upper_get,
 	    "The open file is known to have been made or changed inside the container."),
-	ROW("fd.is_lower_layer", SHK_T_BOOL, "BOOL", SHK_F_LIVE, lower_get,
+	ROW("fd.is_lower_layer", SHK_T_BOOL, "BOOL", 0, lower_get,
 	    "The open file is known to be the image's own."),
 };
 

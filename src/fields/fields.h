@@ -71,7 +71,6 @@ enum {
 	SHK_F_STABLE = 1 << 10,	    /* costs nothing to read: registers, header (cheapest first) */
 	SHK_F_COSTLY = 1 << 11,	    /* opens /proc files when not cached (evaluated last) */
 	SHK_F_ARG_DOTTED = 1 << 12, /* with ARG_KEY: the key is written .name, brackets hold an index */
-	SHK_F_LIVE = 1 << 13,	    /* of a living task only: the text form of events has no word for it */
 	SHK_F_NEVER = 1 << 14,	    /* known by name, and never has a value; `origin` says why */
 	SHK_F_WITHIN = 1 << 15,	    /* the one operator is =, and it means: no more than (evt.around) */
 	SHK_F_RAW = 1 << 16,	    /* its texts are compared byte for byte (evt.rawarg) */
@@ -134,8 +133,8 @@ size_t shk_field_parse_prefix(struct shk_str text, struct shk_field_ref *ref);
 /* All rows in listing order; n may be NULL. */
 const struct shk_field *const *shk_fields_all(size_t *n);
 
-enum shk_availability { SHK_AVAILABLE, SHK_LIVE_ONLY, SHK_UNAVAILABLE };
-/* What can be expected of a field at all, and the word for it: "yes", "live only", "no". */
+enum shk_availability { SHK_AVAILABLE, SHK_UNAVAILABLE };
+/* What can be expected of a field at all, and the word for it: "yes", "no". */
 enum shk_availability shk_field_availability(const struct shk_field *f);
 const char *shk_availability_name(enum shk_availability a);
 /* Where the value comes from; of an unavailable field why there is none. Part of a sentence. */

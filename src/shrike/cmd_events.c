@@ -113,11 +113,12 @@ static int run(struct shk_cli *c)
 	int r;
 
 	if (file && (n || follow || reader.json))
-		return shk_cli_usage(c, "events: --record goes with --max-size alone");
+		return shk_cli_usage(c, "events: --record goes with --max-size and --container alone");
 	if (file)
 		return shk_cli_record(c, file, shk_cli_value(c, "max-size"));
-	if (shk_cli_flag(c, "max-size"))
-		return shk_cli_usage(c, "events: --max-size goes with --record");
+	if (shk_cli_flag(c, "max-size") || shk_cli_flag(c, "container"))
+		return shk_cli_usage(c, "events: --%s goes with --record",
+				     shk_cli_flag(c, "max-size") ? "max-size" : "container");
 	if (n && (!shk_str_to_u64(shk_str(n), &last) || last > LAST_MAX))
 		return shk_cli_usage(c, "events: -n takes a number from 0 to %d, not \"%.32s\"",
 				     LAST_MAX, n);
@@ -139,17 +140,19 @@ const struct shk_cli_cmd shk_cmd_events = {
 	.detail = "\nWithout --json a line is what Falco prints: time, priority, the rule's output.\n"
 		  "With --record no alerts are printed: every call that is judged from now on is written to FILE,\n"
 		  "until interrupted, with the state rules can ask for, as text that `shrike replay` takes.\n"
+		  "With --container only of those named, running already or started later.\n"
 		  "The file holds arguments and environments of programs, so it is readable for its owner alone.",
 	.opt = { { "follow", 'f', NULL, "go on with new alerts until interrupted" },
 		 { "last", 'n', "N", "begin with the last N the daemon remembers (100; with -f 10)" },
 		 SHK_OPT_JSON, { "record", 0, "FILE", "write the events themselves, in the text form" },
-		 { "max-size", 0, "BYTES", "end the recording at this size (1G); K, M, G are understood" } },
+		 { "max-size", 0, "BYTES", "end the recording at this size (1G); K, M, G are understood" },
+		 { "container", 0, "ID", "record this container alone, by id or name; may be repeated" } },
 	.exits = "  0 printed, recorded           2 wrong usage\n"
 		 "  1 recorded with losses\n"
 		 "  3 shriked cannot be reached, or has ended while following\n"
 		 "  4 other failure",
 	.example = "  shrike events -f\n"
-		   "  shrike events --record web.events\n"
+		   "  shrike events --record web.events --container web1\n"
 		   "  shrike events -n 1000 --json | jq -r .rule | sort | uniq -c | sort -rn",
 	.run = run,
 };

@@ -197,8 +197,7 @@ const struct shk_cli_cmd shk_cmd_list = {
 	.detail = "\nsyscalls: numbers per ABI (x32 without its bit), the class of promise a verdict on\n"
 		  "the call can give, how often programs make it, and its arguments (evt.arg.NAME).\n"
 		  "fields: what conditions and outputs can name. The reason says where a value comes from, or why\n"
-		  "there is none. \"live only\": events read from a file lack it. Arguments in\n"
-		  "parentheses can be left out. flags: the words of flag arguments.",
+		  "there is none. Arguments in parentheses can be left out. flags: the words of flag arguments.",
 	.opt = { SHK_OPT_JSON, { "tsv", 0, NULL, "tab-separated, first line the column names" } },
 	.min_args = 1,
 	.max_args = 1,

@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,8 +21,11 @@
 #include "engine/engine.h"
 #include "shrike/cli.h"
 #include "shrike/commands.h"
+#include "shrike/record_file.h"
 
 #define CONFIG_LIMIT (16u << 20)
+#define TAKE_BYTES   (1u << 20)
+#define TAKE_NS	     20000000 /* the recorder has room for some 10000 events */
 
 struct run {
 	struct shk_cli *c;
@@ -30,6 +34,9 @@ struct run {
 	char *dir;	/* temporary: socket and bundle */
 	char *id, *runtime, *hook;
 	int stdout_fd;	/* -1: as it is */
+	bool recording;
+	struct shk_record_file file;
+	atomic_bool ended; /* the engine is: what it has recorded is all */
 	pid_t child;
 	int status;
 };
@@ -259,12 +266,65 @@ static void *wait_for_child(void *arg)
 	return NULL;
 }
 
+/* ---- --record ---- */
+
+static void take_recorded(struct run *r)
+{
+	struct shk_buf b;
+	uint64_t lost;
+
+	shk_buf_init(&b, TAKE_BYTES * 2);
+	do {
+		shk_buf_reset(&b);
+		shk_engine_recorded(r->engine, TAKE_BYTES, &b, &lost);
+		shk_recfile_text(&r->file, shk_buf_view(&b));
+		if (lost)
+			shk_recfile_lost(&r->file, lost);
+	} while (b.n);
+	shk_recfile_flush(&r->file);
+	if (r->file.full || r->file.error)
+		shk_engine_record_end(r->engine);
+	shk_buf_done(&b);
+}
+
+/* A file that is slow holds up this thread, and no call. */
+static void *write_recorded(void *arg)
+{
+	struct run *r = arg;
+
+	while (!atomic_load(&r->ended)) {
+		take_recorded(r);
+		nanosleep(&(struct timespec){ .tv_nsec = TAKE_NS }, NULL);
+	}
+	take_recorded(r);
+	return NULL;
+}
+
+static int start_recording(struct run *r, pthread_t *writer, struct shk_err *err)
+{
+	int rc = r->recording ? shk_engine_record(r->engine, err) : 0;
+
+	if (rc == 0 && r->recording && pthread_create(writer, NULL, write_recorded, r) != 0)
+		rc = shk_err_set(err, EAGAIN, "cannot start a thread");
+	r->recording &= rc == 0;
+	return rc;
+}
+
+static void end_recording(struct run *r, pthread_t writer)
+{
+	if (!r->recording)
+		return;
+	shk_engine_record_end(r->engine);
+	atomic_store(&r->ended, true);
+	pthread_join(writer, NULL);
+}
+
 static int serve(struct run *r, struct shk_err *err)
 {
 	struct shk_engine_options o = { .config = r->cfg, .keeper_fd = -1, .journal_fd = -1,
 					.control_fd = -1, .notify_fd = -1,
 					.policies_must_load = true };
-	pthread_t waiter;
+	pthread_t waiter, writer;
 	int rc;
 
 	o.control_fd = shk_listen_unix(r->cfg->control_socket, 0600, err);
@@ -273,7 +333,9 @@ static int serve(struct run *r, struct shk_err *err)
 	rc = shk_engine_new(&o, &r->engine, err);
 	if (rc < 0)
 		return rc;
-	rc = start_runtime(r, err);
+	rc = start_recording(r, &writer, err);
+	if (rc == 0)
+		rc = start_runtime(r, err);
 	if (rc == 0) {
 		if (pthread_create(&waiter, NULL, wait_for_child, r) != 0) {
 			kill(r->child, SIGTERM);
@@ -283,6 +345,7 @@ static int serve(struct run *r, struct shk_err *err)
 			pthread_join(waiter, NULL);
 		}
 	}
+	end_recording(r, writer);
 	shk_engine_free(r->engine);
 	return rc;
 }
@@ -305,13 +368,36 @@ static void clean(struct run *r)
 	shk_config_free(r->cfg);
 }
 
+/* The file is made before anything runs: a container that cannot be recorded is not started. */
+static int supervise(struct run *r, const char *bundle)
+{
+	const char *record = shk_cli_value(r->c, "record");
+	struct shk_err err = { 0 };
+	int code = record ? shk_recfile_open(&r->file, r->c, record, shk_cli_value(r->c, "max-size")) : 0;
+
+	if (code)
+		return code;
+	r->recording = record != NULL;
+	if (configure(r, &err) < 0 || write_bundle(r, bundle, &err) < 0 || serve(r, &err) < 0) {
+		code = shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
+		if (record)
+			(void)shk_recfile_close(&r->file, code);
+		return code;
+	}
+	/* What went wrong with the file is said; the status is the container's. */
+	if (record)
+		(void)shk_recfile_close(&r->file, SHK_EXIT_OK);
+	return WIFEXITED(r->status) ? WEXITSTATUS(r->status) : 128 + WTERMSIG(r->status);
+}
+
 static int run(struct shk_cli *c)
 {
 	struct run r = { .c = c, .stdout_fd = -1 };
 	_cleanup_free_ char *bundle = realpath(c->argv[0], NULL);
-	struct shk_err err = { 0 };
 	int code = SHK_EXIT_OK;
 
+	if (shk_cli_flag(c, "max-size") && !shk_cli_flag(c, "record"))
+		return shk_cli_usage(c, "run: --max-size goes with --record");
 	shk_log_init("shrike", LOG_WARNING);
 	catch_signals(true);
 	if (!bundle)
@@ -334,11 +420,8 @@ static int run(struct shk_cli *c)
 		code = shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
 	} else if (access(r.hook, X_OK) < 0) {
 		code = shk_cli_fail(SHK_EXIT_FAILED, "%s: %s; run make install", r.hook, strerror(errno));
-	} else if (configure(&r, &err) < 0 || write_bundle(&r, bundle, &err) < 0 ||
-		   serve(&r, &err) < 0) {
-		code = shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
 	} else {
-		code = WIFEXITED(r.status) ? WEXITSTATUS(r.status) : 128 + WTERMSIG(r.status);
+		code = supervise(&r, bundle);
 	}
 	clean(&r);
 	return code;
@@ -350,11 +433,15 @@ const struct shk_cli_cmd shk_cmd_run = {
 	.summary = "run a bundle supervised, without any daemon",
 	.detail = "Starts the OCI bundle with runc or crun and supervises it from this process. The bundle itself is\n"
 		  "not changed. Alerts are printed on standard error; standard input and output are the\n"
-		  "container's. When this process is killed, watched calls of the container fail.",
+		  "container's. When this process is killed, watched calls of the container fail.\n"
+		  "With --record every call that is judged is also written to FILE, with the state rules can ask for,\n"
+		  "as text that `shrike replay` takes. The file is readable for its owner alone.",
 	.opt = { { "config", 'c', "FILE", "configuration (outputs, paths) instead of the built-in one" },
 		 { "policy-dir", 0, "DIR", "directory of policy files" },
 		 { "rules-path", 0, "PATH", "directories of rule files, joined by ':'" },
-		 { "runtime", 0, "NAME", "runc, crun or the path of another runtime" } },
+		 { "runtime", 0, "NAME", "runc, crun or the path of another runtime" },
+		 { "record", 0, "FILE", "write its events, from the first one on, in the text form" },
+		 { "max-size", 0, "BYTES", "end the recording at this size (1G); K, M, G are understood" } },
 	.min_args = 1,
 	.max_args = 2,
 	.exits = "that of the runtime, which is the container's (128 + n: ended by signal n), 2 for wrong usage, 4 when\n"

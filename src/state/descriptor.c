@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "state/process_impl.h"
@@ -180,6 +181,8 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 		return false;
 	if (task->rec)
 		return shk_recorded_fd(task, fd, arena, ret);
+	if (fd <= STDERR_FILENO && task->c && task->c->proc_state)
+		task->c->proc_state->streams_asked = task->c->proc_state->decision;
 	snprintf(what, sizeof(what), "fd/%d", fd);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)task->tid, what);
 	n = shk_proc_readlink(task->tid, what, buf, sizeof(buf));

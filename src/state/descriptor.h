@@ -26,6 +26,7 @@ struct shk_fd_facts {
 	dev_t dev;	      /* of the open file; 0/0 when unknown */
 	ino_t ino;
 	uint32_t mode;	      /* st_mode */
+	bool layer_known, upper; /* of a recorded file: is it in the upper layer? Live: shk_fd_upper */
 	/* sockets; family 0: no socket, or unknown */
 	int family;	      /* AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, ... */
 	int sock_type;	      /* SOCK_STREAM, ... */

@@ -161,6 +161,21 @@ struct shk_proc *shk_proc_group_leader(struct shk_proc *p);
 struct shk_proc *shk_proc_container_init(struct shk_proc *p);
 bool shk_proc_is_exec_session(struct shk_proc *p);
 
+/* ---- the recorder ---- */
+
+/* A number that changes when what is known of a cached record does: what was read last, nothing is read for it. 0: it must
+ * be read anew. Of what nobody reads again it does not tell. */
+uint64_t shk_proc_stamp(const struct shk_proc *p);
+/* Has this decision asked for such facts of the event's task? Then they are as they are now. */
+enum shk_asked {
+	SHK_ASKED_STAT,	   /* session, group, terminal */
+	SHK_ASKED_LOGIN,   /* loginuid */
+	SHK_ASKED_USAGE,   /* usage.c */
+	SHK_ASKED_STREAMS, /* descriptors 0 to 2 */
+	SHK_ASKED_NAMES,   /* of users and groups */
+};
+bool shk_proc_asked(const struct shk_proc *p, enum shk_asked what);
+
 /* ---- the pipeline and the engine ---- */
 
 /* Called by the pipeline after the verdict: drops what the (allowed) call changes. */

@@ -117,6 +117,7 @@ struct shk_wait {
 
 struct shk_procs {
 	uint64_t decision, serial;
+	uint64_t usage_asked, streams_asked; /* decisions */
 	unsigned keep;
 	struct shk_proc *newest, *oldest;
 	size_t bytes;
@@ -172,6 +173,9 @@ bool shk_parse_fd_limit(struct shk_str limits, int64_t *ret);
 /* ---- process.c ---- */
 /* Status of this very decision. */
 bool shk_proc_fresh_status(struct shk_proc *p);
+
+/* ---- stamp.c ---- */
+void shk_proc_usage_asked(struct shk_proc *p);
 
 /* ---- apply.c ---- */
 /* The task makes its next call: what the last one changed is dropped. */

@@ -324,6 +324,9 @@ static int put_members(const struct shk_text_record *rec, struct shk_fd_facts *f
 	if (rc >= 0)
 		rc = shk_rec_bool(rec, "deleted", &f->deleted, err);
 	if (rc >= 0)
+		rc = shk_rec_bool(rec, "upper", &f->upper, err);
+	f->layer_known = rc > 0;
+	if (rc >= 0)
 		rc = shk_rec_bool(rec, "cloexec", cloexec, err);
 	if (rc >= 0)
 		rc = put_proto(rec, f, err);

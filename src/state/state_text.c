@@ -300,6 +300,8 @@ void shk_state_put_fd(pid_t tid, int fd, const struct shk_fd_facts *f, struct sh
 	}
 	if (f->deleted)
 		put_bool(out, "deleted", true);
+	if (f->layer_known)
+		put_bool(out, "upper", f->upper);
 	shk_buf_addc(out, '\n');
 }
 

@@ -141,10 +141,17 @@ bool shk_proc_exe_upper(struct shk_proc *p, bool *ret)
 bool shk_fd_upper(struct shk_eval_ctx *ctx, int fd, struct shk_str path, bool *ret)
 {
 	struct shk_proc *task = shk_proc_task_of(ctx);
+	struct shk_fd_facts f;
 	char link[64];
 	struct statx sx;
 
-	if (!task || task->rec || !task->c || fd < 0)
+	if (task && task->rec) {
+		if (!shk_recorded_fd(task, fd, ctx->ev->arena, &f) || !f.layer_known)
+			return false;
+		*ret = f.upper;
+		return true;
+	}
+	if (!task || !task->c || fd < 0)
 		return false;
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)task->tid, fd);
 	return statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) == 0 &&

@@ -83,6 +83,7 @@ bool shk_proc_thread(struct shk_proc *p, struct shk_proc_thread *ret)
 			*ret = u->thread;
 		return u && u->has_thread;
 	}
+	shk_proc_usage_asked(p);
 	snprintf(file, sizeof(file), "task/%d/stat", (int)p->tid);
 	n = shk_read_proc(p->tid, file, buf, sizeof(buf));
 	return n > 0 && shk_parse_thread((struct shk_str){ buf, (size_t)n }, ret) && still(p);
@@ -98,6 +99,7 @@ bool shk_proc_memory(struct shk_proc *p, struct shk_proc_memory *ret)
 			*ret = u->memory;
 		return u && u->has_memory;
 	}
+	shk_proc_usage_asked(p);
 	if (!shk_proc_fresh_status(p) || !p->has_vm)
 		return false;
 	*ret = (struct shk_proc_memory){ p->vm_size, p->vm_rss, p->vm_swap };
@@ -120,6 +122,7 @@ bool shk_proc_fd_count(struct shk_proc *p, uint64_t *ret)
 			*ret = u->fds;
 		return u && u->has_fds;
 	}
+	shk_proc_usage_asked(p);
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)p->tid);
 	if (stat(path, &st) < 0)
 		return false;
@@ -168,6 +171,7 @@ bool shk_proc_fd_limit(struct shk_proc *p, int64_t *ret)
 			*ret = u->fd_limit;
 		return u && u->has_limit;
 	}
+	shk_proc_usage_asked(p);
 	n = shk_read_proc(p->tid, "limits", buf, sizeof(buf));
 	return n > 0 && shk_parse_fd_limit((struct shk_str){ buf, (size_t)n }, ret) && still(p);
 }
@@ -181,6 +185,7 @@ struct shk_str shk_proc_cgroups(struct shk_proc *p, struct shk_arena *arena)
 	p = task(p);
 	if (p->rec)
 		return shk_rec_usage_of(p) ? shk_rec_usage_of(p)->cgroups : none;
+	shk_proc_usage_asked(p);
 	n = shk_read_proc(p->tid, "cgroup", buf, sizeof(buf));
 	if (n <= 0 || (size_t)n == sizeof(buf) || !still(p))
 		return none;

@@ -233,6 +233,14 @@ const struct shk_group *shk_group_by_gid(struct shk_container *c, gid_t gid)
 	return g || inside ? g : &root;
 }
 
+bool shk_users_asked(const struct shk_container *c)
+{
+	for (unsigned i = 0; c->users && c->proc_state && i < N_FILES; i++)
+		if (c->users->table[i].used_at == c->proc_state->decision)
+			return true;
+	return false;
+}
+
 const struct shk_user *shk_user_of(struct shk_eval_ctx *ctx, uid_t uid)
 {
 	if (ctx->recorded)

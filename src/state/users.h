@@ -35,5 +35,7 @@ const struct shk_group *shk_group_of(struct shk_eval_ctx *ctx, gid_t gid);
 
 /* Called by shk_container_unref. */
 void shk_users_free(struct shk_container *c);
+/* Has this decision asked for one? */
+bool shk_users_asked(const struct shk_container *c);
 
 #endif

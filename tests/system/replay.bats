@@ -47,6 +47,13 @@ setup() {
 		    net %evt.type %fd.name type=%fd.type l4=%fd.l4proto sip=%fd.sip sport=%fd.sport cip=%fd.cip cport=%fd.cport
 		    server=%fd.is_server family=%fd.sockfamily args=%evt.args fd=%fd.num
 		  priority: NOTICE
+		- rule: Layer
+		  desc: descriptors handed on
+		  condition: evt.type in (dup, dup2, dup3)
+		  output: >
+		    layer %evt.type %fd.name upper=%fd.is_upper_layer lower=%fd.is_lower_layer exe=%proc.exepath
+		    exeupper=%proc.is_exe_upper_layer exelower=%proc.is_exe_lower_layer
+		  priority: NOTICE
 		- rule: Ids
 		  desc: ids changed
 		  condition: evt.type in (setuid, setgid, setresuid, setresgid, chdir, kill, chmod, fchmodat)
@@ -57,6 +64,7 @@ setup() {
 
 teardown() {
 	[ -z "${RECORDER:-}" ] || kill -9 "$RECORDER" 2>/dev/null || true
+	! mountpoint -q "${T:-/nowhere}/b/rootfs" || umount "$T/b/rootfs"
 	[ -z "${T:-}" ] || shk_teardown
 }
 
@@ -146,6 +154,80 @@ alert_count_settles() {
 
 @test "enforce: verdicts and objects behind names are replayed, too" {
 	live_and_replayed enforce
+}
+
+# As engines do it: the image's files below, what the container writes above.
+on_overlay() {
+	mv "$T/b/rootfs" "$T/lower"
+	mkdir -p "$T/upper" "$T/work" "$T/b/rootfs"
+	mount -t overlay overlay -o "lowerdir=$T/lower,upperdir=$T/upper,workdir=$T/work" "$T/b/rootfs" 2>/dev/null ||
+		skip "no overlay may be mounted here"
+}
+
+@test "layers of open files and of programs are replayed" {
+	local r
+	on_overlay
+	use_policy observe
+	for r in $RUNTIMES; do
+		start_daemon
+		record
+		program 'cp /bin/busybox /tmp/sh; echo x >/etc/new; exec 3</etc/passwd 4</etc/new; cat <&3; cat <&4; cat <&3;
+			/tmp/sh -c "exec 5</etc/group; cat <&5"; echo y >>/etc/passwd; exec 6</etc/passwd; cat <&6'
+		run_in "$r" "layer-$r" "$T/b" >"$T/out" 2>&1
+		wait_until 5 alert_count_settles
+		stop_recording
+		[ "$RECORD_STATUS" = 0 ]
+		same_alerts
+		jq -r 'select(.rule == "Layer") | .output' "$T/again" >"$T/layers"
+		cat "$T/layers"
+		grep -q 'layer dup2 /etc/new upper=true lower=false' "$T/layers"
+		grep -q 'layer dup2 /etc/group upper=false lower=true exe=/tmp/sh exeupper=true' "$T/layers"
+		grep -q 'layer dup2 /etc/passwd upper=true' "$T/layers"
+		[ "$r" != "${RUNTIMES%% *}" ] || grep -q 'layer dup2 /etc/passwd upper=false lower=true exe=/bin/busybox exeupper=false' \
+			"$T/layers"
+		stop_daemon
+		rm -f "$ALERTS"
+	done
+}
+
+events_of() {
+	grep -c "^event .* container=\"\?$1[\" ]" "$T/r.events" || true
+}
+
+@test "some containers alone, by id or name, running or started later" {
+	local r
+	use_policy observe
+	for r in $RUNTIMES; do
+		start_daemon
+		jq '.annotations["io.container.name"] = "the name"' "$T/b/config.json" >"$T/n" && mv "$T/n" "$T/b/config.json"
+		program 'while :; do cat /etc/passwd >/dev/null; sleep 0.1; done'
+		start "$r" "named-$r" "$T/b"
+		jq 'del(.annotations["io.container.name"])' "$T/b/config.json" >"$T/n" && mv "$T/n" "$T/b/config.json"
+		start "$r" "other-$r" "$T/b"
+		record --container "the name" --container "later-$r" --container "none at all"
+		start "$r" "later-$r" "$T/b"
+		wait_until 10 enough_of "named-$r"
+		wait_until 10 enough_of "later-$r"
+		stop_recording
+		[ "$RECORD_STATUS" = 0 ]
+		[ "$(events_of "other-$r")" = 0 ]
+		! grep -q "^container \"\?other-" "$T/r.events"
+		"$SHK_BUILDDIR/shrike" replay "$T/r.events" --rules "$T/rules.yaml" >"$T/replayed"
+		[ -s "$T/replayed" ]
+		# All again, once nobody is named.
+		record
+		wait_until 10 enough_of "other-$r"
+		stop_recording
+		for c in named other later; do
+			runtime "$r" delete -f "$c-$r"
+		done
+		stop_daemon
+		rm -f "$ALERTS"
+	done
+}
+
+enough_of() {
+	[ "$(events_of "$1")" -ge 3 ]
 }
 
 @test "a recording ends at its size, with a whole line; one at a time; nobody else reads it" {

@@ -165,3 +165,50 @@ no_such_container() {
 	grep -q "$T/b/config.json: No such file" "$T/err"
 	[ -z "$(left_behind)" ]
 }
+
+events() {
+	grep -c '^event ' "$T/r.events"
+}
+
+@test "--record: all of it, from the first event on; the status stays the container's" {
+	local r
+	program 'echo out; /opt/act rename /usr/bin/tool /usr/bin/x; cat /etc/passwd >/dev/null; exit 7'
+	for r in $RUNTIMES; do
+		rm -f "$T/r.events"
+		[ "$(status_of shrike_run "$r" "rec-$r" --record "$T/r.events")" = 7 ]
+		cat "$T/err"
+		[ "$(stat -c %a "$T/r.events")" = 600 ]
+		grep -qE "^$T/r.events: $(events) events, $(stat -c %s "$T/r.events") bytes$" "$T/err"
+		[ "$(head -n 1 "$T/r.events")" = "shrike-events 1" ]
+		# The program's own start comes first.
+		[[ "$(grep -m 1 '^event ' "$T/r.events")" == *' execve('*'"/bin/sh", "-c"'* ]]
+		"$SHK_BUILDDIR/shrike" replay "$T/r.events" --policy-dir "$T/policies" --rules-path "$SHK_SRCDIR/rules" >"$T/replayed"
+		# Each alert but for its time, and what the shell's standard error had.
+		sed 's/^[^ ]* //' "$T/replayed" | sort >"$T/again"
+		grep -vE "^($T/r.events|shrike): " "$T/err" | sed 's/^[^ ]* //' | sort >"$T/live"
+		[ -s "$T/again" ]
+		diff "$T/live" "$T/again"
+		[ -z "$(left_behind)" ]
+	done
+}
+
+@test "--record: a file that cannot be made starts nothing; a full one stops nothing" {
+	local r
+	program 'i=0; while [ $i -lt 100 ]; do cat /etc/passwd >/dev/null; i=$((i+1)); done; echo done; exit 3'
+	for r in $RUNTIMES; do
+		[ "$(status_of shrike_run "$r" "rec-no-$r" --record "$T/none/r.events")" = 4 ]
+		grep -q "$T/none/r.events: No such file" "$T/err"
+		[ ! -s "$T/out" ]
+		ln -sf "$T/elsewhere" "$T/link"
+		[ "$(status_of shrike_run "$r" "rec-link-$r" --record "$T/link")" = 4 ]
+		[ ! -e "$T/elsewhere" ]
+		[ "$(status_of shrike_run "$r" "rec-size-$r" --record "$T/r.events" --max-size 64K)" = 3 ]
+		[ "$(cat "$T/out")" = "done" ]
+		grep -q ', full$' "$T/err"
+		[ "$(stat -c %s "$T/r.events")" -le 65536 ]
+		"$SHK_BUILDDIR/shrike" replay "$T/r.events" --rules "$SHK_SRCDIR/rules/shrike_rules.yaml" >/dev/null
+	done
+	[ "$(status_of shrike_run runc rec-usage --record "$T/r.events" --max-size many)" = 2 ]
+	[ "$(status_of shrike_run runc rec-usage --max-size 1M)" = 2 ]
+	grep -q 'run: --max-size goes with --record' "$T/err"
+}

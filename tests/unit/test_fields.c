@@ -209,7 +209,7 @@ static void test_words(void **state)
 		{ "evt.rawarg", ".name", "yes" },
 		{ "evt.abspath", "(.name)", "yes" },
 		{ "k8s.pod.label", "[key]", "yes" },
-		{ "fd.is_upper_layer", "", "live only" },
+		{ "fd.is_upper_layer", "", "yes" },
 		{ "k8s.rc.label", "[key]", "no" },
 	};
 	size_t n;

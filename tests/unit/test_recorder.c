@@ -72,7 +72,7 @@ static int set_up(void **state)
 	shk_recorder_init(&recorder);
 	shk_buf_init(&text, 64u << 20);
 	shk_buf_adds(&text, SHK_TEXT_HEAD "\n");
-	return shk_recorder_start(&recorder, "", &err);
+	return shk_recorder_start(&recorder, "", NULL, 0, &err);
 }
 
 static int tear_down(void **state)
@@ -198,7 +198,7 @@ static void same_on_replay(void)
 
 	all = shk_fields_all(NULL);
 	live = values_of(&ctx, &n);
-	assert_true(shk_recorder_note(&recorder, &lines, &ctx, &judgement));
+	shk_recorder_note(&recorder, &lines, &ctx, &judgement);
 	take_text();
 	r = replay_all(&again);
 	then = values_of(&again, &m);
@@ -313,7 +313,7 @@ static void objects(void **state)
 	event("openat", (uint32_t)AT_FDCWD, (uint64_t)(uintptr_t)"/etc/mtab", O_RDONLY, 0);
 	judgement.real.abs_path[1] = SHK_STR("/proc/1/mounts");
 	judgement.real.abs_path_state[1] = SHK_PATH_KNOWN;
-	assert_true(shk_recorder_note(&recorder, &lines, &ctx, &judgement));
+	shk_recorder_note(&recorder, &lines, &ctx, &judgement);
 	take_text();
 	r = replay_all(&again);
 	assert_int_equal(shk_event_real_path(&again, 1, &name), 1);
@@ -354,12 +354,103 @@ static void one_at_a_time(void **state)
 	struct shk_err err = { 0 };
 
 	(void)state;
-	assert_int_equal(shk_recorder_start(&recorder, "", &err), -EBUSY);
+	assert_int_equal(shk_recorder_start(&recorder, "", NULL, 0, &err), -EBUSY);
 	shk_recorder_stop(&recorder);
 	event("getpid", 0, 0, 0, 0);
 	assert_false(shk_recorder_note(&recorder, &lines, &ctx, &judgement));
-	assert_int_equal(shk_recorder_start(&recorder, "", &err), 0);
-	assert_true(shk_recorder_note(&recorder, &lines, &ctx, &judgement));
+	assert_int_equal(shk_recorder_start(&recorder, "", NULL, 0, &err), 0);
+	same_on_replay();
+}
+
+/* Containers by full id, id or name; what is no container's is no prefix of one either. */
+static void some_containers(void **state)
+{
+	static const struct { struct shk_str only[2]; size_t n; bool recorded; } cases[] = {
+		{ { { "0123456789abcdef", 16 } }, 1, true }, { { { "0123456789ab", 12 } }, 1, true },
+		{ { { "a name", 6 } }, 1, true },	     { { { "other", 5 }, { "a name", 6 } }, 2, true },
+		{ { { "other", 5 } }, 1, false },	     { { { "0123", 4 } }, 1, false },
+		{ { { "a nam", 5 }, { "a name2", 7 } }, 2, false },
+	};
+	struct shk_str many[SHK_RECORDER_ONLY + 1];
+	struct shk_err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(cases); i++) {
+		size_t before = text.n;
+
+		shk_recorder_stop(&recorder);
+		take_text();
+		before = text.n;
+		assert_int_equal(shk_recorder_start(&recorder, "", cases[i].only, cases[i].n, &err), 0);
+		for (int k = 0; k < 2; k++) {
+			event("getpid", 0, 0, 0, 0);
+			shk_recorder_note(&recorder, &lines, &ctx, &judgement);
+		}
+		take_text();
+		assert_int_equal(text.n > before, cases[i].recorded);
+	}
+	shk_recorder_stop(&recorder);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(many); i++)
+		many[i] = SHK_STR("x");
+	assert_int_equal(shk_recorder_start(&recorder, "", many, SHK_ARRAY_SIZE(many), &err), -EINVAL);
+	assert_false(shk_recorder_on(&recorder));
+}
+
+static void note_only(const char *call)
+{
+	size_t before = text.n;
+
+	event(call, 0, 0, 0, 0);
+	shk_recorder_note(&recorder, &lines, &ctx, &judgement);
+	take_text();
+	memmove(text.p, text.p + before, text.n - before);
+	text.n -= before;
+	shk_buf_addc(&text, 0);
+	text.n--;
+}
+
+/* What no rule asks for is not read for every event, but for one a moment. */
+static void asked_for(void **state)
+{
+	bool quiet = false;
+
+	(void)state;
+	/* A moment may end between two. */
+	for (int i = 0; i < 20 && !quiet; i++) {
+		note_only("getpid");
+		note_only("getpid");
+		quiet = strncmp(text.p, "event ", 6) == 0;
+	}
+	assert_true(quiet);
+	/* What one asks for is as it is now. */
+	for (int i = 0; i < 20; i++) {
+		struct shk_eval_ctx c;
+		struct shk_buf b;
+
+		event("getpid", 0, 0, 0, 0);
+		c = ctx;
+		shk_buf_init(&b, 4096);
+		value_of(&c, i % 2 ? "proc.fdlimit" : "proc.stdin.name", &b);
+		shk_buf_done(&b);
+		assert_true(shk_proc_asked(shk_proc_task_of(&c), i % 2 ? SHK_ASKED_USAGE : SHK_ASKED_STREAMS));
+		assert_false(shk_proc_asked(shk_proc_task_of(&c), SHK_ASKED_NAMES));
+	}
+}
+
+/* The main thread is woken for much, not for little. */
+static void wakes(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (bool due = false; !due; n++) {
+		assert_true(n < 100000);
+		event("openat", (uint32_t)AT_FDCWD, (uint64_t)(uintptr_t)"/etc/passwd", O_RDONLY, 0);
+		due = shk_recorder_note(&recorder, &lines, &ctx, &judgement);
+	}
+	assert_true(n > 10);
+	take_text();
+	assert_true(text.n >= SHK_RECORDER_PIECE);
 }
 
 int main(void)
@@ -371,6 +462,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(objects, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(losses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_at_a_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(some_containers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(asked_for, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(wakes, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
