@@ -210,6 +210,23 @@ static int add_group(struct shk_graph *g, enum shk_node_kind kind, shk_ref *e, s
 	return remember(g, &g->nodes, shk_buf_view(&key), at) < 0 ? no_memory(err) : 0;
 }
 
+static int add_check(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
+{
+	struct shk_implied first[SHK_IMPLIED_MAX];
+	shk_ref any[SHK_IMPLIED_MAX], both[2];
+	size_t n = shk_implied(e, first);
+	int r = add_test(g, e, &both[1], err);
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = add_test(g, &first[i].e, &any[i], err);
+	if (n && r >= 0)
+		r = add_group(g, SHK_NODE_OR, any, n, &both[0], err);
+	if (n && r >= 0)
+		return add_group(g, SHK_NODE_AND, both, 2, ret, err);
+	*ret = both[1];
+	return r;
+}
+
 /* Depth is bounded: typing refused anything deeper than SHK_AST_DEPTH. */
 static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
 {
@@ -217,7 +234,7 @@ static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, 
 	int r;
 
 	if (e->kind == SHK_AST_CHECK)
-		return add_test(g, e, ret, err);
+		return add_check(g, e, ret, err);
 	if (e->kind == SHK_AST_NOT) {
 		r = shk_graph_add(g, e->child[0], ret, err);
 		*ret ^= 1;

@@ -10,6 +10,8 @@
 #define RULES_MAX     1000000 /* more are a mistake; memory ends before */
 #define CONDITION_TEXT_MAX ((size_t)SHK_CONDITION_MAX * 8)
 
+static atomic_ullong last_serial;
+
 struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs)
 {
 	if (rs)
@@ -242,6 +244,7 @@ int shk_ruleset_make(shk_rule_source *source, void *arg, size_t n, struct shk_ru
 	if (!rs)
 		return shk_err_sys(err, ENOMEM, "cannot compile the rules");
 	atomic_init(&rs->refs, 1);
+	rs->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
 	shk_arena_init(&rs->arena, SET_MAX);
 	shk_slots_init(&rs->slots, &rs->arena);
 	rs->n_rule = n;
@@ -256,6 +259,8 @@ int shk_ruleset_make(shk_rule_source *source, void *arg, size_t n, struct shk_ru
 		r = build_index(rs, err);
 	if (r == 0 && shk_groups_build(rs) < 0)
 		r = too_large(rs, err);
+	if (r == 0)
+		shk_memo_plan(rs);
 	if (r == 0 && shk_programs_build(rs, err) < 0)
 		r = too_large(rs, err);
 	if (r < 0)

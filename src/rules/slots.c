@@ -77,6 +77,24 @@ static unsigned field_cost(const struct shk_field *f)
 	return f->flags & SHK_F_STABLE ? 1 : f->flags & SHK_F_COSTLY ? 1000 : 20;
 }
 
+/* Arguments of calls are those of some calls. */
+static int find_calls(struct shk_slot_table *t, struct shk_slot *s)
+{
+	const char *name = s->ref.field->name;
+	struct shk_call_set *calls;
+
+	if (!s->ref.key.p || (strcmp(name, "evt.arg") && strcmp(name, "evt.rawarg")))
+		return 0;
+	calls = SHK_ARENA_NEW(t->arena, struct shk_call_set);
+	if (!calls)
+		return -ENOMEM;
+	for (unsigned id = 0; id < SHK_CALL_N; id++)
+		if (shk_field_call_has(&s->ref, (enum shk_call_id)id))
+			calls->bit[id / 64] |= UINT64_C(1) << id % 64;
+	s->calls = calls;
+	return 0;
+}
+
 /* The arguments, and everything below them once. */
 static int add_args(struct shk_slot_table *t, const struct shk_operand *o, struct shk_slot *s)
 {
@@ -130,7 +148,7 @@ static int make_slot(struct shk_slot_table *t, const struct shk_operand *o, stru
 		if (!s->ref.key.p)
 			return -ENOMEM;
 	}
-	return 0;
+	return find_calls(t, s);
 }
 
 int shk_slots_add(struct shk_slot_table *t, const struct shk_operand *o, uint32_t *ret)

@@ -25,7 +25,10 @@ struct shk_slot {
 	size_t n_arg;
 	const uint32_t *need;	    /* CALL, LIST: every slot below, inner ones first, then itself */
 	size_t n_need;
+	const struct shk_call_set *calls; /* FIELD: calls that can have a value; NULL: nobody knows */
 	unsigned cost;
+	uint16_t n_answer;	    /* memo.h: answers kept about its texts */
+	uint32_t answered;	    /* n_answer: number among such slots */
 };
 
 struct shk_slot_table {
