@@ -260,10 +260,10 @@ int shk_ruleset_make(shk_rule_source *source, void *arg, size_t n, struct shk_ru
 		r = build_index(rs, err);
 	if (r == 0 && shk_groups_build(rs) < 0)
 		r = too_large(rs, err);
-	if (r == 0) {
+	if (r == 0)
 		shk_memo_plan(rs);
-		r = shk_programs_build(rs, err) < 0 ? too_large(rs, err) : 0;
-	}
+	if (r == 0 && shk_programs_build(rs, err) < 0)
+		r = too_large(rs, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(rs);

@@ -162,13 +162,13 @@ static void check_rules(struct check *k, struct shk_loader *l, const char *path,
 	size_t n;
 	int r = shk_loader_add_text(l, path, text, &err);
 
-	d = shk_loader_last_diags(l, &n);
 	if (r < 0 && r != -EINVAL) { /* no fault of the text */
 		on_error(k, path, err.text);
 		return;
 	}
 	if (!k->json)
 		return; /* printed when all files are in */
+	d = shk_loader_last_diags(l, &n);
 	count(k, d, n);
 	json_object_array_add(k->results, shk_cli_load_result(path, shk_loader_last_schema(l), d, n));
 }
@@ -216,6 +216,7 @@ static void check_files(struct check *k, struct shk_loader *l)
 static void add_rules_path(struct check *k, const char *configured)
 {
 	const char *given = shk_cli_value(k->c, "rules-path");
+	struct shk_str before = { 0 };
 
 	if (given) {
 		shk_buf_adds(&k->rules_path, given);
@@ -223,11 +224,14 @@ static void add_rules_path(struct check *k, const char *configured)
 	}
 	for (size_t i = 0; i < k->files.n; i++) {
 		const char *path = k->files.v[i], *slash = strrchr(path, '/');
+		struct shk_str dir = { path, slash ? (size_t)SHK_MAX(slash - path, 1) : 0 };
 
-		if (slash)
-			shk_buf_add(&k->rules_path, path, (size_t)SHK_MAX(slash - path, 1));
-		else
-			shk_buf_addc(&k->rules_path, '.');
+		if (!slash)
+			dir = SHK_STR(".");
+		if (shk_str_eq(dir, before)) /* mostly it is one directory */
+			continue;
+		before = dir;
+		shk_buf_addstr(&k->rules_path, dir);
 		shk_buf_addc(&k->rules_path, ':');
 	}
 	shk_buf_adds(&k->rules_path, configured);

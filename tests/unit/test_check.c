@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -434,6 +435,32 @@ static void exit_codes(void **state)
 	json_object_put(o);
 }
 
+/* A directory of many files, each of which is compiled with those before it. */
+static void many_files(void **state)
+{
+	_cleanup_buf_ struct shk_buf out;
+	char name[64], text[300];
+
+	(void)state;
+	shk_buf_init(&out, OUTPUT_MAX);
+	snprintf(text, sizeof(text), "%s/many", dir);
+	assert_int_equal(mkdir(text, 0755), 0);
+	for (unsigned i = 0; i < 600; i++) {
+		snprintf(name, sizeof(name), "many/f%03u.yaml", i);
+		snprintf(text, sizeof(text), "- {list: l%u, items: [a%u]}\n- rule: r%u\n  desc: d\n  output: o\n"
+			 "  priority: info\n  condition: evt.type=open and proc.name in (l%u)\n", i, i, i,
+			 i ? i - 1 : 599);
+		file(name, text);
+	}
+	assert_int_equal(shrike(dir, "check many", &out), 0);
+	/* rule r0 stood alone with the text l599, until there was a list of that name */
+	assert_true(!out.n || !strstr(out.p, "LOAD_UNUSED"));
+	assert_int_equal(shrike(dir, "check --json many", &out), 0);
+	/* when a file was read, its own list was not used yet */
+	assert_non_null(strstr(out.p, "'l598'"));
+	assert_null(strstr(out.p, "'l599'"));
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -456,6 +483,7 @@ int main(void)
 		cmocka_unit_test(fits_schema),
 		cmocka_unit_test(describes_as_recorded), cmocka_unit_test(shows_rules),
 		cmocka_unit_test(lists_and_describes),	 cmocka_unit_test(exit_codes),
+		cmocka_unit_test(many_files),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
