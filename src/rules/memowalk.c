@@ -123,7 +123,7 @@ static __attribute__((noinline)) uint32_t candidate_class(struct shk_run *run, c
 	uint32_t at, class;
 
 	if (n->aux >= SHK_CANDIDATES_MAX ||
-	    !def->ref.field->multi(run->slots.ctx, &def->ref, n->aux, &one))
+	    !shk_field_candidate(run->slots.ctx, &def->ref, n->aux, &one))
 		return SHK_CLASS_END;
 	if (!shk_type_is_text(one.type))
 		return SHK_CLASS_MISSING;

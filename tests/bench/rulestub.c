@@ -52,7 +52,7 @@ static bool value(const struct source *s, const struct shk_field_ref *ref, bool 
 	out->type = ref->type;
 	if (s->made)
 		return bench_mix_value(s->made, ref, many, k, a, out);
-	return many ? ref->field->multi(s->ctx, ref, k, out) : shk_field_get(s->ctx, ref, out);
+	return many ? shk_field_candidate(s->ctx, ref, k, out) : shk_field_get(s->ctx, ref, out);
 }
 
 static bool fill(const struct source *s, const struct shk_field_ref *ref, struct bench_cell *c,

@@ -104,7 +104,7 @@ static void each_place(void **state)
 		for (size_t before = 0; before < 18; before++)
 			for (size_t after = 0; after < 18; after++) {
 				struct shk_str in = input(i), s;
-				char text[64], want[80];
+				char text[96], want[128];
 				size_t out = strlen(rows[i].out);
 
 				memset(text, '.', sizeof(text));
