@@ -5,7 +5,8 @@
 #include <errno.h>
 
 #define KEY_MAX	  (SHK_CONDITION_MAX * 4)
-#define NODES_MAX (1u << 20)
+#define NODES_MAX (1u << 24)
+#define KEYS_MAX  ((size_t)1 << 30)
 
 void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs)
 {
@@ -13,6 +14,17 @@ void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs)
 	shk_map_init(&g->tests);
 	shk_map_init(&g->nodes);
 	shk_map_init(&g->seen);
+	shk_arena_init(&g->keys, KEYS_MAX);
+}
+
+static void cut(void *v, size_t n, size_t size)
+{
+	void *old, *p;
+
+	memcpy(&old, v, sizeof(old));
+	p = n ? reallocarray(old, n, size) : NULL;
+	if (p)
+		memcpy(v, &p, sizeof(p));
 }
 
 void shk_graph_done(struct shk_graph *g)
@@ -20,6 +32,10 @@ void shk_graph_done(struct shk_graph *g)
 	shk_map_done(&g->tests);
 	shk_map_done(&g->nodes);
 	shk_map_done(&g->seen);
+	shk_arena_done(&g->keys);
+	cut(&g->rs->test, g->rs->n_test, sizeof(*g->rs->test));
+	cut(&g->rs->node, g->rs->n_node, sizeof(*g->rs->node));
+	cut(&g->rs->edge, g->rs->n_edge, sizeof(*g->rs->edge));
 }
 
 static int no_memory(struct shk_err *err)
@@ -46,7 +62,7 @@ static int grow(void **v, size_t n, size_t *room, size_t size)
 /* Remembers under a copy of the key. */
 static int remember(struct shk_graph *g, struct shk_map *m, struct shk_str key, uint32_t n)
 {
-	struct shk_str copy = shk_arena_str(&g->rs->arena, key);
+	struct shk_str copy = shk_arena_str(&g->keys, key);
 
 	return copy.p ? shk_map_set(m, copy, (void *)(uintptr_t)(n + 1)) : -ENOMEM;
 }
@@ -58,7 +74,8 @@ static int add_node(struct shk_graph *g, const struct shk_node *node, uint32_t *
 	void *v = rs->node;
 
 	if (rs->n_node >= NODES_MAX)
-		return shk_err_set(err, E2BIG, "the rules have too many comparisons");
+		return shk_err_set(err, E2BIG, "the rules have more than the limit of %u different comparisons "
+				   "and groups of them; give policies fewer rules", NODES_MAX);
 	if (grow(&v, rs->n_node, &g->room_node, sizeof(*node)) < 0)
 		return no_memory(err);
 	rs->node = v;

@@ -32,20 +32,22 @@ enum shk_test_kind {
 };
 
 struct shk_test {
-	enum shk_test_kind kind;
-	enum shk_op op;
-	enum shk_mod mod;
+	uint8_t kind;		   /* enum shk_test_kind */
+	uint8_t op;		   /* enum shk_op */
+	uint8_t mod;		   /* enum shk_mod */
 	bool multi;		   /* left has candidates */
 	bool negate_calls;	   /* CALL: != */
 	bool plain;		   /* VALUE: a text, number or truth value with one constant of its kind */
 	uint32_t left, right;	   /* slots; right may be SHK_SLOT_NONE */
-	const struct shk_const *c; /* sorted for NUMSET */
-	size_t n;
+	uint32_t n;
+	const struct shk_const *c; /* n of them; sorted for NUMSET */
 	const struct shk_call_set *calls;
-	struct shk_strset set;
-	struct shk_pathset paths;
-	struct shk_nets nets;
-	struct shk_regex **re;	   /* n of them */
+	union {
+		struct shk_strset set; /* STRSET, CALL, LIST_* */
+		struct shk_pathset paths;
+		struct shk_nets nets;
+		struct shk_regex **re; /* REGEX: n of them */
+	};
 	unsigned cost;
 	uint32_t group, bit;	   /* answered with others: its bit; group UINT32_MAX: it is not */
 	uint16_t answer;	   /* memo.h: its place among those about the left text, or */
@@ -162,7 +164,7 @@ struct shk_ruleset {
 	struct shk_rule_info *rule;
 	struct shk_str *condition; /* canonical text */
 	shk_ref *root;
-	struct shk_call_set *calls;
+	const struct shk_call_set **calls; /* of each rule; equal ones are one */
 	size_t n_rule;
 	struct shk_entries by_call[SHK_CALL_N], other;
 	struct shk_group *group;
@@ -178,9 +180,11 @@ struct shk_graph {
 	size_t room_test, room_node, room_edge;
 	struct shk_map tests, nodes; /* by key */
 	struct shk_map seen;	     /* tree node -> edge, for sub-trees shared by rules */
+	struct shk_arena keys;	     /* of both maps */
 };
 
 void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs);
+/* Cuts the set's arrays to size, too. */
 void shk_graph_done(struct shk_graph *g);
 int shk_graph_add(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err);
 

@@ -4,18 +4,33 @@
 #include <errno.h>
 
 #define KEY_MAX	 (SHK_CONDITION_MAX * 2)
+#define KEYS_MAX ((size_t)256 << 20)
 #define ARGS_MAX 64 /* arguments gathered without allocation; more go to the arena */
 
 void shk_slots_init(struct shk_slot_table *t, struct shk_arena *arena)
 {
 	*t = (struct shk_slot_table){ .arena = arena };
 	shk_map_init(&t->by_key);
+	shk_arena_init(&t->keys, KEYS_MAX);
+}
+
+void shk_slots_seal(struct shk_slot_table *t)
+{
+	struct shk_slot *v = t->n ? reallocarray(t->v, t->n, sizeof(*v)) : NULL;
+
+	if (v) {
+		t->v = v;
+		t->room = t->n;
+	}
+	shk_map_done(&t->by_key);
+	shk_arena_done(&t->keys);
 }
 
 void shk_slots_done(struct shk_slot_table *t)
 {
 	free(t->v);
 	shk_map_done(&t->by_key);
+	shk_arena_done(&t->keys);
 	*t = (struct shk_slot_table){ 0 };
 }
 
@@ -170,7 +185,7 @@ int shk_slots_add(struct shk_slot_table *t, const struct shk_operand *o, uint32_
 	}
 	if (s.need) /* room for it was counted */
 		((uint32_t *)(uintptr_t)s.need)[s.n_need++] = (uint32_t)t->n;
-	key = shk_arena_str(t->arena, shk_buf_view(&b));
+	key = shk_arena_str(&t->keys, shk_buf_view(&b));
 	if (!key.p || shk_map_set(&t->by_key, key, (void *)(uintptr_t)(t->n + 1)) < 0)
 		return -ENOMEM;
 	t->v[t->n] = s;
