@@ -10,8 +10,8 @@
  * do is to have new texts looked at, and room run out, in which case everything is forgotten and learnt again.
  *
  * Classes: the answers of a group about a text are a number that stands for its bits. Storage is bounded by
- * the limits below, some 700 KiB at most. One thread at a time; memory that cannot be had is like room that
- * has run out.
+ * the limits below: some 1.5 MiB at most, 400 KiB for a busy container with the published rules. One thread at a
+ * time; memory that cannot be had is like room that has run out.
  */
 #ifndef SHK_RULES_MEMO_H
 #define SHK_RULES_MEMO_H
@@ -129,6 +129,8 @@ static inline uint64_t shk_memo_short(const char *p, size_t n)
 	return (uint64_t)a << 32 | b;
 }
 
+#define SHK_MEMO_SHORT 128u
+
 /* Texts are short: no call for most of them. */
 static inline __attribute__((always_inline)) bool shk_same_bytes(const char *a, const char *b, size_t n)
 {
@@ -136,7 +138,7 @@ static inline __attribute__((always_inline)) bool shk_same_bytes(const char *a, 
 		return shk_memo_short(a, n) == shk_memo_short(b, n);
 	if (shk_memo_load(a) != shk_memo_load(b) || shk_memo_load(a + n - 8) != shk_memo_load(b + n - 8))
 		return false;
-	if (n > 128)
+	if (n > SHK_MEMO_SHORT)
 		return memcmp(a + 8, b + 8, n - 16) == 0;
 	for (size_t i = 8; i + 8 < n; i += 8)
 		if (shk_memo_load(a + i) != shk_memo_load(b + i))
@@ -160,6 +162,17 @@ static inline uint32_t shk_memo_hash(struct shk_str s, uint32_t slot)
 	h = (h ^ w << 1) * UINT64_C(0xc4ceb9fe1a85ec53);
 	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 20);
 }
+
+/* ---- memostore.c ---- */
+#define SHK_MEMO_TABLE_MIN 64u
+static inline uint32_t shk_memo_mix(uint32_t a, uint32_t b)
+{
+	return (uint32_t)((((uint64_t)a << 32 | b) * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+}
+/* At most a quarter of a table is in use. false: no memory. */
+bool shk_memo_put(struct shk_memo_table *t, uint32_t hash, uint32_t at, uint32_t probes);
+/* Place of n more words, 0: there is no room. */
+uint32_t shk_memo_take(struct shk_memo_pool *p, size_t n, size_t limit);
 
 /* ---- memo.c ---- */
 /* Makes the memo one of this set, with room for an event. false: do without. */
@@ -199,6 +212,10 @@ bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule);
 /* ---- memowalk.c ---- */
 /* Follows the event's answers. NULL: they lead to no leaf; the program is to be run, with shk_memo_seed first. */
 const struct shk_memo_node *shk_memo_walk(struct shk_run *run);
+/* One question. Classes: 0 when there is no room for one. */
+uint32_t shk_memo_ask(struct shk_run *run, const struct shk_memo_node *n);
+
+/* ---- memoask.c ---- */
 /* Puts the answers met on the way where the program looks for them. */
 void shk_memo_seed(struct shk_run *run);
 /* Asks on behalf of the program, and notes it. */
@@ -211,6 +228,11 @@ void shk_memo_end(struct shk_run *run, const uint64_t *hit);
 /* Takes questions off the log that need not be asked, and puts the most useful of the others in front. false: not
  * now, it was done too often of late. */
 bool shk_memo_prove(struct shk_run *run, struct shk_memo_log *log);
+
+/* ---- memolist.c ---- */
+/* NULL: no memory, or more nodes than may be looked at. */
+const struct shk_memo_list *shk_memo_list(struct shk_memo *m, const struct shk_ruleset *rs,
+					  const struct shk_program *p);
 void shk_memo_forget_lists(struct shk_memo *m);
 
 #endif

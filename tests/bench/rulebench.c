@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 	}
 	if (!events || !kinds || optind == argc) {
 		fprintf(stderr, "usage: rulebench [--rules N] [--events N] [--kinds N] [--seed N] "
-				"[--baseline | --no-rules] [--count] FILE...\n"
+				"[--baseline | --no-rules] [--no-memo] [--count] FILE...\n"
 				"       rulebench --recording EVENTS [--types | --count [--steps CALL=N,...]] [--rules N] FILE...\n");
 		return 2;
 	}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Storage of a memo: texts with the answers about them, classes. */
+#include "rules/memo.h"
+
+#include <stdlib.h>
+
+#define PROBES	  16 /* places looked at for a text */
+
+/* Texts are what a container makes them: where so many of them have one place, the first goes. */
+static bool place(struct shk_memo_cell *v, uint32_t size, struct shk_memo_cell c, uint32_t probes)
+{
+	uint32_t i = c.hash & (size - 1);
+
+	for (uint32_t k = 0; v[i].at && k < probes; k++)
+		i = (i + 1) & (size - 1);
+	if (v[i].at) {
+		v[c.hash & (size - 1)] = c;
+		return false;
+	}
+	v[i] = c;
+	return true;
+}
+
+bool shk_memo_put(struct shk_memo_table *t, uint32_t hash, uint32_t at, uint32_t probes)
+{
+	if (t->used * 4 >= t->size) {
+		uint32_t size = t->size ? t->size * 2 : SHK_MEMO_TABLE_MIN;
+		struct shk_memo_cell *v = calloc(size, sizeof(*v));
+
+		if (!v)
+			return false;
+		t->used = 0;
+		for (uint32_t i = 0; i < t->size; i++)
+			if (t->v[i].at)
+				t->used += place(v, size, t->v[i], probes);
+		free(t->v);
+		t->v = v;
+		t->size = size;
+	}
+	t->used += place(t->v, t->size, (struct shk_memo_cell){ hash, at }, probes);
+	return true;
+}
+
+uint32_t shk_memo_take(struct shk_memo_pool *p, size_t n, size_t limit)
+{
+	uint32_t at = p->n;
+
+	if (n > limit || at > limit - n)
+		return 0;
+	if (at + n > p->room) {
+		size_t room = SHK_MIN(SHK_MAX((size_t)p->room * 2, at + n + 256), limit);
+		uint32_t *v = reallocarray(p->p, room, sizeof(*v));
+
+		if (!v)
+			return 0;
+		p->p = v;
+		p->room = (uint32_t)room;
+	}
+	p->n += (uint32_t)n;
+	return at;
+}
+
+/* ---- texts ---- */
+
+static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
+			  struct shk_memo_cell *instead)
+{
+	size_t n = SHK_MEMO_HEAD + slot->n_answer;
+	uint32_t at = shk_memo_take(&m->values, n + (s.n + 3) / 4, SHK_MEMO_VALUES / 4), *v;
+
+	if (!at || (!instead && !shk_memo_put(&m->texts, hash, at, PROBES - 1))) {
+		m->values_full = true;
+		return SHK_MEMO_NONE;
+	}
+	if (instead)
+		instead->at = at;
+	v = m->values.p + at;
+	memset(v, 0, n * sizeof(*v));
+	v[0] = slot->slot;
+	v[1] = (uint32_t)s.n;
+	if (s.n)
+		memcpy(v + n, s.p, s.n);
+	return at;
+}
+
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
+{
+	struct shk_memo_cell *c, *other = NULL, *v = m->texts.v;
+	uint32_t mask = m->texts.size - 1, at;
+
+	if (s.n > SHK_MEMO_TEXT)
+		return SHK_MEMO_NONE;
+	for (uint32_t k = hash; v && k != hash + PROBES && (c = &v[k & mask])->at; k++) {
+		if (c->hash != hash)
+			continue;
+		if (shk_memo_same(m, c->at, slot, s))
+			return slot->last = c->at;
+		other = c;
+	}
+	at = add_value(m, slot, s, hash, other);
+	if (at != SHK_MEMO_NONE)
+		slot->last = at;
+	return at;
+}
+
+/* ---- classes: group, number of words, then each word that is not as it is for most texts ---- */
+
+uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32_t group,
+			const uint64_t *bits)
+{
+	const struct shk_group *g = &rs->group[group];
+	struct shk_memo_table *t = &m->class_of;
+	uint32_t n = 0, hash = group, at, *v;
+
+	for (uint32_t k = 0; k < g->n_word; k++)
+		n += bits[k] != g->there[k];
+	at = shk_memo_take(&m->classes, 2 + 3 * (size_t)n, SHK_MEMO_CLASSES / 4);
+	if (!at) {
+		m->full = true;
+		return 0;
+	}
+	v = m->classes.p + at;
+	*v++ = group;
+	*v++ = n;
+	for (uint32_t k = 0; k < g->n_word; k++)
+		if (bits[k] != g->there[k]) {
+			*v++ = k;
+			*v++ = (uint32_t)bits[k];
+			*v++ = (uint32_t)(bits[k] >> 32);
+		}
+	v = m->classes.p + at;
+	for (uint32_t k = 1; k < 2 + 3 * n; k++)
+		hash = shk_memo_mix(hash, v[k]);
+	for (uint32_t x = hash; t->size && t->v[x & (t->size - 1)].at; x++) {
+		const struct shk_memo_cell *c = &t->v[x & (t->size - 1)];
+
+		if (c->hash != hash || m->classes.p[c->at + 1] != n ||
+		    memcmp(v, m->classes.p + c->at, (2 + 3 * (size_t)n) * sizeof(*v)) != 0)
+			continue;
+		m->classes.n = at; /* it was there */
+		return c->at;
+	}
+	if (shk_memo_put(t, hash, at, UINT32_MAX))
+		return at;
+	m->full = true;
+	return 0;
+}
+
+void shk_memo_class_bits(const struct shk_memo *m, const struct shk_group *g, uint32_t class,
+			 uint64_t *bits)
+{
+	const uint32_t *v = m->classes.p + class;
+
+	if (class < SHK_CLASS_FIRST)
+		return;
+	for (uint32_t k = 0; k < g->n_word; k++)
+		bits[k] |= g->there[k];
+	for (uint32_t k = 0; k < v[1]; k++) {
+		const uint32_t *w = v + 2 + 3 * k;
+
+		bits[w[0]] = (g->multi ? bits[w[0]] : 0) | w[1] | (uint64_t)w[2] << 32;
+	}
+}
