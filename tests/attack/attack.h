@@ -19,6 +19,7 @@
 
 struct run {
 	unsigned long attempts;	   /* wanted */
+	uint64_t until_ns;	   /* when to stop in any case; 0: never */
 	bool until;		   /* the first forbidden success is enough */
 	atomic_ulong done;
 	atomic_ulong legitimate;   /* allowed things that worked meanwhile */
@@ -34,7 +35,7 @@ struct attack {
 
 /* Ended by an entry without a name. */
 extern const struct attack attacks_open[], attacks_alias[], attacks_cred[], attacks_exec[], attacks_net[],
-	attacks_path[], attacks_proc[], attacks_wait[];
+	attacks_path[], attacks_proc[], attacks_wait[], attacks_fuse[];
 
 /* Counts an attempt; false: enough. */
 bool more(struct run *r);

@@ -31,6 +31,8 @@ bool more(struct run *r)
 {
 	if (r->until && atomic_load(&r->forbidden))
 		return false;
+	if (r->until_ns && now_ns() > r->until_ns && atomic_load(&r->done))
+		return false;
 	if (atomic_fetch_add(&r->done, 1) < r->attempts)
 		return true;
 	atomic_fetch_sub(&r->done, 1);

@@ -2,8 +2,8 @@
 /*
  * attack - tries to get past a verdict. "attack ATTEMPTS NAME[/N]..." runs each (N: a part of the attempts) in a process of its own and prints one line
  * of JSON for it: attempts completed, legitimate things that worked meanwhile, forbidden successes. ATTEMPTS with a
- * "?" behind it: stop at the first forbidden success (against a supervisor that is meant to lose). "attack list"
- * prints the names.
+ * "?" behind it: stop at the first forbidden success (against a supervisor that is meant to lose); with ":N": stop after N
+ * seconds, on a machine that has other things to do. "attack list" prints the names.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "attack.h"
 
 static const struct attack *const all[] = { attacks_open, attacks_alias, attacks_cred, attacks_exec, attacks_net,
-					    attacks_path, attacks_proc, attacks_wait };
+					    attacks_path, attacks_proc, attacks_wait, attacks_fuse };
 
 static const struct attack *find(const char *name)
 {
@@ -43,6 +43,8 @@ static int run(const struct attack *a, const char *attempts, unsigned long part)
 
 	r->attempts = strtoul(attempts, NULL, 10) / part;
 	r->until = strchr(attempts, '?') != NULL;
+	if (strchr(attempts, ':'))
+		r->until_ns = t0 + strtoull(strchr(attempts, ':') + 1, NULL, 10) * 1000000000u;
 	pid = fork();
 	if (pid == 0) {
 		setpgid(0, 0);
