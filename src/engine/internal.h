@@ -72,6 +72,7 @@ struct shk_entry {
 	struct shk_listener *listeners; /* newest first */
 	unsigned n_listeners, n_sessions;
 	bool had_listener, removed;
+	atomic_uint n_execs;		/* being compared (gate.c) */
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
 
 	struct shk_recorded_lines lines; /* guarded by the container's lock */
@@ -206,6 +207,8 @@ struct shk_engine {
 	pid_t in_progress[64];
 	struct shk_armoury *arm;	/* current */
 	char *reload_error;		/* main thread */
+
+	struct shk_gate *gate;		/* gate.c */
 
 	pthread_mutex_t job_lock;
 	struct shk_job *jobs_done;

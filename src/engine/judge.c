@@ -59,18 +59,11 @@ static bool decides(const struct shk_policy *p, const struct shk_plan *plan, con
 	return p->mode == SHK_MODE_SHADOW || !plan || !ev->call || plan->call[ev->call->id].enforced;
 }
 
-void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
-	       struct shk_judgement *j)
+void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct shk_judgement *j)
 {
 	struct shk_matches more = { 0 };
 
-	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
-	j->n_given = j->m.n;
-	j->real = *ctx;
-	j->real.fd = NULL;
-	if (!decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
-		return;
-	shk_ruleset_eval(p->rules, &j->real, p->must, !p->match_all, &more);
+	shk_ruleset_eval(p->rules, as, p->must, !p->match_all, &more);
 	for (unsigned i = 0; i < more.n; i++) {
 		if (among(&j->m, more.rule[i]))
 			continue;
@@ -80,4 +73,16 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 			j->m.lost++;
 	}
 	j->m.lost += more.lost;
+}
+
+void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
+	       struct shk_judgement *j)
+{
+	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
+	j->n_given = j->m.n;
+	j->real = *ctx;
+	j->real.fd = NULL;
+	if (!decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
+		return;
+	shk_judge_also(p, &j->real, j);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/io.h"
+#include "engine/gate.h"
 #include "engine/internal.h"
 #include "engine/judge.h"
 #include "sources/notify/notify.h"
@@ -29,6 +30,9 @@ struct outcome {
 	unsigned n_alerts;	/* in w->rendered */
 	bool verdict_alert[SHK_MATCH_MAX];
 	bool unreadable;	/* something to tell about it */
+	enum shk_method method;	/* of a call that is let through */
+	struct shk_exec_judged *exec; /* what an execve is about to run; owned */
+	int unknown;		/* errno: it cannot be told what that is */
 };
 
 /* Where the event stands in the line of all that this engine judges. */
@@ -120,8 +124,7 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 	if (!verdict && !shk_limit_allow(l->g->limits, ctx->ctr, p, a.rule))
 		return;
 	a.seq = shk_take_seq(l->g, l->e, s);
-	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE },
-					    SHK_METHOD_CONTINUE);
+	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE }, o->method);
 	if (verdict) {
 		a.verdict = shk_verdict_word(&o->v.wanted, p->mode != SHK_MODE_ENFORCE);
 		a.err = o->v.wanted.kind == SHK_ACT_DENY ? o->v.wanted.err : 0;
@@ -154,10 +157,17 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	struct shk_judgement j = { 0 };
 	const struct shk_matches *m = &j.m;
 
+	o->unknown = -shk_gate_pin(p, shk_armoury_plan(arm, p), ctx, &o->exec);
 	shk_judge(p, shk_armoury_plan(arm, p), ctx, &j);
+	if (o->exec)
+		shk_gate_judge(p, ctx, o->exec, &j);
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
+	else if (o->unknown && p->strict && p->mode == SHK_MODE_ENFORCE)
+		o->err = o->unknown == ENAMETOOLONG ? ENAMETOOLONG : EACCES;
+	if (o->exec && p->mode == SHK_MODE_ENFORCE)
+		o->method = SHK_METHOD_VERIFY;
 	/* Falco's first match, and the verdict's rule; rules that were only tried for their verdict are
 	 * not what the administrator asked to hear of. Mode observe has no verdicts. */
 	for (unsigned i = 0; i < m->n; i++) {
@@ -294,6 +304,12 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 	if (claim(w)) {
 		commit(w, &o);
 		act(w, s, &o);
+		if (o.unknown)
+			shk_gate_tell_unknown(l, &ev, o.err, o.unknown);
+		if (!o.err && o.method == SHK_METHOD_VERIFY) {
+			shk_gate_pass(l, s, TAKE_PTR(o.exec));
+			return;
+		}
 		shk_answer(l, s, o.err);
 		if (o.unreadable)
 			tell_unreadable(w, &ev, o.err);
@@ -303,5 +319,6 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		pthread_mutex_lock(&l->wlock);
 		pthread_mutex_unlock(&l->wlock);
 	}
+	shk_exec_judged_free(o.exec);
 	shk_journal_release(l->g->journal, s);
 }

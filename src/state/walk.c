@@ -6,7 +6,9 @@
 #include <linux/magic.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -15,6 +17,10 @@
 
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
+#endif
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000u /* linux/stat.h, since 6.8 */
 #endif
 
 #define DEPTH_MAX    64	  /* directories between root and file */
@@ -443,32 +449,99 @@ static int quickly(const struct walk *w, const char *path)
 	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
 }
 
-ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
+/* The object that a path leads to, or with w->missing the directory where it would be. */
+static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	const struct shk_walk_from *from = w->from;
 	_cleanup_close_ int fd = -1;
-	char text[PATH_BYTES], link[64];
-	bool doubtful;
-	ssize_t n;
+	char text[PATH_BYTES];
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
 		return -ENAMETOOLONG;
 	memcpy(text, path.p, path.n);
 	text[path.n] = 0;
-	w.dir[0] = from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_root(from->tid);
-	if (w.dir[0] < 0)
-		return from->in_root ? -ENOENT : w.dir[0];
+	w->dir[0] = from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_root(from->tid);
+	if (w->dir[0] < 0)
+		return from->in_root ? -ENOENT : w->dir[0];
 	if (text[0] != '/' && !from->in_root) {
 		fd = open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			return -errno;
-		jump(&w, TAKE_FD(fd));
+		jump(w, TAKE_FD(fd));
 	}
-	doubtful = w.jumped || from->in_root;
-	fd = quickly(&w, text);
+	*doubtful = w->jumped || from->in_root;
+	fd = quickly(w, text);
 	if (fd < 0)
-		fd = walk_slowly(&w, (struct shk_str){ text, path.n });
+		fd = walk_slowly(w, (struct shk_str){ text, path.n });
+	return TAKE_FD(fd);
+}
+
+int shk_walk_pin(const struct shk_walk_from *from, struct shk_str path)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	_cleanup_close_ int fd = -1;
+	bool doubtful;
+
+	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	fd = walk_from(&w, path, &doubtful);
+	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
+}
+
+/* All memfds lie on one mount of the kernel's own, which is in no list of mounts. */
+static bool is_memfd(const struct statx *sx)
+{
+	static _Atomic uint64_t device; /* major << 32 | minor, 0: not known yet */
+	uint64_t dev = (uint64_t)sx->stx_dev_major << 32 | sx->stx_dev_minor;
+	uint64_t known = atomic_load(&device);
+	_cleanup_close_ int fd = -1;
+	struct statx mine;
+
+	if (!known) {
+		fd = memfd_create("shrike", MFD_CLOEXEC);
+		if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &mine) < 0)
+			return false;
+		known = (uint64_t)mine.stx_dev_major << 32 | mine.stx_dev_minor;
+		atomic_store(&device, known);
+	}
+	return dev == known;
+}
+
+/* Mounts that were found to answer, by their numbers that are never used again. */
+static _Atomic uint64_t answering[64];
+
+bool shk_walk_answers(pid_t tid, int fd)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
+	_Atomic uint64_t *known = NULL;
+	struct statx sx;
+
+	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) < 0)
+		return false;
+	if (sx.stx_mask & STATX_MNT_ID_UNIQUE) {
+		known = &answering[sx.stx_mnt_id % SHK_ARRAY_SIZE(answering)];
+		if (atomic_load(known) == sx.stx_mnt_id)
+			return true;
+	}
+	if (is_memfd(&sx))
+		return true;
+	if (!answers(&w, fd))
+		return false;
+	if (known)
+		atomic_store(known, sx.stx_mnt_id);
+	return true;
+}
+
+ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	_cleanup_close_ int fd = -1;
+	bool doubtful = false;
+	char link[64];
+	ssize_t n;
+
+	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	fd = walk_from(&w, path, &doubtful);
 	if (fd < 0)
 		return fd;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
