@@ -15,6 +15,8 @@
 #ifndef SHK_ENFORCE_EXEC_H
 #define SHK_ENFORCE_EXEC_H
 
+#include <stdatomic.h>
+
 #include "fields/fields.h"
 
 #define SHK_EXEC_FILES 7 /* the one named, and interpreters behind it (BINPRM_MAX_RECURSION, fs/exec.c) */
@@ -64,7 +66,8 @@ struct shk_exec_call {
 	int (*waits)(void *arg); /* 0: the call still waits for its answer */
 	int (*go)(void *arg);	 /* lets it go on; 0, or -errno: nobody waits any more */
 	void *arg;
-	struct shk_buf *what;	/* of EXCHANGED and UNABLE: in words */
+	atomic_bool *signals_end_wait; /* of the listener, learned: a signal ends the wait, and the call begins again */
+	struct shk_buf *what;	/* of EXCHANGED, TRACED and UNABLE: in words */
 };
 
 enum shk_exec_end {

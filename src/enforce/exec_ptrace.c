@@ -2,23 +2,27 @@
 /*
  * PTRACE_EVENT_EXEC: the kernel stops a traced task when the new program is loaded and before it runs.
  *
- * While the caller waits for its answer it is seized, which it does not notice. It is let go and then interrupted
- * (PTRACE_INTERRUPT), so that the next stop comes for certain: at PTRACE_EVENT_EXEC when a program was loaded, which
- * uses the interrupt up (ptrace_stop() in kernel/signal.c), or else where the failed call returns. Signals are not looked at before
- * that stop and are handed on by the detach; a call that the kernel restarts is notified anew, and judged anew.
+ * While the caller waits for its answer it is seized, which it does not notice, interrupted (PTRACE_INTERRUPT) and let go, so
+ * that the next stop comes for certain: at PTRACE_EVENT_EXEC when a program was loaded, which uses the interrupt
+ * up (ptrace_stop() in kernel/signal.c), or else where the failed call returns. Signals are not looked at before that stop and
+ * are handed on by the detach; a call that the kernel restarts is notified anew, and judged anew.
  *
- * Interrupted before it is let go, a caller whose wait signals may end (listeners without WAIT_KILLABLE_RECV)
- * would begin again for ever.
+ * A listener without WAIT_KILLABLE_RECV tells of itself: the interrupt ends its caller's wait, and the call begins again.
+ * From then on its callers are let go first, and interrupted wherever they are by then.
  */
 #include <errno.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "enforce/exec.h"
 #include "sources/ptrace/task.h"
 
-#define STOPS_MAX 64
+#define STOPS_MAX  64
+#define OURS_TRIES 500 /* milliseconds */
 
 enum stop { STOP_EXEC, STOP_SIGNAL, STOP_OTHER, STOP_DEAD };
 
@@ -63,27 +67,39 @@ static void kill_it(pid_t pid)
 		kill(pid, SIGKILL);
 }
 
-/* The caller no longer waits for us: it goes on as it is. */
-static enum shk_exec_end let_be(pid_t tid)
+/* The caller no longer waits for us, and has been interrupted: it goes on as it is. */
+static enum stop let_be(pid_t tid)
 {
+	enum stop at;
 	pid_t pid = tid;
 	int sig;
 
-	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	switch (next_stop(&pid, &sig)) {
-	case STOP_EXEC: /* nobody let it go */
+	at = next_stop(&pid, &sig);
+	if (at == STOP_EXEC) /* nobody let it go */
 		kill_it(pid);
-		return SHK_EXEC_GONE;
-	case STOP_SIGNAL:
-		detach(pid, sig);
-		return SHK_EXEC_GONE;
-	case STOP_OTHER:
-		detach(pid, 0);
-		return SHK_EXEC_GONE;
-	case STOP_DEAD:
-		break;
+	else if (at != STOP_DEAD)
+		detach(pid, at == STOP_SIGNAL ? sig : 0);
+	return at;
+}
+
+/* A caller that was let go first may have come to its next execve before it was interrupted. The interrupt ends that wait. */
+static bool is_ours(const struct shk_exec_call *c)
+{
+	struct shk_task_facts f;
+
+	return c->waits(c->arg) == 0 && shk_task_read(c->tid, &f) == 0 && f.tracer &&
+	       syscall(SYS_tgkill, getpid(), f.tracer, 0) == 0;
+}
+
+static int seize(const struct shk_exec_call *c)
+{
+	for (unsigned i = 0;; i++) {
+		if (ptrace(PTRACE_SEIZE, c->tid, NULL, (void *)(PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC)) == 0)
+			return 0;
+		if (errno != EPERM || i == OURS_TRIES || !is_ours(c))
+			return -errno;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
-	return SHK_EXEC_GONE;
 }
 
 static enum shk_exec_end not_seized(const struct shk_exec_call *c, int err)
@@ -123,15 +139,25 @@ static enum shk_exec_end loaded(const struct shk_exec_call *c, pid_t pid)
 
 static enum shk_exec_end run(const struct shk_exec_call *c)
 {
+	bool ends = atomic_load(c->signals_end_wait), waits;
 	pid_t pid = c->tid;
-	int sig;
+	int sig, r = seize(c);
 
-	if (ptrace(PTRACE_SEIZE, c->tid, NULL, (void *)(PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC)) < 0)
-		return not_seized(c, errno);
+	if (r < 0)
+		return not_seized(c, -r);
 	/* Seized: the number cannot change its owner any more. Was it still the caller's? */
-	if (c->waits(c->arg) < 0 || c->go(c->arg) < 0)
-		return let_be(c->tid);
-	ptrace(PTRACE_INTERRUPT, c->tid, NULL, NULL);
+	waits = c->waits(c->arg) == 0;
+	if (!ends || !waits)
+		ptrace(PTRACE_INTERRUPT, c->tid, NULL, NULL);
+	if (!waits || c->go(c->arg) < 0) {
+		if (ends && waits)
+			ptrace(PTRACE_INTERRUPT, c->tid, NULL, NULL);
+		if (let_be(c->tid) == STOP_OTHER && waits && !ends)
+			atomic_store(c->signals_end_wait, true);
+		return SHK_EXEC_GONE;
+	}
+	if (ends)
+		ptrace(PTRACE_INTERRUPT, c->tid, NULL, NULL);
 	switch (next_stop(&pid, &sig)) {
 	case STOP_EXEC:
 		return loaded(c, pid);

@@ -95,11 +95,13 @@ static bool may_tell(struct shk_listener *l, int rule, bool *traced_allow)
 	return ok;
 }
 
-void shk_gate_tell_unknown(struct shk_listener *l, const struct shk_event *ev, int err, int why)
+void shk_gate_tell_unknown(struct shk_listener *l, const struct shk_call_slot *s, const struct shk_event *ev, int err,
+			   int why)
 {
 	bool ignored;
 
-	if (!may_tell(l, UNVERIFIED, &ignored))
+	/* Of a caller that has died meanwhile nothing can be told. */
+	if (shk_notify_valid(l->fd, s->notif.id) < 0 || !may_tell(l, UNVERIFIED, &ignored))
 		return;
 	shk_tell(l->g, l->e, SHK_PRIO_WARNING, rules[UNVERIFIED].name.p, NULL,
 		 "An execve was %s: it cannot be told which file it would run (%s, call=%s tid=%d)",
@@ -143,7 +145,8 @@ static void pass(struct request *r)
 {
 	_cleanup_buf_ struct shk_buf what;
 	struct shk_exec_call c = { .tid = (pid_t)r->s->notif.pid, .judged = r->judged, .waits = still_waits,
-				   .go = let_go, .arg = r, .what = &what };
+				   .go = let_go, .arg = r, .what = &what,
+				   .signals_end_wait = &r->l->signals_end_wait };
 
 	shk_buf_init(&what, WHAT_MAX);
 	shk_buf_adds(&what, "");

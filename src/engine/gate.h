@@ -24,7 +24,8 @@ void shk_gate_judge(const struct shk_policy *p, struct shk_eval_ctx *ctx, struct
 /* Lets the call of the slot go, and sees to the end of it. Takes the slot (its claim won) and x over. */
 void shk_gate_pass(struct shk_listener *l, struct shk_call_slot *s, struct shk_exec_judged *x);
 /* Tells of an execve that was refused, or let through, as it cannot be told what it would run. */
-void shk_gate_tell_unknown(struct shk_listener *l, const struct shk_event *ev, int err, int why);
+void shk_gate_tell_unknown(struct shk_listener *l, const struct shk_call_slot *s, const struct shk_event *ev, int err,
+			   int why);
 
 /* Main thread. */
 int shk_gate_start(struct shk_engine *g, struct shk_err *err);

@@ -121,6 +121,7 @@ struct shk_listener {
 	uint64_t key;			/* keeper's and journal's */
 	int fd;
 	bool session;			/* else the container's init */
+	atomic_bool signals_end_wait;	/* learned: its filter lacks WAIT_KILLABLE_RECV (enforce/exec.h) */
 	bool restored;			/* its slots of earlier engines are to be recovered */
 	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
 	uint64_t runtime_start;

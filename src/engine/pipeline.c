@@ -305,7 +305,7 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		commit(w, &o);
 		act(w, s, &o);
 		if (o.unknown)
-			shk_gate_tell_unknown(l, &ev, o.err, o.unknown);
+			shk_gate_tell_unknown(l, s, &ev, o.err, o.unknown);
 		if (!o.err && o.method == SHK_METHOD_VERIFY) {
 			shk_gate_pass(l, s, TAKE_PTR(o.exec));
 			return;

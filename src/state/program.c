@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,13 +34,25 @@ static int walked(int fd, bool *certain)
 	return fd;
 }
 
+static bool has_long_name(struct shk_str path)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < path.n && n <= NAME_MAX; i++)
+		n = path.p[i] == '/' ? 0 : n + 1;
+	return n > NAME_MAX;
+}
+
 static int pin(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path, bool follow, bool *certain)
 {
 	struct shk_proc *task = shk_proc_task_of(ctx);
 	char base[64];
 	struct shk_walk_from from = { .tid = ctx->ev->tid, .base = base, .follow = follow };
 
-	*certain = false;
+	/* Longer than any name may be (NAME_MAX). */
+	*certain = has_long_name(path);
+	if (*certain)
+		return -ENAMETOOLONG;
 	from.tgid = task ? shk_proc_pid(task) : 0;
 	if (from.tgid <= 0)
 		return -ESRCH;
