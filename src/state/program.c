@@ -4,12 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "state/process_impl.h"
 #include "state/walk.h"
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000u /* linux/stat.h, since 6.8 */
+#endif
 
 static bool is_execveat(const struct shk_event *ev)
 {
@@ -60,7 +66,7 @@ static int pin(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path, bool fo
 		snprintf(base, sizeof(base), "/proc/%d/cwd", (int)from.tid);
 	else
 		snprintf(base, sizeof(base), "/proc/%d/fd/%d", (int)from.tid, dirfd);
-	return walked(shk_walk_pin(&from, path), certain);
+	return walked(shk_walk_find(&from, path), certain);
 }
 
 static int pin_descriptor(const struct shk_event *ev, bool *certain)
@@ -106,6 +112,50 @@ int shk_program_pin_interpreter(struct shk_eval_ctx *ctx, struct shk_str path, b
 	return pin(ctx, AT_FDCWD, path, true, certain);
 }
 
+/* All memfds lie on one mount of the kernel's own, which is in no list of mounts. */
+static bool is_memfd(const struct statx *sx)
+{
+	static _Atomic uint64_t device; /* major << 32 | minor, 0: not known yet */
+	uint64_t dev = (uint64_t)sx->stx_dev_major << 32 | sx->stx_dev_minor;
+	uint64_t known = atomic_load(&device);
+	_cleanup_close_ int fd = -1;
+	struct statx mine;
+
+	if (!known) {
+		fd = memfd_create("shrike", MFD_CLOEXEC);
+		if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &mine) < 0)
+			return false;
+		known = (uint64_t)mine.stx_dev_major << 32 | mine.stx_dev_minor;
+		atomic_store(&device, known);
+	}
+	return dev == known;
+}
+
+/* Mounts that were found to answer, by their numbers that are never used again. */
+static _Atomic uint64_t answering[64];
+
+/* Does the filesystem of a file answer by itself? */
+static bool answers(pid_t tid, int fd)
+{
+	_Atomic uint64_t *known = NULL;
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) < 0)
+		return false;
+	if (sx.stx_mask & STATX_MNT_ID_UNIQUE) {
+		known = &answering[sx.stx_mnt_id % SHK_ARRAY_SIZE(answering)];
+		if (atomic_load(known) == sx.stx_mnt_id)
+			return true;
+	}
+	if (is_memfd(&sx))
+		return true;
+	if (!shk_walk_answers(tid, fd))
+		return false;
+	if (known)
+		atomic_store(known, sx.stx_mnt_id);
+	return true;
+}
+
 ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t size)
 {
 	_cleanup_close_ int f = -1;
@@ -117,7 +167,7 @@ ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t siz
 		return -errno;
 	if (!S_ISREG(sx.stx_mode))
 		return -EACCES;
-	if (!shk_walk_answers(ctx->ev->tid, fd))
+	if (!answers(ctx->ev->tid, fd))
 		return -EREMOTE;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */
