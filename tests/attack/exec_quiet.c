@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -58,18 +59,25 @@ static void write_file(const char *path, const char *text, mode_t mode)
 		broken(path);
 }
 
-static void copy_self(const char *to, mode_t mode)
+static void copy_into(int out)
 {
 	char buf[65536];
-	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (in < 0 || out < 0)
-		broken(to);
+		broken("copy");
 	while ((n = read(in, buf, sizeof(buf))) > 0)
 		if (write(out, buf, (size_t)n) != n)
-			broken(to);
+			broken("copy");
 	close(in);
+}
+
+static void copy_self(const char *to, mode_t mode)
+{
+	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+	copy_into(out);
 	close(out);
 	if (chmod(to, mode) < 0)
 		broken(to);
@@ -379,6 +387,59 @@ static void many(unsigned n)
 	free(pid);
 }
 
+/* Files that no path leads to, or another one. */
+static void descriptors(void)
+{
+	char *argv[] = { (char *)"exec_quiet", (char *)"-", (char *)"fine", NULL }, script[800];
+	int fd = memfd_create("program", 0);
+	pid_t pid;
+
+	copy_into(fd);
+	pid = forked();
+	if (pid == 0) {
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+		_exit(errno);
+	}
+	say("memfd", ending(pid));
+	close(fd);
+	copy_self(in_dir("gone"), 0755);
+	fd = open(in_dir("gone"), O_PATH | O_CLOEXEC);
+	(void)unlink(in_dir("gone"));
+	pid = forked();
+	if (pid == 0) {
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+		_exit(errno);
+	}
+	say("removed", ending(pid));
+	close(fd);
+	snprintf(script, sizeof(script), "#!%s -\n", self);
+	write_file(in_dir("by-number"), script, 0755);
+	fd = open(in_dir("by-number"), O_RDONLY);
+	pid = forked();
+	if (pid == 0) {
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+		_exit(errno);
+	}
+	say("script by descriptor", ending(pid)); /* it does not know the word /dev/fd/N */
+	close(fd);
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	pid = forked();
+	if (pid == 0) {
+		syscall(SYS_execveat, fd, "self", argv, environ, 0);
+		_exit(errno);
+	}
+	say("below a descriptor", ending(pid));
+	pid = forked();
+	if (pid == 0) {
+		if (fchdir(fd) < 0)
+			_exit(63);
+		execve("../../proc/../proc/self/cwd/./self", argv, environ);
+		_exit(errno);
+	}
+	say("roundabout", ending(pid));
+	close(fd);
+}
+
 static void others(void)
 {
 	char *argv[] = { (char *)"exec_quiet", (char *)"-", (char *)"fine", NULL }, script[800];
@@ -471,6 +532,7 @@ int main(int argc, char **argv)
 	errors();
 	pending();
 	others();
+	descriptors();
 	threads();
 	stops();
 	kills();

@@ -127,6 +127,8 @@ race() {
 	done
 	grep -q "^by a thread: 50 of 50" "$T/native"
 	grep -q "^setuid: exit 41" "$T/native"
+	grep -q "^memfd: exit 41" "$T/native"
+	grep -q "^roundabout: exit 41" "$T/native"
 }
 
 @test "a task that somebody else traces: refused, or let through where the policy says so" {
