@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "base/io.h"
+#include "state/mount_text.h"
 
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
@@ -57,42 +58,25 @@ static int open_root(pid_t tid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Filesystems whose lookups end without anybody's help. Overlays lie on others, which need not be of
- * this kind; the engine's own, at the root, is taken. */
-static bool type_answers(struct shk_str type, bool at_root)
+/* A task that did chroot is shown the mounts below its root alone, so the container's init is asked, too. */
+static void read_mounts(struct walk *w)
 {
-	static const char *const good[] = {
-		"bcachefs", "btrfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "erofs", "ext2",
-		"ext3", "ext4", "f2fs", "mqueue", "proc", "ramfs", "rootfs", "squashfs", "sysfs",
-		"tmpfs", "vfat", "virtiofs", "xfs", "zfs",
-	};
+	pid_t of[2] = { w->tid, w->from ? w->from->init : 0 };
+	char path[64];
 
-	if (shk_str_eqz(type, "overlay"))
-		return at_root;
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(good); i++)
-		if (shk_str_eqz(type, good[i]))
-			return true;
-	return false;
-}
+	if (w->have_mounts)
+		return;
+	w->have_mounts = true;
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_buf_ struct shk_buf b;
 
-/* Field n (from 0) of a line of mountinfo; past " - " they are counted from 100. */
-static struct shk_str mount_field(struct shk_str line, unsigned n)
-{
-	unsigned i = 0;
-
-	while (line.n) {
-		const char *sp = memchr(line.p, ' ', line.n);
-		size_t len = sp ? (size_t)(sp - line.p) : line.n;
-
-		if (i == n)
-			return (struct shk_str){ line.p, len };
-		i = len == 1 && line.p[0] == '-' ? 100 : i + 1;
-		if (!sp)
-			break;
-		line.p += len + 1;
-		line.n -= len + 1;
+		if (of[i] <= 0 || (i && of[i] == of[0]))
+			continue;
+		shk_buf_init(&b, MOUNTS_BYTES);
+		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
+		if (shk_read_file(path, &b, NULL) == 0)
+			shk_buf_addstr(&w->mounts, shk_buf_view(&b));
 	}
-	return (struct shk_str){ "", 0 };
 }
 
 /* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS" */
@@ -100,23 +84,16 @@ static bool mount_answers(struct walk *w, uint64_t id)
 {
 	struct shk_str text;
 
-	if (!w->have_mounts) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)w->tid);
-		w->have_mounts = true;
-		if (shk_read_file(path, &w->mounts, NULL) < 0)
-			shk_buf_reset(&w->mounts);
-	}
+	read_mounts(w);
 	text = shk_buf_view(&w->mounts);
 	while (text.n) {
 		const char *nl = memchr(text.p, '\n', text.n);
 		struct shk_str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
 		uint64_t got;
 
-		if (shk_str_to_u64(mount_field(line, 0), &got) && got == id)
-			return type_answers(mount_field(line, 100),
-					    shk_str_eqz(mount_field(line, 4), "/"));
+		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id)
+			return shk_type_answers(shk_mount_field(line, 100),
+					    shk_str_eqz(shk_mount_field(line, 4), "/"));
 		text.p += line.n + (nl ? 1 : 0);
 		text.n -= line.n + (nl ? 1 : 0);
 	}
@@ -193,15 +170,18 @@ static int go_up(struct walk *w)
 }
 
 /* What the kernel asks of a directory before it looks at "." or ".." in it. */
-static int may_search(const struct walk *w)
+static int may_search(struct walk *w)
 {
 	int fd;
 
 	if (!w->acting)
 		return 0;
-	fd = open_path(w->dir[w->depth], ".", O_DIRECTORY, RESOLVE_CACHED);
+	/* Not RESOLVE_CACHED, which turns EACCES into EAGAIN. */
+	if (!answers(w, w->dir[w->depth]))
+		return -EREMOTE;
+	fd = open_path(w->dir[w->depth], ".", O_DIRECTORY, 0);
 	if (fd < 0)
-		return fd == -EAGAIN ? 0 : fd;
+		return fd;
 	close(fd);
 	return 0;
 }
@@ -335,6 +315,7 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	char text[64];
 	ssize_t n = readlinkat(fd, "", text, sizeof(text));
 	struct statx sx;
+	bool own;
 	int to;
 
 	if (w->acting && (!strcmp(name, "self") || !strcmp(name, "thread-self"))) {
@@ -354,11 +335,13 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	/* "mounts", "net": links like any other. */
 	if (n > 0 && text[0] != '/' && !memchr(text, ':', (size_t)n))
 		return splice_link(fd, rest);
-	/* A task may follow its own ones whatever its rights; of others they tell. */
-	if (w->acting && w->own && w->depth >= w->own)
+	/* A task may follow its own ones whatever its rights, but for those of map_files ("FROM-TO"); of others its
+	 * rights tell (fs/proc/base.c, proc_fd_access_allowed and proc_map_files_get_link). */
+	own = w->acting && w->own && w->depth >= w->own && !strchr(name, '-');
+	if (own)
 		w->from->own_rights(true);
 	to = open_path(w->dir[w->depth], name, 0, 0);
-	if (w->acting && w->own && w->depth >= w->own)
+	if (own)
 		w->from->own_rights(false);
 	if (to < 0)
 		return to;
@@ -487,7 +470,7 @@ int shk_walk_open(pid_t tid, struct shk_str path)
 {
 	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return walk_open(&w, path);
 }
 
@@ -499,7 +482,7 @@ int shk_walk_open_file(pid_t tid, struct shk_str path)
 	char link[64];
 	int r;
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	pinned = walk_open(&w, path);
 	if (pinned < 0)
 		return pinned;
@@ -538,7 +521,7 @@ static bool mounted(struct walk *w, int fd)
 			size_t len = nl ? (size_t)(nl - texts[i].p) : texts[i].n;
 			uint64_t id;
 
-			if (shk_str_to_u64(mount_field((struct shk_str){ texts[i].p, len }, 0), &id) &&
+			if (shk_str_to_u64(shk_mount_field((struct shk_str){ texts[i].p, len }, 0), &id) &&
 			    id == sx.stx_mnt_id)
 				return true;
 			texts[i].p += len + (nl ? 1 : 0);
@@ -630,7 +613,7 @@ int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
 	_cleanup_close_ int fd = -1;
 	bool doubtful;
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	fd = walk_from(&w, path, &doubtful);
 	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
 }
@@ -639,7 +622,7 @@ bool shk_walk_answers(pid_t tid, int fd)
 {
 	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return answers(&w, fd);
 }
 
@@ -649,7 +632,7 @@ ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, cha
 	_cleanup_close_ int fd = -1;
 	bool doubtful = false;
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	fd = walk_from(&w, path, &doubtful);
 	if (fd < 0)
 		return fd;
@@ -727,7 +710,7 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 	int r;
 
 	*ret = (struct shk_pin){ .fd = -1, .dir = -1 };
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
 		return path.n ? -ENAMETOOLONG : -ENOENT;
 	memcpy(text, path.p, path.n);
@@ -746,7 +729,7 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 		if (ret->fd == -ELOOP)
 			ret->fd = quickly(&w, text, 0);
 		r = ret->fd < 0 ? -EAGAIN : 0;
-		if (r == 0 && from.is_proc(ret, from.arg)) {
+		if (r == 0 && from.is_proc(&from, ret->fd)) {
 			shk_close(&ret->fd);
 			ret->straight = false;
 			r = -EAGAIN;
@@ -765,7 +748,8 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 			ret->dir = fcntl(w.dir[w.depth], F_DUPFD_CLOEXEC, 0);
 	}
 	ret->doubtful = w.jumped;
-	if (ret->slash && !ret->missing && (look(ret->fd, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
+	/* What is to be made is no directory; whoever asks for it says so. */
+	if (ret->slash && !ret->missing && !from.create && (look(ret->fd, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
 		shk_pin_done(ret);
 		return -ENOTDIR;
 	}
@@ -784,7 +768,7 @@ ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, 
 {
 	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from, .acting = true };
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return name_of(&w, p->fd, p->missing ? p->last : NULL,
 		       p->doubtful && !same_mount(p->fd, from->root_fd), buf, size);
 }
