@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "engine/gate.h"
 #include "engine/internal.h"
 #include "sources/notify/notify.h"
 
@@ -99,6 +100,7 @@ static void on_tick(struct shk_source *src, void *arg)
 	}
 	if (shk_recorder_on(&g->recorder))
 		shk_control_recording(g);
+	shk_gate_watchdog(g, now);
 	if (++g->ticks % per_second == 0) {
 		shk_registry_sweep(g);
 		shk_limits_report(g->limits, tell_held, g);
@@ -225,6 +227,8 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	if (r == 0)
 		r = load_policies(g, o->policies_must_load, err);
 	if (r == 0)
+		r = shk_gate_start(g, err);
+	if (r == 0)
 		r = shk_keeper_restore(g, err);
 	if (r == 0)
 		r = shk_control_start(g, err);
@@ -300,6 +304,8 @@ static void end_entries(struct shk_engine *g)
 
 void shk_engine_free(struct shk_engine *g)
 {
+	bool hangs;
+
 	if (!g)
 		return;
 	atomic_store(&g->stopping, true);
@@ -307,10 +313,11 @@ void shk_engine_free(struct shk_engine *g)
 	shk_notify_socket_stop(g);
 	shk_control_stop(g);
 	end_entries(g);
+	hangs = !shk_gate_stop(g);
 	if (g->sinks)
 		shk_sinks_stop(g->sinks, STOP_MS);
 	/* Workers that hang still use all of this; the process ends anyway. */
-	if (atomic_load(&g->n_abandoned))
+	if (hangs)
 		return;
 	shk_armoury_unref(g->arm);
 	shk_limits_free(g->limits);

@@ -73,6 +73,7 @@ struct shk_entry {
 	struct shk_listener *listeners; /* newest first */
 	unsigned n_listeners, n_sessions;
 	bool had_listener, removed;
+	atomic_uint n_execs;		/* being compared (gate.c) */
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
 
 	struct shk_recorded_lines lines; /* guarded by the container's lock */
@@ -125,6 +126,7 @@ struct shk_listener {
 	uint64_t key;			/* keeper's and journal's */
 	int fd;
 	bool session;			/* else the container's init */
+	atomic_bool signals_end_wait;	/* learned: its filter lacks WAIT_KILLABLE_RECV (enforce/exec.h) */
 	bool restored;			/* its slots of earlier engines are to be recovered */
 	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
 	uint64_t runtime_start;
@@ -211,6 +213,8 @@ struct shk_engine {
 	pid_t in_progress[64];
 	struct shk_armoury *arm;	/* current */
 	char *reload_error;		/* main thread */
+
+	struct shk_gate *gate;		/* gate.c */
 
 	pthread_mutex_t job_lock;
 	struct shk_job *jobs_done;

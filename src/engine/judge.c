@@ -59,6 +59,22 @@ static bool decides(const struct shk_policy *p, const struct shk_plan *plan, con
 	return p->mode == SHK_MODE_SHADOW || !plan || !ev->call || plan->call[ev->call->id].enforced;
 }
 
+void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct shk_judgement *j)
+{
+	struct shk_matches more = { 0 };
+
+	shk_ruleset_eval(p->rules, as, p->must, !p->match_all, &more);
+	for (unsigned i = 0; i < more.n; i++) {
+		if (among(&j->m, more.rule[i]))
+			continue;
+		if (j->m.n < SHK_MATCH_MAX)
+			j->m.rule[j->m.n++] = more.rule[i];
+		else
+			j->m.lost++;
+	}
+	j->m.lost += more.lost;
+}
+
 /* The same for objects that are held already. */
 static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, struct shk_eval_ctx *real)
 {
@@ -79,8 +95,6 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
 	       const struct shk_str *held, struct shk_judgement *j)
 {
-	struct shk_matches more = { 0 };
-
 	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
 	j->n_given = j->m.n;
 	j->real = *ctx;
@@ -88,14 +102,5 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	if (held ? !held_names(ctx, held, &j->real) :
 		   !decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
 		return;
-	shk_ruleset_eval(p->rules, &j->real, p->must, !p->match_all, &more);
-	for (unsigned i = 0; i < more.n; i++) {
-		if (among(&j->m, more.rule[i]))
-			continue;
-		if (j->m.n < SHK_MATCH_MAX)
-			j->m.rule[j->m.n++] = more.rule[i];
-		else
-			j->m.lost++;
-	}
-	j->m.lost += more.lost;
+	shk_judge_also(p, &j->real, j);
 }

@@ -18,4 +18,7 @@ struct shk_judgement {
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
 	       const struct shk_str *held, struct shk_judgement *j);
 
+/* The same call as somebody else may see it: its rules are added to j, and are not of the name given. */
+void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct shk_judgement *j);
+
 #endif

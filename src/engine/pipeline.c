@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "engine/act.h"
+#include "engine/gate.h"
 #include "engine/internal.h"
 #include "engine/judge.h"
 #include "sources/notify/notify.h"
@@ -31,6 +32,8 @@ struct outcome {
 	bool verdict_alert[SHK_MATCH_MAX];
 	bool unreadable;	/* something to tell about it */
 	struct shk_act act;
+	struct shk_exec_judged *exec; /* what an execve is about to run; owned */
+	int unknown;		/* errno: it cannot be told what that is */
 };
 
 /* Where the event stands in the line of all that this engine judges. */
@@ -158,10 +161,18 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	const struct shk_matches *m = &j.m;
 
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
+	shk_exec_judged_free(TAKE_PTR(o->exec));
+	o->unknown = -shk_gate_pin(p, plan, ctx, &o->exec);
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? o->act.object : NULL, &j);
+	if (o->exec)
+		shk_gate_judge(p, ctx, o->exec, &j);
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
+	else if (o->unknown && p->strict && p->mode == SHK_MODE_ENFORCE)
+		o->err = o->unknown == ENAMETOOLONG ? ENAMETOOLONG : EACCES;
+	if (o->exec && p->mode == SHK_MODE_ENFORCE)
+		o->act.method = SHK_METHOD_VERIFY;
 	/* Falco's first match, and the verdict's rule; rules that were only tried for their verdict are
 	 * not what the administrator asked to hear of. Mode observe has no verdicts. */
 	for (unsigned i = 0; i < m->n; i++) {
@@ -315,6 +326,7 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 
 		prefetch(&ev);
 		if (!decide(w, s, &ctx, arm, p, &o)) {
+			shk_exec_judged_free(o.exec);
 			shk_journal_release(l->g->journal, s);
 			return;
 		}
@@ -322,6 +334,13 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 	if (claim(w)) {
 		commit(w, &o);
 		act(w, s, &o);
+		if (o.unknown)
+			shk_gate_tell_unknown(l, s, &ev, o.err, o.unknown);
+		if (!o.err && o.act.method == SHK_METHOD_VERIFY) {
+			shk_act_done(w, &ev, &o.act);
+			shk_gate_pass(l, s, TAKE_PTR(o.exec));
+			return;
+		}
 		if (!o.err)
 			o.err = shk_act_answer(w, s, &o.act);
 		if (!o.act.given)
@@ -336,5 +355,6 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		pthread_mutex_lock(&l->wlock);
 		pthread_mutex_unlock(&l->wlock);
 	}
+	shk_exec_judged_free(o.exec);
 	shk_journal_release(l->g->journal, s);
 }

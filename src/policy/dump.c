@@ -226,6 +226,10 @@ WORD_KEY(io_uring, d->pub.io_uring_allow ? "allow" : "deny")
 WORD_KEY(unjudged_doors, d->pub.unjudged_doors_allow ? "allow" : "deny")
 WORD_KEY(on_policy_error, d->pub.refuse_on_error ? "refuse" : "observe")
 WORD_KEY(on_unreadable_argument, d->pub.unreadable_deny ? "deny" : "allow")
+WORD_KEY(exec_verify, d->pub.exec_verify == SHK_EXEC_VERIFY_OFF	 ? "off" :
+		      d->pub.exec_verify == SHK_EXEC_VERIFY_PTRACE ? "ptrace" :
+								     "auto")
+WORD_KEY(traced_exec, d->pub.traced_exec_allow ? "allow" : "deny")
 WORD_KEY(rule_matching, d->pub.match_all ? "all" : "first")
 WORD_KEY(exec_sessions, d->pub.exec_sessions == SHK_EXEC_REFUSE	 ? "refuse" :
 			d->pub.exec_sessions == SHK_EXEC_OBSERVE ? "observe" :

@@ -285,6 +285,22 @@ static int parse_exec_sessions(struct shk_pparse *p, const struct shk_ynode *n,
 	return 0;
 }
 
+static int parse_exec_verify(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	static const char *const words[] = { "auto", "ptrace", "off", NULL };
+	int r = shk_pparse_word(p, n, words);
+
+	if (r < 0)
+		return r;
+	p->d->pub.exec_verify = (enum shk_exec_verify)r;
+	return 0;
+}
+
+static int parse_traced_exec(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	return parse_allow(p, n, &p->d->pub.traced_exec_allow);
+}
+
 static int parse_strict(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
 {
 	p->d->strict_node = n;

@@ -22,12 +22,21 @@ static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 
 enum shk_method shk_method_of(enum shk_call_id id)
 {
+	if (shk_syscalls[id].vclass == SHK_VC_VERIFY)
+		return SHK_METHOD_VERIFY;
 	if (IS_ONE_OF(id, "open", "openat", "openat2", "creat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat",
 		      "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mknod",
 		      "mknodat", "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "chown32",
 		      "lchown32", "truncate", "truncate64", "connect", "bind"))
 		return SHK_METHOD_EMULATE;
 	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
+}
+
+enum shk_method shk_policy_method(const struct shk_policy *p, enum shk_call_id id)
+{
+	enum shk_method m = shk_method_of(id);
+
+	return m == SHK_METHOD_VERIFY && p->exec_verify == SHK_EXEC_VERIFY_OFF ? SHK_METHOD_CONTINUE : m;
 }
 
 const char *shk_method_guarantee(enum shk_method m)
@@ -40,9 +49,9 @@ const char *shk_method_guarantee(enum shk_method m)
 	return words[m];
 }
 
-const char *shk_plan_guarantee(enum shk_call_id id)
+const char *shk_plan_guarantee(const struct shk_policy *p, enum shk_call_id id)
 {
-	return shk_method_guarantee(shk_method_of(id));
+	return shk_method_guarantee(shk_policy_method(p, id));
 }
 
 bool shk_plan_watchable(enum shk_call_id id, const struct shk_reg_filter *when)

@@ -80,9 +80,11 @@ enum shk_method {
 };
 /* What is built for a call of this kind. */
 enum shk_method shk_method_of(enum shk_call_id id);
+/* What this policy takes of it in mode enforce, for a call that an action may refuse. */
+enum shk_method shk_policy_method(const struct shk_policy *p, enum shk_call_id id);
 /* "best-effort", "register", "emulated", "verified". */
 const char *shk_method_guarantee(enum shk_method m);
 /* What a verdict on this call can promise in mode enforce, if a rule with an action can match it. */
-const char *shk_plan_guarantee(enum shk_call_id id);
+const char *shk_plan_guarantee(const struct shk_policy *p, enum shk_call_id id);
 
 #endif

@@ -73,6 +73,14 @@ static void print_pseudo(const struct shk_plan *plan, struct shk_buf *out)
 		       shk_errno_name(SHK_FILTER_UNKNOWN_ARCH_ERRNO));
 }
 
+/* What is only watched is let go as it is. */
+static const char *guarantee(const struct shk_policy *p, const struct shk_plan_call *c, enum shk_call_id id)
+{
+	if (!c->enforced && shk_policy_method(p, id) != SHK_METHOD_REGISTER)
+		return shk_method_guarantee(SHK_METHOD_CONTINUE);
+	return shk_plan_guarantee(p, id);
+}
+
 void shk_plan_print(const struct shk_plan *plan, const struct shk_policy *p, struct shk_buf *out)
 {
 	shk_buf_printf(out, "policy " SHK_STR_FMT ", mode %s\n", SHK_STR_ARG(p->name),
@@ -90,7 +98,7 @@ void shk_plan_print(const struct shk_plan *plan, const struct shk_policy *p, str
 			 c->what == SHK_PLAN_ERRNO && name ? name : "");
 		shk_buf_printf(out, "%-20s %-14s %-9s %-13s %-12s ", shk_syscalls[i].name, does,
 			       c->enforced ? "enforced" : "observed", c->why,
-			       c->what == SHK_PLAN_ERRNO ? "refused" : shk_plan_guarantee(i));
+			       c->what == SHK_PLAN_ERRNO ? "refused" : guarantee(p, c, i));
 		if (c->what == SHK_PLAN_ERRNO)
 			shk_buf_adds(out, "always");
 		else

@@ -24,6 +24,8 @@ struct shk_action {
 };
 /* What becomes of a process that enters the container without our filter (SUPERVISION section 6). */
 enum shk_exec_sessions { SHK_EXEC_NO_NEW_PRIVS, SHK_EXEC_OBSERVE, SHK_EXEC_REFUSE };
+/* How an execve that an action may refuse is let through in mode enforce. AUTO is what is built: ptrace. */
+enum shk_exec_verify { SHK_EXEC_VERIFY_AUTO, SHK_EXEC_VERIFY_PTRACE, SHK_EXEC_VERIFY_OFF };
 const char *shk_mode_name(enum shk_mode m);
 const char *shk_action_name(enum shk_action_kind k);
 
@@ -44,6 +46,8 @@ struct shk_policy {
 	unsigned alerts_per_second, alerts_burst; /* limits; 0: none */
 	bool annotation_choosable;	  /* may be picked by a container's annotation */
 	enum shk_exec_sessions exec_sessions;
+	enum shk_exec_verify exec_verify;
+	bool traced_exec_allow;		  /* traced_exec: allow; of a task that somebody else traces */
 	bool unjudged_doors_allow;	  /* unjudged_doors: allow; else refused in mode enforce */
 };
 

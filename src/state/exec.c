@@ -142,7 +142,8 @@ static struct shk_str path_from_root(struct shk_eval_ctx *ctx, struct shk_proc *
 	return (struct shk_str){ buf, start.n + 1 + a->bytes.n };
 }
 
-/* statx and link of the object; either by the path walked, or through the task's descriptor. */
+/* statx and link of the object: of the one that is pinned already, by the path walked, or through the task's
+ * descriptor. */
 static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, char *link,
 		struct shk_str *ret)
 {
@@ -150,7 +151,9 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 	char buf[SHK_PATH_LIMIT], file[64];
 	ssize_t n;
 
-	if (by_descriptor(p->ev)) {
+	if (p->ev->program) {
+		snprintf(file, sizeof(file), "/proc/self/fd/%d", *p->ev->program);
+	} else if (by_descriptor(p->ev)) {
 		snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)p->tid, dirfd_of(p->ev));
 	} else {
 		struct shk_str path = path_from_root(ctx, p->base, buf);

@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "base/io.h"
+#include "state/mount_text.h"
 
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
@@ -57,44 +58,6 @@ static int open_root(pid_t tid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Filesystems whose lookups end without anybody's help. Overlays lie on others, which need not be of
- * this kind; the engine's own, at the root, is taken. */
-static bool type_answers(struct shk_str type, bool at_root)
-{
-	static const char *const good[] = {
-		"bcachefs", "btrfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "erofs", "ext2",
-		"ext3", "ext4", "f2fs", "mqueue", "proc", "ramfs", "rootfs", "squashfs", "sysfs",
-		"tmpfs", "vfat", "virtiofs", "xfs", "zfs",
-	};
-
-	if (shk_str_eqz(type, "overlay"))
-		return at_root;
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(good); i++)
-		if (shk_str_eqz(type, good[i]))
-			return true;
-	return false;
-}
-
-/* Field n (from 0) of a line of mountinfo; past " - " they are counted from 100. */
-static struct shk_str mount_field(struct shk_str line, unsigned n)
-{
-	unsigned i = 0;
-
-	while (line.n) {
-		const char *sp = memchr(line.p, ' ', line.n);
-		size_t len = sp ? (size_t)(sp - line.p) : line.n;
-
-		if (i == n)
-			return (struct shk_str){ line.p, len };
-		i = len == 1 && line.p[0] == '-' ? 100 : i + 1;
-		if (!sp)
-			break;
-		line.p += len + 1;
-		line.n -= len + 1;
-	}
-	return (struct shk_str){ "", 0 };
-}
-
 /* A task that did chroot is shown the mounts below its root alone, so the container's init is asked, too. */
 static void read_mounts(struct walk *w)
 {
@@ -128,9 +91,9 @@ static bool mount_answers(struct walk *w, uint64_t id)
 		struct shk_str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
 		uint64_t got;
 
-		if (shk_str_to_u64(mount_field(line, 0), &got) && got == id)
-			return type_answers(mount_field(line, 100),
-					    shk_str_eqz(mount_field(line, 4), "/"));
+		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id)
+			return shk_type_answers(shk_mount_field(line, 100),
+					    shk_str_eqz(shk_mount_field(line, 4), "/"));
 		text.p += line.n + (nl ? 1 : 0);
 		text.n -= line.n + (nl ? 1 : 0);
 	}
@@ -558,7 +521,7 @@ static bool mounted(struct walk *w, int fd)
 			size_t len = nl ? (size_t)(nl - texts[i].p) : texts[i].n;
 			uint64_t id;
 
-			if (shk_str_to_u64(mount_field((struct shk_str){ texts[i].p, len }, 0), &id) &&
+			if (shk_str_to_u64(shk_mount_field((struct shk_str){ texts[i].p, len }, 0), &id) &&
 			    id == sx.stx_mnt_id)
 				return true;
 			texts[i].p += len + (nl ? 1 : 0);
@@ -617,31 +580,60 @@ static ssize_t name_of(struct walk *w, int fd, const char *last, bool doubtful, 
 	return n;
 }
 
-ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
+/* The object that a path leads to, or with w->missing the directory where it would be. */
+static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	const struct shk_walk_from *from = w->from;
 	_cleanup_close_ int fd = -1;
 	char text[PATH_BYTES];
-	bool doubtful;
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
 		return -ENAMETOOLONG;
 	memcpy(text, path.p, path.n);
 	text[path.n] = 0;
-	w.dir[0] = from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_root(from->tid);
-	if (w.dir[0] < 0)
-		return from->in_root ? -ENOENT : w.dir[0];
+	w->dir[0] = from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_root(from->tid);
+	if (w->dir[0] < 0)
+		return from->in_root ? -ENOENT : w->dir[0];
 	if (text[0] != '/' && !from->in_root) {
 		fd = open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			return -errno;
-		jump(&w, TAKE_FD(fd));
+		jump(w, TAKE_FD(fd));
 	}
-	doubtful = w.jumped || from->in_root;
-	fd = quickly_but_proc(&w, text);
+	*doubtful = w->jumped || from->in_root;
+	fd = quickly_but_proc(w, text);
 	if (fd < 0)
-		fd = walk_slowly(&w, (struct shk_str){ text, path.n });
+		fd = walk_slowly(w, (struct shk_str){ text, path.n });
+	return TAKE_FD(fd);
+}
+
+int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	_cleanup_close_ int fd = -1;
+	bool doubtful;
+
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
+	fd = walk_from(&w, path, &doubtful);
+	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
+}
+
+bool shk_walk_answers(pid_t tid, int fd)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
+
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
+	return answers(&w, fd);
+}
+
+ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	_cleanup_close_ int fd = -1;
+	bool doubtful = false;
+
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
+	fd = walk_from(&w, path, &doubtful);
 	if (fd < 0)
 		return fd;
 	return name_of(&w, fd, w.missing ? w.last : NULL, doubtful || w.jumped, buf, size);

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "state/process_impl.h"
+#include "state/walk.h"
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000u /* linux/stat.h, since 6.8 */
+#endif
+
+static bool is_execveat(const struct shk_event *ev)
+{
+	return ev->call->id == SHK_CALL_execveat;
+}
+
+static int dirfd_of(const struct shk_event *ev)
+{
+	return is_execveat(ev) ? (int)ev->raw[0] : AT_FDCWD;
+}
+
+static const struct shk_arg *path_of(struct shk_event *ev)
+{
+	return shk_event_arg(ev, is_execveat(ev) ? 1 : 0);
+}
+
+/* Errors of a walk that the kernel's own walk meets, too. What root may look at, others may not: EACCES instead of
+ * these is a failure as well. */
+static int walked(int fd, bool *certain)
+{
+	*certain = fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -EBADF;
+	return fd;
+}
+
+static bool has_long_name(struct shk_str path)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < path.n && n <= NAME_MAX; i++)
+		n = path.p[i] == '/' ? 0 : n + 1;
+	return n > NAME_MAX;
+}
+
+static int pin(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path, bool follow, bool *certain)
+{
+	struct shk_proc *task = shk_proc_task_of(ctx);
+	char base[64];
+	struct shk_walk_from from = { .tid = ctx->ev->tid, .base = base, .follow = follow };
+
+	/* Longer than any name may be (NAME_MAX). */
+	*certain = has_long_name(path);
+	if (*certain)
+		return -ENAMETOOLONG;
+	from.tgid = task ? shk_proc_pid(task) : 0;
+	if (from.tgid <= 0)
+		return -ESRCH;
+	if (dirfd == AT_FDCWD)
+		snprintf(base, sizeof(base), "/proc/%d/cwd", (int)from.tid);
+	else
+		snprintf(base, sizeof(base), "/proc/%d/fd/%d", (int)from.tid, dirfd);
+	return walked(shk_walk_find(&from, path), certain);
+}
+
+static int pin_descriptor(const struct shk_event *ev, bool *certain)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)ev->tid, dirfd_of(ev));
+	fd = open(path, O_PATH | O_CLOEXEC);
+	/* ENOENT is said of a task that has gone, too; then nothing runs at all. */
+	*certain = fd < 0 && errno == ENOENT;
+	return fd < 0 ? (errno == ENOENT ? -EBADF : -errno) : fd;
+}
+
+int shk_program_pin(struct shk_eval_ctx *ctx, bool *certain)
+{
+	struct shk_event *ev = ctx->ev;
+	const struct shk_arg *a = path_of(ev);
+	unsigned flags = is_execveat(ev) ? (unsigned)ev->raw[4] : 0;
+
+	*certain = true;
+	switch (a->state) {
+	case SHK_ARG_OK:
+		break;
+	case SHK_ARG_TRUNCATED:
+		return -ENAMETOOLONG;
+	default:
+		/* Since 6.11 a null pointer is as good as an empty path (fs/namei.c, getname_uflags). */
+		if (a->state != SHK_ARG_NULL || !(flags & AT_EMPTY_PATH))
+			return -EFAULT;
+	}
+	if (a->bytes.n)
+		return pin(ctx, dirfd_of(ev), a->bytes, !(flags & AT_SYMLINK_NOFOLLOW), certain);
+	if (!(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	if (dirfd_of(ev) == AT_FDCWD)
+		return -EACCES; /* a directory */
+	return pin_descriptor(ev, certain);
+}
+
+int shk_program_pin_interpreter(struct shk_eval_ctx *ctx, struct shk_str path, bool *certain)
+{
+	return pin(ctx, AT_FDCWD, path, true, certain);
+}
+
+/* All memfds lie on one mount of the kernel's own, which is in no list of mounts. */
+static bool is_memfd(const struct statx *sx)
+{
+	static _Atomic uint64_t device; /* major << 32 | minor, 0: not known yet */
+	uint64_t dev = (uint64_t)sx->stx_dev_major << 32 | sx->stx_dev_minor;
+	uint64_t known = atomic_load(&device);
+	_cleanup_close_ int fd = -1;
+	struct statx mine;
+
+	if (!known) {
+		fd = memfd_create("shrike", MFD_CLOEXEC);
+		if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &mine) < 0)
+			return false;
+		known = (uint64_t)mine.stx_dev_major << 32 | mine.stx_dev_minor;
+		atomic_store(&device, known);
+	}
+	return dev == known;
+}
+
+/* Mounts that were found to answer, by their numbers that are never used again. */
+static _Atomic uint64_t answering[64];
+
+/* Does the filesystem of a file answer by itself? */
+static bool answers(pid_t tid, int fd)
+{
+	_Atomic uint64_t *known = NULL;
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) < 0)
+		return false;
+	if (sx.stx_mask & STATX_MNT_ID_UNIQUE) {
+		known = &answering[sx.stx_mnt_id % SHK_ARRAY_SIZE(answering)];
+		if (atomic_load(known) == sx.stx_mnt_id)
+			return true;
+	}
+	if (is_memfd(&sx))
+		return true;
+	if (!shk_walk_answers(tid, fd))
+		return false;
+	if (known)
+		atomic_store(known, sx.stx_mnt_id);
+	return true;
+}
+
+ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t size)
+{
+	_cleanup_close_ int f = -1;
+	char path[64];
+	struct statx sx;
+	ssize_t n;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) < 0)
+		return -errno;
+	if (!S_ISREG(sx.stx_mode))
+		return -EACCES;
+	if (!answers(ctx->ev->tid, fd))
+		return -EREMOTE;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* O_NONBLOCK: a lease the container took is not waited for. */
+	f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	n = f < 0 ? -1 : pread(f, buf, size, 0);
+	return n < 0 ? -errno : n;
+}
+
+struct shk_str shk_program_filename(struct shk_event *ev)
+{
+	const struct shk_arg *a = path_of(ev);
+	int dirfd = dirfd_of(ev);
+	const char *text;
+
+	if (a->state != SHK_ARG_OK && a->state != SHK_ARG_NULL)
+		return (struct shk_str){ NULL, 0 };
+	if (a->bytes.n && (a->bytes.p[0] == '/' || dirfd == AT_FDCWD))
+		return a->bytes;
+	text = a->bytes.n ? shk_arena_printf(ev->arena, "/dev/fd/%d/" SHK_STR_FMT, dirfd,
+					     SHK_STR_ARG(a->bytes)) :
+			    shk_arena_printf(ev->arena, "/dev/fd/%d", dirfd);
+	return text ? shk_str(text) : (struct shk_str){ NULL, 0 };
+}
+
+bool shk_program_env_asked(const struct shk_eval_ctx *ctx)
+{
+	return ctx->proc && ctx->proc->ev && ctx->proc->read_at[SHK_FACT_ENV];
+}

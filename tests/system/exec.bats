@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# An execve that was allowed runs what was judged, whatever changes in between; and nobody notices that it is
+# compared.
+
+load lib
+
+setup() {
+	need_root
+	need runc crun jq busybox
+	shk_setup
+	ATTEMPTS=${SHK_LONG:+20000}
+	ATTEMPTS=${ATTEMPTS:-2000}
+}
+
+teardown() {
+	[ -z "${T:-}" ] || shk_teardown
+}
+
+# forbidding [POLICY-LINE...]: whatever is called evil, or is told something forbidden.
+forbidding() {
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Evil program
+		  desc: The program or its arguments are not allowed.
+		  condition: >
+		    evt.type in (execve, execveat) and
+		    (proc.exepath = /race/evil or proc.args contains forbidden)
+		  output: evil program (exe=%proc.exepath args=%proc.args)
+		  priority: CRITICAL
+		- rule: Good program
+		  desc: An allowed one, to see what is said of it.
+		  condition: evt.type = execve and proc.exepath = /race/good
+		  output: good program (exe=%proc.exepath)
+		  priority: NOTICE
+	END
+	{
+		cat <<-END
+			policy: default
+			rules: { files: [$T/rules.yaml] }
+			mode: enforce
+			limits: { alerts_per_second: 5, burst: 5 }
+			actions:
+			  - match: { rules: ["Evil program"] }
+			    then: { deny: EPERM }
+		END
+		printf '%s\n' "$@"
+	} | policy
+	start_daemon
+	ARGS='["/bin/true"]' make_bundle "$T/b"
+	install -m 755 "$SHK_BUILDDIR"/tests/attack/exec_{flip,quiet} "$T/b/rootfs/opt/"
+	add_hook "$T/b" prestart
+}
+
+args() {
+	jq --argjson args "$(printf '%s\n' "$@" | jq -R . | jq -sc .)" '.process.args = $args' \
+		"$T/b/config.json" >"$T/b/config.new" && mv "$T/b/config.new" "$T/b/config.json"
+}
+
+# count WORD: the number behind it in exec_flip's line.
+count() {
+	sed -n "s/.* $1 \([0-9]*\).*/\1/p; s/^$1 \([0-9]*\).*/\1/p" <<<"$output" | head -n 1
+}
+
+# race RUNTIME WAY ATTEMPTS
+race() {
+	rm -rf "$T/b/rootfs/race"
+	mkdir "$T/b/rootfs/race"
+	args /opt/exec_flip "$2" "$3" /race
+	run run_in "$1" "x-$1-$2-$$" "$T/b"
+	echo "$1 $2: $output"
+	[ "$status" = 0 ]
+}
+
+@test "exchange races: nothing but what was judged runs" {
+	forbidding
+	local r w n
+	for r in $RUNTIMES; do
+		for w in names memory link fd args script leader; do
+			n=$ATTEMPTS
+			[ "$w" = names ] || [ "$w" = memory ] || n=$((ATTEMPTS / 5))
+			race "$r" "$w" "$n"
+			[ "$(count evil)" = 0 ]
+			[ "$(count good)" -gt 0 ]
+		done
+		race "$r" missing "$((ATTEMPTS / 5))"
+		[ "$(count evil)" = 0 ]
+	done
+	expect_alert "Shrike internal: exec was exchanged"
+	alerts_of "Shrike internal: exec was exchanged" | jq -r .output | sort | uniq -c | sort -n | tail -n 20
+	alerts_of "Shrike internal: exec was exchanged" | jq -r .output | grep -q 'judged "/race/good", loaded "/race/evil"'
+	[ "$(alerts_of "Good program" | jq -r .shrike.guarantee | sort -u)" = verified ]
+}
+
+@test "the same races are won where execve is not verified" {
+	forbidding "exec_verify: off" "strict: false"
+	local w won=0
+	for w in names memory args; do
+		race runc "$w" "$((ATTEMPTS / 2))"
+		won=$((won + $(count evil)))
+	done
+	[ "$won" -gt 0 ]
+	[ "$(alerts_of "Good program" | jq -r .shrike.guarantee | sort -u)" = best-effort ]
+}
+
+@test "a program sees nothing of it: errors, signals, stops, wait statuses, threads, setuid" {
+	forbidding
+	local r f
+	jq '.process.noNewPrivileges = false | (.process.capabilities | .bounding, .effective, .permitted) +=
+		["CAP_SETUID", "CAP_SETGID"]' "$T/b/config.json" >"$T/b/config.new"
+	mv "$T/b/config.new" "$T/b/config.json"
+	args /opt/exec_quiet /race
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/race"
+		run run_in "$r" "q-$r-$$" "$T/b"
+		echo "$output" >"$T/$r.verified"
+		[ "$status" = 0 ]
+		expect_no_alert "Shrike internal: exec was exchanged" "q-$r-$$"
+	done
+	jq 'del(.hooks)' "$T/b/config.json" >"$T/b/config.new"
+	mv "$T/b/config.new" "$T/b/config.json"
+	rm -rf "$T/b/rootfs/race"
+	run run_in runc "q-native-$$" "$T/b"
+	echo "$output" >"$T/native"
+	for f in "$T"/*.verified; do
+		diff -u "$T/native" "$f"
+	done
+	grep -q "^by a thread: 50 of 50" "$T/native"
+	grep -q "^setuid: exit 41" "$T/native"
+	grep -q "^memfd: exit 41" "$T/native"
+	grep -q "^roundabout: exit 41" "$T/native"
+}
+
+@test "a task that somebody else traces: refused, or let through where the policy says so" {
+	forbidding
+	args /opt/exec_quiet traced /race
+	run run_in runc "t-$$" "$T/b"
+	[ "$output" = "traced: EPERM" ]
+	expect_alert "Shrike internal: exec of a traced task" "t-$$"
+	stop_daemon
+	sed -i '$a traced_exec: allow' "$T/policies/default.yaml"
+	start_daemon
+	run run_in runc "t2-$$" "$T/b"
+	[ "$output" = "traced: stopped after its execve" ]
+	expect_alert "Shrike internal: exec of a traced task" "t2-$$"
+}
+
+@test "the engine is killed while programs start: nothing unverified runs, and nobody hangs" {
+	forbidding
+	local r i pid before
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/race"
+		mkdir "$T/b/rootfs/race"
+		args /opt/exec_flip memory 3000 /race
+		IDS="$IDS $r:k-$r-$$"
+		runtime "$r" run -b "$T/b" "k-$r-$$" >"$T/k.out" 2>&1 </dev/null 3>&- &
+		pid=$!
+		for ((i = 0; i < 10; i++)); do
+			before=$(engine_pid)
+			sleep 0.2
+			kill -0 "$pid" 2>/dev/null || break
+			kill -KILL "$before" 2>/dev/null || true
+			wait_until 10 another_engine "$before"
+		done
+		wait "$pid" || { cat "$T/k.out"; false; }
+		output=$(cat "$T/k.out")
+		echo "$r: $i kills: $output"
+		[ "$i" -gt 0 ]
+		[ "$(count evil)" = 0 ]
+		[ "$(count good)" -gt 0 ]
+	done
+}
+
+@test "explain says what a verdict on execve is worth" {
+	forbidding
+	"$SHK_BUILDDIR/shrike" explain "$T/policies/default.yaml" >"$T/explain"
+	cat "$T/explain"
+	grep -Eq '^execve +notify +enforced .* verified ' "$T/explain"
+	grep -Eq '^execveat +notify +enforced .* verified ' "$T/explain"
+	# That is enough for a policy which asks for guarantees; without comparing it is not.
+	sed -i '$a strict: true' "$T/policies/default.yaml"
+	"$SHK_BUILDDIR/shrike" explain "$T/policies/default.yaml"
+	sed -i '$a exec_verify: off' "$T/policies/default.yaml"
+	run "$SHK_BUILDDIR/shrike" explain "$T/policies/default.yaml"
+	[ "$status" = 1 ]
+	[[ $output == *"best-effort for execve"* ]]
+}
