@@ -189,6 +189,8 @@ static void restore_container(struct shk_engine *g, struct have *h, uint64_t key
 	e->had_listener = json_object_object_get_ex(h->o, "listening", &o) &&
 			  json_object_get_boolean(o);
 	pthread_mutex_unlock(&g->reg_lock);
+	atomic_store(&e->released, json_object_object_get_ex(h->o, "released", &o));
+	e->attaching = json_object_object_get_ex(h->o, "attaching", &o);
 	/* Policies may have changed since the filter was made. */
 	plan = shk_armoury_plan(e->arm, e->policy);
 	if (plan && e->had_listener)
@@ -317,6 +319,7 @@ int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 	if (r < 0)
 		return r;
 	drop_orphans(g);
+	shk_attach_restore(g);
 	return shk_loop_add_io(g->loop, g->keeper_fd, EPOLLIN, on_keeper, g) ?
 		       0 : shk_err_set(err, ENOMEM, "out of memory");
 }

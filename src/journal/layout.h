@@ -22,7 +22,7 @@
 #include "journal/journal.h"
 
 #define SHK_JOURNAL_MAGIC   "SHKjrnl"
-#define SHK_JOURNAL_VERSION 1
+#define SHK_JOURNAL_VERSION 2
 #define SHK_JOURNAL_BOOT    16 /* random bytes */
 
 /* Numbers of containers that found the table full: apart from all others, exact in JSON. */

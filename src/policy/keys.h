@@ -23,6 +23,7 @@
 	X(on_unreadable_argument, "deny", "deny or allow a call whose arguments cannot be read")   \
 	X(deadline, "{ ms: 2000, then: deny }", "longest wait of a call for its verdict")          \
 	X(exec_sessions, "no_new_privs", "processes that enter without our filter")                \
+	X(attach, "no_new_privs", "attaching to programs without CAP_SYS_ADMIN: so, or refuse")    \
 	X(strict, "true in mode enforce", "refuse what cannot be guaranteed")                      \
 	X(rule_matching, "first", "first: one alert per event; all: one per matching rule")        \
 	X(limits, "{ alerts_per_second: 0, burst: 0 }", "alerts per container; 0: no limit")

@@ -44,6 +44,7 @@ struct shk_policy {
 	unsigned alerts_per_second, alerts_burst; /* limits; 0: none */
 	bool annotation_choosable;	  /* may be picked by a container's annotation */
 	enum shk_exec_sessions exec_sessions;
+	bool attach_refuse;		  /* attach: refuse; else no_new_privs where nothing else will do */
 	bool unjudged_doors_allow;	  /* unjudged_doors: allow; else refused in mode enforce */
 };
 

@@ -184,6 +184,9 @@ int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
 bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
 			 struct shk_str *ret);
 
+/* Forgets what is known of every task; marks of exec sessions stay. For when calls that change facts have passed
+ * unseen. Between decisions, with the container's lock. */
+void shk_procs_flush(struct shk_container *c);
 /* Frees all records of a container (called by shk_container_unref). */
 void shk_procs_free(struct shk_container *c);
 
