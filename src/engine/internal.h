@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "control/control.h"
+#include "enforce/open.h"
 #include "engine/engine.h"
 #include "engine/recorder.h"
 #include "journal/journal.h"
@@ -113,6 +114,7 @@ struct shk_worker {
 	atomic_bool blind;		/* reads nothing: too many others are stuck */
 	atomic_bool retired;
 	atomic_int life;		/* SHK_WORKER_*: who frees it */
+	struct shk_actor *actor;	/* once a call was carried out; the thread's own */
 	struct shk_buf rendered[SHK_MATCH_MAX];
 };
 enum { SHK_WORKER_LIVE, SHK_WORKER_ENDED, SHK_WORKER_ABANDONED };

@@ -43,7 +43,7 @@ static bool real_names(struct shk_eval_ctx *ctx, const struct shk_policy *p, str
 	return differs;
 }
 
-static bool among(const struct shk_matches *m, uint16_t rule)
+static bool among(const struct shk_matches *m, uint32_t rule)
 {
 	for (unsigned i = 0; i < m->n; i++)
 		if (m->rule[i] == rule)
@@ -59,8 +59,21 @@ static bool decides(const struct shk_policy *p, const struct shk_plan *plan, con
 	return p->mode == SHK_MODE_SHADOW || !plan || !ev->call || plan->call[ev->call->id].enforced;
 }
 
+/* The same for an object that is held already. */
+static bool held_name(struct shk_eval_ctx *ctx, struct shk_str object, struct shk_eval_ctx *real)
+{
+	int i = shk_event_path_arg(ctx->ev);
+	struct shk_str given;
+
+	if (!object.p || i < 0 || (shk_event_abs_path(ctx, (unsigned)i, &given) && shk_str_eq(given, object)))
+		return false;
+	real->abs_path[i] = object;
+	real->abs_path_state[i] = SHK_PATH_KNOWN;
+	return true;
+}
+
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
-	       struct shk_judgement *j)
+	       const struct shk_str *held, struct shk_judgement *j)
 {
 	struct shk_matches more = { 0 };
 
@@ -68,7 +81,8 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	j->n_given = j->m.n;
 	j->real = *ctx;
 	j->real.fd = NULL;
-	if (!decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
+	if (held ? !held_name(ctx, *held, &j->real) :
+		   !decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
 		return;
 	shk_ruleset_eval(p->rules, &j->real, p->must, !p->match_all, &more);
 	for (unsigned i = 0; i < more.n; i++) {

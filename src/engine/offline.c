@@ -66,7 +66,7 @@ int shk_offline_judge(struct shk_offline *o, const struct shk_policy *p, struct 
 	unsigned n = 0;
 	int rc = 0;
 
-	shk_judge(p, NULL, ctx, &j);
+	shk_judge(p, NULL, ctx, NULL, &j);
 	shk_verdict_decide(p, &j.m, ctx->ev, &v);
 	/* The choice of pipeline.c: Falco's first match, and the verdict's rule. */
 	for (unsigned i = 0; i < j.m.n && rc == 0; i++) {

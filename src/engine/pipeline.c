@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/io.h"
+#include "engine/act.h"
 #include "engine/internal.h"
 #include "engine/judge.h"
 #include "sources/notify/notify.h"
@@ -29,6 +30,7 @@ struct outcome {
 	unsigned n_alerts;	/* in w->rendered */
 	bool verdict_alert[SHK_MATCH_MAX];
 	bool unreadable;	/* something to tell about it */
+	struct shk_act act;
 };
 
 /* Where the event stands in the line of all that this engine judges. */
@@ -121,7 +123,7 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		return;
 	a.seq = shk_take_seq(l->g, l->e, s);
 	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE },
-					    SHK_METHOD_CONTINUE);
+					    o->act.method);
 	if (verdict) {
 		a.verdict = shk_verdict_word(&o->v.wanted, p->mode != SHK_MODE_ENFORCE);
 		a.err = o->v.wanted.kind == SHK_ACT_DENY ? o->v.wanted.err : 0;
@@ -151,10 +153,12 @@ static void unjudged(struct shk_listener *l, const struct shk_event *ev, const s
 static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
+	const struct shk_plan *plan = shk_armoury_plan(arm, p);
 	struct shk_judgement j = { 0 };
 	const struct shk_matches *m = &j.m;
 
-	shk_judge(p, shk_armoury_plan(arm, p), ctx, &j);
+	shk_act_prepare(w, s, ctx, p, plan, &o->act);
+	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.object : NULL, &j);
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
@@ -167,7 +171,8 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 		if (i == 0 || p->match_all || verdict)
 			render(w, s, i < j.n_given ? ctx : &j.real, p, m->rule[i], verdict, o);
 	}
-	if (!o->err && (ctx->ev->memory_failed || ctx->ev->arena->failed))
+	/* A call that fails by its arguments needs no judge. */
+	if (!o->err && o->act.what != SHK_ACT_FAIL && (ctx->ev->memory_failed || ctx->ev->arena->failed))
 		unjudged(w->l, ctx->ev, arm, p, o);
 	if (shk_recorder_on(&w->l->g->recorder) &&
 	    shk_recorder_note(&w->l->g->recorder, &w->l->e->lines, ctx, &j))
@@ -259,11 +264,38 @@ static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, in
 		 ev->call ? ev->call->name : "unknown", (int)ev->tid);
 }
 
+/* Judges the call and, if it is to be carried out by us, does so. false: it was answered already. */
+static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+		   const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
+{
+	struct shk_event *ev = ctx->ev;
+
+	do {
+		if (lock_until(&ev->ctr->lock, atomic_load(&w->due)) != 0) {
+			if (!claim(w))
+				return true;
+			shk_answer_deadline(w->l, s, "other calls of the container hold it up");
+			return false;
+		}
+		o->v = (struct shk_verdict){ .rule = -1 };
+		o->err = 0;
+		o->n_alerts = 0;
+		/* The watchdog may have answered while we waited for memory or the lock. */
+		if (still_ours(w)) {
+			evaluate(w, s, ctx, arm, p, o);
+			shk_proc_apply(ev->ctr, ev, o->err == 0);
+		}
+		pthread_mutex_unlock(&ev->ctr->lock);
+	} while (still_ours(w) && !o->err && !shk_act_do(w, s, &o->act));
+	return true;
+}
+
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 {
 	struct shk_listener *l = w->l;
 	struct shk_notify_ctx nctx;
-	struct outcome o = { .v.rule = -1 };
+	struct outcome o = { .v.rule = -1, .act = { .fd = -1, .open = { .root = -1, .base = -1, .early = -1,
+					.pin = { .fd = -1, .dir = -1 } } } };
 	const char *why = NULL;
 	struct shk_event ev;
 	enum shk_stage stage;
@@ -278,15 +310,7 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 
 		prefetch(&ev);
-		if (lock_until(&ev.ctr->lock, atomic_load(&w->due)) == 0) {
-			/* The watchdog may have answered while we waited for memory or the lock. */
-			if (still_ours(w)) {
-				evaluate(w, s, &ctx, arm, p, &o);
-				shk_proc_apply(ev.ctr, &ev, o.err == 0);
-			}
-			pthread_mutex_unlock(&ev.ctr->lock);
-		} else if (claim(w)) {
-			shk_answer_deadline(l, s, "other calls of the container hold it up");
+		if (!decide(w, s, &ctx, arm, p, &o)) {
 			shk_journal_release(l->g->journal, s);
 			return;
 		}
@@ -294,10 +318,15 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 	if (claim(w)) {
 		commit(w, &o);
 		act(w, s, &o);
-		shk_answer(l, s, o.err);
+		if (!o.err)
+			o.err = shk_act_answer(w, s, &o.act);
+		if (!o.act.given)
+			shk_answer(l, s, o.err);
 		if (o.unreadable)
 			tell_unreadable(w, &ev, o.err);
+		shk_act_done(w, &ev, &o.act);
 	} else {
+		shk_act_done(w, &ev, &o.act);
 		/* The watchdog answers with the slot while it holds this lock: another call must not
 		 * move in under its hands. */
 		pthread_mutex_lock(&l->wlock);

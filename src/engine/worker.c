@@ -144,6 +144,7 @@ static void serve(struct shk_worker *w)
 
 void shk_worker_free(struct shk_worker *w)
 {
+	shk_actor_free(w->actor);
 	shk_arena_done(&w->arena);
 	for (unsigned k = 0; k < SHK_MATCH_MAX; k++)
 		shk_buf_done(&w->rendered[k]);

@@ -22,6 +22,8 @@ static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 
 enum shk_method shk_method_of(enum shk_call_id id)
 {
+	if (IS_ONE_OF(id, "open", "openat", "openat2", "creat"))
+		return SHK_METHOD_EMULATE;
 	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
 }
 
@@ -144,7 +146,7 @@ static void plan_fixed(const struct shk_policy *p, enum shk_call_id id, struct s
 
 /* Calls after which what is known of a process is no longer true (state/process.h): seen always, or facts
  * would have to be read from /proc for every decision. unshare changes facts with namespaces only. */
-static void plan_state(enum shk_call_id id, struct shk_plan_call *c)
+static void plan_state(enum shk_call_id id, struct shk_plan_call *c, bool emulates)
 {
 	static const struct shk_reg_conj namespaces = {
 		.t = { { .arg = 0, .negate = true, .mask = SHK_PLAN_NAMESPACES, .value = 0 } }, .n = 1
@@ -153,6 +155,8 @@ static void plan_state(enum shk_call_id id, struct shk_plan_call *c)
 
 	for (size_t i = 0; i < shk_n_proc_calls; i++)
 		listed |= shk_proc_calls[i] == id;
+	for (size_t i = 0; emulates && i < shk_n_proc_rights_calls; i++)
+		listed |= shk_proc_rights_calls[i] == id;
 	if (!listed || c->what == SHK_PLAN_ERRNO || c->when.always)
 		return;
 	if (id != SHK_CALL_unshare || c->when.n == SHK_REG_DISJ_MAX)
@@ -163,6 +167,28 @@ static void plan_state(enum shk_call_id id, struct shk_plan_call *c)
 	if (c->what != SHK_PLAN_NOTIFY)
 		c->why = "state";
 	c->what = SHK_PLAN_NOTIFY;
+}
+
+static bool emulates(const struct shk_plan *plan)
+{
+	for (unsigned i = 0; i < SHK_CALL_N; i++)
+		if (plan->call[i].what == SHK_PLAN_NOTIFY && plan->call[i].enforced &&
+		    shk_method_of(i) == SHK_METHOD_EMULATE)
+			return true;
+	return false;
+}
+
+/* A task that has put a Landlock domain around itself would have its calls carried out by us, who are in no
+ * domain, and nobody can tell from outside that it has one (THREATS A3). So no domain is entered: programs take
+ * the errno for a kernel without Landlock and do without. */
+static void plan_landlock(struct shk_plan *plan)
+{
+	for (unsigned i = 0; i < SHK_CALL_N; i++)
+		if (IS_ONE_OF(i, "landlock_create_ruleset", "landlock_restrict_self"))
+			plan->call[i] = (struct shk_plan_call){ .what = SHK_PLAN_ERRNO,
+								.err = EOPNOTSUPP,
+								.enforced = true,
+								.why = "emulation" };
 }
 
 /* For rules of a reload: the filter cannot learn them later. */
@@ -199,6 +225,7 @@ int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_
 {
 	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = calloc(1, sizeof(*plan));
 	_cleanup_free_ uint64_t *named = p->rules ? rules_naming_calls(p->rules) : NULL;
+	bool emulated;
 	int r;
 
 	if (!plan || (p->rules && !named))
@@ -211,8 +238,11 @@ int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_
 		plan_fixed(p, i, &plan->call[i]);
 	}
 	shk_doors_apply(p, plan);
+	emulated = emulates(plan);
+	if (emulated)
+		plan_landlock(plan);
 	for (unsigned i = 0; p->rules && shk_ruleset_count(p->rules) && i < SHK_CALL_N; i++)
-		plan_state(i, &plan->call[i]);
+		plan_state(i, &plan->call[i], emulated);
 	for (unsigned i = 0; i < SHK_CALL_N; i++)
 		plan_reserve(p, i, &plan->call[i]);
 	r = shk_filter_build(plan, err);

@@ -28,7 +28,7 @@ struct shk_plan_call {
 	bool enforced;		/* a rule with an action can match; else observed */
 	struct shk_reg_filter when; /* NOTIFY: register test (always, or a disjunction) */
 	const char *why;	/* "rules", "arming", "state", "io_uring", "door", "refused door", "memory",
-				 * "reserve" */
+				 * "emulation", "reserve" */
 	const char *warn;	/* what a person should know about this choice; NULL: nothing */
 };
 

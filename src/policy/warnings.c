@@ -70,7 +70,7 @@ static void check_call(struct ctx *c, enum shk_call_id id)
 		return;
 	if (!shk_plan_watchable(id, &f))
 		note(c, HOT, id);
-	else if (strcmp(shk_plan_guarantee(id), "register") && strcmp(s->name, "clone3"))
+	else if (shk_method_of(id) == SHK_METHOD_CONTINUE && strcmp(s->name, "clone3"))
 		note(c, BEST_EFFORT, id);
 	shk_doors_each(id, check_door, c);
 }

@@ -13,6 +13,7 @@
 #include "rules/rules.h"
 
 #define SHK_AST_DEPTH	  256	   /* nesting of a condition, macros included */
+#define SHK_RULE_TREE_MAX (256u << 20) /* bytes: what compiling one rule takes */
 #define SHK_CONDITION_MAX (1u << 20) /* bytes of a condition after lists were pasted in */
 
 enum shk_op {
@@ -68,6 +69,7 @@ struct shk_ast {
 	enum shk_mod mod;
 	const struct shk_consts *consts; /* set by shk_ast_type; NULL: right side is no constant */
 	bool typed;		  /* any kind: shk_ast_type has been here, with success */
+	bool shared;		  /* the condition of a macro, which outlives the rules that use it */
 };
 
 /* ---- parse.c ---- */
@@ -108,7 +110,13 @@ struct shk_rule_def {
 	const struct shk_extra_field *extra; /* checked as output_text is */
 	size_t n_extra;
 };
+/* Gives the i-th of the rules, with its trees in `a`, which is emptied behind it: only what is `shared` lives as
+ * long as the call below. -errno. */
+typedef int shk_rule_source(void *arg, size_t i, struct shk_arena *a, struct shk_rule_def *ret);
 /* Builds a set; copies everything it keeps. output_text has been checked by shk_output_compile. */
+int shk_ruleset_make(shk_rule_source *source, void *arg, size_t n, struct shk_ruleset **ret,
+		     struct shk_err *err);
+/* The same of rules that are all there. */
 int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct shk_ruleset **ret,
 		      struct shk_err *err);
 

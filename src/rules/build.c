@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Everything collected is compiled, rule by rule (FALCO_RULE_LANGUAGE section 4, steps 2 to 6). */
+/* What was collected is compiled, rule by rule (FALCO_RULE_LANGUAGE section 4, steps 2 to 6). */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "rules/load.h"
 #include "rules/output.h"
@@ -12,6 +13,7 @@
 struct job {
 	struct shk_build *b;
 	const struct shk_rule *r;
+	struct shk_arena *a;	/* all of the rule is in it */
 	struct shk_text cond;	/* with exceptions */
 	struct shk_where where; /* the rule's condition */
 	struct shk_ast *e;
@@ -83,7 +85,7 @@ static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 	int r;
 
 	w.file = n->file;
-	r = shk_extra_apply(l, &j->b->a, j->r, def, &o, &err);
+	r = shk_extra_apply(l, j->a, j->r, def, &o, &err);
 	if (r >= 0)
 		return warn_output(j, &w, o);
 	if (r == -ENOMEM)
@@ -198,6 +200,23 @@ static bool contains(const struct shk_ast *e, const struct shk_ast *part)
 	return false;
 }
 
+/* What belongs to macros must not be of the rule's memory. Those with an error are left as they are, for the
+ * rule will meet it. */
+static int type_macros(struct job *j)
+{
+	struct shk_build *b = j->b;
+
+	for (size_t i = 0; i < b->n_uses; i++) {
+		struct shk_err err;
+		unsigned pos;
+
+		if (b->uses[i] & 1 &&
+		    shk_ast_type(&b->a, b->macro[b->uses[i] >> 1].cond, &pos, &err) == -ENOMEM)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The offset of a type error is one of the text its node was parsed from: the rule's or a macro's. The
  * smallest tree that has the error is the innermost macro at fault. 1: the rule is left out. */
 static int check_types(struct job *j)
@@ -205,8 +224,10 @@ static int check_types(struct job *j)
 	const struct shk_text *cond = &j->cond;
 	unsigned pos, least = UINT32_MAX;
 	struct shk_err err;
-	int r = shk_ast_type(&j->b->a, j->e, &pos, &err);
+	int r = type_macros(j);
 
+	if (r >= 0)
+		r = shk_ast_type(j->a, j->e, &pos, &err);
 	if (r >= 0 || r == -ENOMEM)
 		return r;
 	for (size_t i = 0; i < j->b->n_macro; i++) {
@@ -231,118 +252,184 @@ static int check_types(struct job *j)
 }
 
 /* 1: compiled, 0: left out with a warning. */
-static int build_rule(struct shk_build *b, const struct shk_rule *rule, struct shk_rule_def *def)
+static int build_rule(struct job *j, struct shk_rule_def *def)
 {
-	struct job j = { .b = b, .r = rule };
-	struct shk_str text;
+	const struct shk_rule *rule = j->r;
 	bool left_out = false;
 	int r;
 
-	j.where = shk_where_node("rule", rule->h.name, rule->h.node, rule->cond.piece[0].node,
-				 "rule condition");
-	j.where.file = rule->cond.piece[0].node->file;
+	j->where = shk_where_node("rule", rule->h.name, rule->h.node, rule->cond.piece[0].node,
+				  "rule condition");
+	j->where.file = rule->cond.piece[0].node->file;
 	if (!source_known(rule->source))
-		return shk_load_warn(b->l, "LOAD_UNKNOWN_SOURCE", &j.where,
+		return shk_load_warn(j->b->l, "LOAD_UNKNOWN_SOURCE", &j->where,
 				     "the rule is left out: there are no events of source '%.*s'",
 				     SHK_STR_ARG(rule->source));
 	*def = (struct shk_rule_def){ .name = rule->h.name, .desc = rule->desc,
 				      .source = rule->source, .priority = rule->priority,
 				      .tags = rule->tags, .n_tags = rule->n_tags };
-	r = output_of(&j, def, &left_out);
+	r = output_of(j, def, &left_out);
 	if (r < 0 || left_out)
 		return r;
-	r = shk_build_exceptions(b, rule, &j.cond);
+	r = shk_build_exceptions(j->a, rule, &j->cond);
 	if (r >= 0)
-		r = shk_build_parse(b, &j.cond, &j.where, &text, &j.e);
+		r = shk_build_parse(j->b, j->a, &j->cond, &j->where, &j->e);
 	if (r >= 0)
-		r = shk_build_notes(b, j.e, &j.cond, &j.where);
+		r = shk_build_use_macros(j->b, j->e);
 	if (r >= 0)
-		r = shk_build_resolve(b, &j.e, &j.cond, &j.where);
+		r = shk_build_resolve(j->b, &j->e, &j->cond, &j->where);
 	if (r >= 0)
-		r = check_types(&j);
+		r = check_types(j);
 	if (r)
 		return r < 0 ? r : 0;
-	def->cond = j.e;
-	r = warnings(&j);
-	return r < 0 ? r : 1;
+	def->cond = j->e;
+	return 1;
 }
 
-static int build_rules(struct shk_build *b, const struct shk_rule_def **defs)
+int shk_build_def(struct shk_loader *l, size_t rule, struct shk_arena *a, struct shk_rule_def *ret)
 {
-	const struct shk_vec *rules = &b->l->t.rules;
+	struct job j = { .b = &l->b, .r = l->t.rules.p[rule], .a = a };
+	int r;
 
-	for (size_t i = 0; i < rules->n; i++) {
-		const struct shk_rule *rule = rules->p[i];
-		struct shk_rule_def *def = SHK_ARENA_NEW(&b->a, struct shk_rule_def);
-		int r;
-
-		if (!def)
-			return -ENOMEM;
-		r = build_rule(b, rule, def);
-		if (r < 0)
-			return r;
-		defs[i] = r ? def : NULL;
-	}
-	return 0;
+	l->muted = true; /* it was said before */
+	shk_build_begin(&l->b);
+	r = build_rule(&j, ret);
+	l->muted = false;
+	return r == 1 ? 0 : -ENOMEM;
 }
 
-static int unused(struct shk_build *b)
+/* A rule whose tree is too large for its memory is no lack of memory. */
+static int too_large(struct job *j)
+{
+	return j->a->failed ? shk_load_error(j->b->l, CONDITION, &j->where,
+					     "compiling the condition takes more than %u MB; simplify it",
+					     SHK_RULE_TREE_MAX >> 20) :
+			      -ENOMEM;
+}
+
+static int build_rules(struct shk_build *b)
+{
+	struct shk_arena a;
+	int r = 0;
+
+	shk_arena_init(&a, SHK_RULE_TREE_MAX);
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_RULE] && r >= 0; i++) {
+		uint32_t at = b->todo[SHK_UNIT_RULE][i];
+		struct job j = { .b = b, .r = b->l->t.rules.p[at], .a = &a };
+		struct shk_build_rule *to = &b->rule[at];
+		struct shk_rule_def def;
+
+		b->failing = at;
+		shk_arena_reset(&a);
+		shk_build_begin(b);
+		r = build_rule(&j, &def);
+		to->left_out = r == 0;
+		if (r > 0)
+			r = warnings(&j);
+		if (r == -ENOMEM)
+			r = too_large(&j);
+		if (r >= 0)
+			r = shk_build_end(b, SHK_UNIT_RULE, at);
+		to->diag = (struct shk_diag **)b->said.p;
+		to->n_diag = (uint32_t)b->said.n;
+	}
+	shk_arena_done(&a);
+	return r;
+}
+
+int shk_build_unused(struct shk_build *b)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < b->n_macro && r >= 0; i++) {
 		const struct shk_item *h = &b->macro[i].m->h;
-		struct shk_where w = shk_where_node("macro", h->name, h->node, NULL, NULL);
 
-		if (!b->macro[i].used)
+		if (!b->macro[i].used) {
+			struct shk_where w = shk_where_node("macro", h->name, h->node, NULL, NULL);
+
 			r = shk_load_warn(b->l, "LOAD_UNUSED_MACRO", &w,
 					  "no rule or macro uses the macro '%.*s'; remove it",
 					  SHK_STR_ARG(h->name));
+		}
 	}
 	for (size_t i = 0; i < b->n_list && r >= 0; i++) {
 		const struct shk_item *h = &b->list[i].l->h;
-		struct shk_where w = shk_where_node("list", h->name, h->node, NULL, NULL);
 
-		if (!b->list[i].used)
+		if (!b->list[i].used) {
+			struct shk_where w = shk_where_node("list", h->name, h->node, NULL, NULL);
+
 			r = shk_load_warn(b->l, "LOAD_UNUSED_LIST", &w,
 					  "no condition or list uses the list '%.*s'; remove it",
 					  SHK_STR_ARG(h->name));
+		}
 	}
+	return r;
+}
+
+/* What was said on the way to an error: of rules before the one with it, and of that one. */
+static int keep_said(struct shk_build *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < b->failing && r >= 0; i++)
+		for (uint32_t k = 0; k < b->rule[i].n_diag && r >= 0; k++)
+			r = shk_diag_keep(b->l, b->rule[i].diag[k]);
+	for (size_t i = 0; i < b->said.n && r >= 0; i++)
+		r = shk_diag_keep(b->l, b->said.p[i]);
 	return r;
 }
 
 int shk_loader_build(struct shk_loader *l)
 {
-	struct shk_build b = { .l = l };
-	const struct shk_rule_def **all, **defs;
-	size_t n = 0;
-	int r;
+	struct shk_build *b = &l->b;
+	bool all;
+	int r, r2;
 
-	shk_arena_init(&b.a, SHK_BUILD_MAX);
-	shk_map_init(&b.list_of);
-	shk_map_init(&b.macro_of);
-	all = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
-	defs = SHK_ARENA_ARRAY(&b.a, const struct shk_rule_def *, l->t.rules.n);
-	r = all && defs ? shk_build_lists(&b) : -ENOMEM;
+	b->failing = 0;
+	shk_build_begin(b);
+	l->building = true;
+	r = shk_depend_mark(b);
+	all = b->n_todo[SHK_UNIT_RULE] == b->n_rule && b->n_todo[SHK_UNIT_MACRO] == b->n_macro;
 	if (r >= 0)
-		r = shk_build_macros(&b);
+		r = shk_build_lists(b);
 	if (r >= 0)
-		r = build_rules(&b, all);
+		r = shk_build_macros(b);
 	if (r >= 0)
-		r = unused(&b);
-	shk_map_done(&b.list_of);
-	shk_map_done(&b.macro_of);
+		r = build_rules(b);
+	l->building = false;
 	if (r < 0) {
-		shk_arena_done(&b.a);
-		return r;
+		r2 = r == -EINVAL ? keep_said(b) : 0;
+		return r2 < 0 ? r2 : r;
 	}
-	for (size_t i = 0; i < l->t.rules.n; i++)
-		if (all[i] && ((const struct shk_rule *)l->t.rules.p[i])->enabled)
-			defs[n++] = all[i];
-	shk_arena_done(&l->build);
-	l->build = b.a;
-	l->defs = defs;
-	l->n_defs = n;
-	l->all = all;
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_LIST]; i++)
+		b->list[b->todo[SHK_UNIT_LIST][i]].b.dirty = false;
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_MACRO]; i++)
+		b->macro[b->todo[SHK_UNIT_MACRO][i]].b.dirty = false;
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_RULE]; i++)
+		b->rule[b->todo[SHK_UNIT_RULE][i]].b.dirty = false;
+	memset(b->n_todo, 0, sizeof(b->n_todo));
+	if (all)
+		b->a_fresh = b->a.used;
 	return 0;
+}
+
+void shk_build_init(struct shk_loader *l)
+{
+	l->b.l = l;
+	shk_arena_init(&l->b.a, SHK_BUILD_MAX);
+}
+
+void shk_build_done(struct shk_build *b)
+{
+	for (size_t i = 0; i < b->n_list; i++)
+		free((char *)(uintptr_t)b->list[i].joined.p);
+	for (unsigned i = 0; i < SHK_UNIT_N; i++)
+		free(b->todo[i]);
+	free(b->list);
+	free(b->macro);
+	free(b->rule);
+	free(b->uses);
+	free(b->link);
+	free(b->head);
+	shk_arena_done(&b->a);
 }

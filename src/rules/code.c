@@ -359,7 +359,7 @@ static int finish(struct shk_code *k, const struct shk_entries *list, struct shk
 	struct shk_step *step = SHK_ARENA_ARRAY(a, struct shk_step, k->n_step);
 	struct shk_spread *spread = SHK_ARENA_ARRAY(a, struct shk_spread, k->n_spread);
 	uint32_t *block = SHK_ARENA_ARRAY(a, uint32_t, k->n_block);
-	uint16_t *rule = SHK_ARENA_ARRAY(a, uint16_t, list->n);
+	uint32_t *rule = SHK_ARENA_ARRAY(a, uint32_t, list->n);
 	uint64_t *mask = SHK_ARENA_ARRAY(a, uint64_t, k->n_mask);
 
 	if (!mask || !step || !spread || !block || !rule)

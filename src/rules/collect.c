@@ -1,23 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The items of a file go into the loader's tables (FALCO_RULE_LANGUAGE sections 2, 3). */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "rules/load.h"
 
 #define INVALID	   "LOAD_ERR_YAML_VALIDATE"
 #define DEPRECATED "LOAD_DEPRECATED_ITEM"
 
-int shk_collect_put(struct shk_loader *l, struct shk_vec *v, struct shk_map *m,
-		    struct shk_item *rec, const struct shk_item *old)
+struct shk_vec *shk_table_of(struct shk_loader *l, enum shk_unit unit)
 {
+	return unit == SHK_UNIT_LIST ? &l->t.lists : unit == SHK_UNIT_MACRO ? &l->t.macros : &l->t.rules;
+}
+
+struct shk_map *shk_map_of(struct shk_loader *l, enum shk_unit unit)
+{
+	return unit == SHK_UNIT_LIST ? &l->lists : unit == SHK_UNIT_MACRO ? &l->macros : &l->rules;
+}
+
+int shk_collect_changed(struct shk_loader *l, enum shk_unit unit, uint32_t index, struct shk_item *old)
+{
+	if (l->n_change == l->room_change) {
+		size_t room = l->room_change ? l->room_change * 2 : 64;
+		struct shk_change *v = reallocarray(l->change, room, sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		l->change = v;
+		l->room_change = room;
+	}
+	l->change[l->n_change++] = (struct shk_change){ unit, index, old };
+	return 0;
+}
+
+int shk_collect_put(struct shk_loader *l, enum shk_unit unit, struct shk_item *rec,
+		    const struct shk_item *old)
+{
+	struct shk_vec *v = shk_table_of(l, unit);
+
+	if (v->n >= SHK_ITEMS_MAX && !old) {
+		struct shk_where w = shk_where_node(NULL, rec->name, rec->node, NULL, NULL);
+
+		return shk_load_error(l, "LOAD_ERR_VALIDATE", &w, "more than the limit of %u lists, macros or "
+				      "rules; load fewer", SHK_ITEMS_MAX);
+	}
 	rec->visible = l->counter++;
 	rec->index = old ? old->index : (unsigned)v->n;
 	rec->order = old ? old->order : rec->visible;
+	if (shk_collect_changed(l, unit, rec->index, (struct shk_item *)(uintptr_t)old) < 0)
+		return -ENOMEM;
 	if (old)
 		v->p[old->index] = rec;
 	else if (shk_vec_push(&l->a, v, rec) < 0)
 		return -ENOMEM;
-	return shk_map_set(m, rec->name, rec);
+	return shk_map_set(shk_map_of(l, unit), rec->name, rec);
 }
 
 int shk_collect_amend(struct shk_loader *l, struct shk_item *rec, const struct shk_item *old,
@@ -123,20 +159,27 @@ static int collect_list(struct shk_loader *l, const struct shk_rnode *item)
 		w.at = shk_rnode_pos(c);
 		return shk_load_error(l, INVALID, &w, "an item of a list must be a word or a text");
 	}
-	if (op == 'a')
-		n += old->n;
-	rec->item = to = SHK_ARENA_ARRAY(&l->a, struct shk_str, n);
-	if (!to)
-		return -ENOMEM;
 	if (op == 'a') {
-		memcpy(to, old->item, old->n * sizeof(*to));
-		rec->n = old->n;
+		*rec = (struct shk_list){ rec->h, old->item, old->n, old->room };
+		n += old->n;
+	}
+	to = (struct shk_str *)(uintptr_t)rec->item;
+	if (n > rec->room || !to) {
+		/* What is appended to once is appended to again. What stands behind the old one's end is nobody's:
+		 * a file that was undone may have put something there. */
+		rec->room = op == 'a' ? n * 2 : n;
+		to = SHK_ARENA_ARRAY(&l->a, struct shk_str, rec->room);
+		if (!to)
+			return -ENOMEM;
+		if (rec->n)
+			memcpy(to, rec->item, rec->n * sizeof(*to));
+		rec->item = to;
 	}
 	for (const struct shk_rnode *c = items->first; c; c = c->next)
 		to[rec->n++] = c->text;
 	if (op == 'a' && shk_collect_amend(l, &rec->h, &old->h, item) < 0)
 		return -ENOMEM;
-	return shk_collect_put(l, &l->t.lists, &l->lists, &rec->h, old ? &old->h : NULL);
+	return shk_collect_put(l, SHK_UNIT_LIST, &rec->h, old ? &old->h : NULL);
 }
 
 static int collect_macro(struct shk_loader *l, const struct shk_rnode *item)
@@ -175,7 +218,7 @@ static int collect_macro(struct shk_loader *l, const struct shk_rnode *item)
 		r = shk_collect_amend(l, &rec->h, &old->h, item);
 	if (r < 0)
 		return r;
-	return shk_collect_put(l, &l->t.macros, &l->macros, &rec->h, old ? &old->h : NULL);
+	return shk_collect_put(l, SHK_UNIT_MACRO, &rec->h, old ? &old->h : NULL);
 }
 
 static int collect_item(struct shk_loader *l, const struct shk_rnode *item)

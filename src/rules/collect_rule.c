@@ -279,6 +279,9 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 			r = shk_key_bool(l, &w, "enabled", &rec->enabled);
 		if (r >= 0)
 			r = shk_collect_amend(l, &rec->h, &old->h, item);
+		if (r >= 0)
+			r = shk_collect_changed(l, SHK_UNIT_RULE, rec->h.index,
+						(struct shk_item *)(uintptr_t)&old->h);
 		if (r >= 0) { /* changes neither place nor visibility */
 			l->t.rules.p[old->h.index] = rec;
 			return shk_map_set(&l->rules, rec->h.name, rec);
@@ -286,5 +289,5 @@ int shk_collect_rule(struct shk_loader *l, const struct shk_rnode *item)
 	}
 	if (r < 0)
 		return r;
-	return shk_collect_put(l, &l->t.rules, &l->rules, &rec->h, old ? &old->h : NULL);
+	return shk_collect_put(l, SHK_UNIT_RULE, &rec->h, old ? &old->h : NULL);
 }

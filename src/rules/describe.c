@@ -265,23 +265,27 @@ int shk_loader_show(struct shk_loader *l, const char *kind, struct shk_str name,
 
 size_t shk_loader_rules(const struct shk_loader *l)
 {
-	return l->all ? l->t.rules.n : 0;
+	return l->b.n_rule;
 }
 
 int shk_loader_describe(struct shk_loader *l, size_t i, struct shk_arena *a,
 			struct shk_rule_desc *ret)
 {
 	const struct shk_rule *rule = l->t.rules.p[i];
+	struct shk_rule_def def;
 	int r;
 
 	*ret = (struct shk_rule_desc){ .name = rule->h.name, .desc = rule->desc,
 				       .source = rule->source, .priority = rule->priority,
 				       .tags = rule->tags, .n_tags = rule->n_tags,
-				       .enabled = rule->enabled, .left_out = !l->all[i] };
+				       .enabled = rule->enabled, .left_out = l->b.rule[i].left_out };
 	r = parts_of(a, &rule->h, &ret->part, &ret->n_part);
 	if (r >= 0)
 		r = describe_written(l, a, rule, ret);
 	if (r >= 0)
 		r = describe_exceptions(a, rule, ret);
-	return r < 0 || !l->all[i] ? r : describe_compiled(a, l->all[i], ret);
+	if (r < 0 || ret->left_out)
+		return r;
+	r = shk_build_def(l, i, a, &def);
+	return r < 0 ? r : describe_compiled(a, &def, ret);
 }

@@ -55,9 +55,15 @@ static struct shk_str excerpt(struct shk_arena *a, struct shk_str s)
 	return (struct shk_str){ t, t ? strlen(t) : 0 };
 }
 
+/* What a build says lives as long as the build, but for errors, which are the file's. */
+static struct shk_arena *arena_of(struct shk_loader *l)
+{
+	return l->saying ? &l->out_arena : l->building ? &l->b.a : &l->a;
+}
+
 static int set_chain(struct shk_loader *l, struct shk_diag *d, const struct shk_where *w)
 {
-	struct shk_diag_loc *c = SHK_ARENA_ARRAY(&l->a, struct shk_diag_loc, 4);
+	struct shk_diag_loc *c = SHK_ARENA_ARRAY(arena_of(l), struct shk_diag_loc, 4);
 	static const struct shk_str none = { "", 0 };
 	struct shk_str file = w->item ? w->item->file->name : w->file->name;
 
@@ -73,7 +79,7 @@ static int set_chain(struct shk_loader *l, struct shk_diag *d, const struct shk_
 	file = w->part->file->name;
 	c[d->n_loc++] = loc(w->part_type, none, file, shk_rnode_pos(w->part));
 	if (shk_str_ends(shk_str(w->part_type), SHK_STR(" condition"))) {
-		c[d->n_loc] = loc("condition expression", none, excerpt(&l->a, w->part->text),
+		c[d->n_loc] = loc("condition expression", none, excerpt(arena_of(l), w->part->text),
 				  shk_rnode_pos(w->part));
 		if (!c[d->n_loc++].name.p)
 			return -ENOMEM;
@@ -85,12 +91,10 @@ static int set_chain(struct shk_loader *l, struct shk_diag *d, const struct shk_
 static void set_snippet(struct shk_diag *d, const struct shk_where *w)
 {
 	struct shk_str s = shk_rfile_line(w->file, w->at.line);
-	size_t byte = 0, start, end;
-	unsigned column = 0;
+	size_t byte = w->file->text.p ? (size_t)w->at.offset - (size_t)(s.p - w->file->text.p) : 0;
+	size_t start, end;
 
-	for (; byte < s.n && column < w->at.column; column++)
-		for (byte++; byte < s.n && ((unsigned char)s.p[byte] & 0xc0) == 0x80; byte++)
-			;
+	byte = SHK_MIN(byte, s.n);
 	start = byte > SNIPPET_BEFORE ? byte - SNIPPET_BEFORE : 0;
 	end = SHK_MIN(s.n, byte + SNIPPET_AFTER);
 	while (start < byte && ((unsigned char)s.p[start] & 0xc0) == 0x80)
@@ -103,6 +107,28 @@ static void set_snippet(struct shk_diag *d, const struct shk_where *w)
 		d->caret += ((unsigned char)s.p[i] & 0xc0) != 0x80;
 }
 
+int shk_diag_keep(struct shk_loader *l, const struct shk_diag *d)
+{
+	struct shk_diag *to = SHK_ARENA_NEW(&l->a, struct shk_diag);
+	struct shk_diag_loc *c = SHK_ARENA_ARRAY(&l->a, struct shk_diag_loc, d->n_loc);
+	size_t end = d->hint.n ? (size_t)(d->hint.p + d->hint.n - d->message.p) : d->message.n;
+	struct shk_str text = shk_arena_str(&l->a, (struct shk_str){ d->message.p, end });
+
+	if (!to || !c || !text.p)
+		return -ENOMEM;
+	*to = *d;
+	to->loc = c;
+	to->message.p = text.p;
+	to->hint.p = text.p + (d->hint.p - d->message.p);
+	for (size_t i = 0; i < d->n_loc; i++) {
+		c[i] = d->loc[i];
+		c[i].name = shk_arena_str(&l->a, c[i].name);
+		if (!c[i].name.p)
+			return -ENOMEM;
+	}
+	return shk_vec_push(&l->a, &l->diags, to);
+}
+
 enum kind { ERROR, WARNING, NOTE };
 
 static int add(struct shk_loader *l, enum kind kind, const char *code, const struct shk_where *w,
@@ -111,15 +137,19 @@ static int add(struct shk_loader *l, enum kind kind, const char *code, const str
 static int add(struct shk_loader *l, enum kind kind, const char *code, const struct shk_where *w,
 	       const char *fmt, va_list ap)
 {
-	struct shk_diag *d = SHK_ARENA_NEW(&l->a, struct shk_diag);
+	struct shk_arena *a = arena_of(l);
+	struct shk_diag *d;
 	char text[SHK_ERR_TEXT_MAX];
 	struct shk_str m;
 	size_t cut;
 
+	if (l->muted)
+		return 0;
+	d = SHK_ARENA_NEW(a, struct shk_diag);
 	if (!d)
 		return -ENOMEM;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	m = shk_arena_str(&l->a, shk_str(text));
+	m = shk_arena_str(a, shk_str(text));
 	if (!m.p)
 		return -ENOMEM;
 	*d = (struct shk_diag){ .error = kind == ERROR, .note = kind == NOTE, .code = code, .file = w->file->name,
@@ -135,7 +165,7 @@ static int add(struct shk_loader *l, enum kind kind, const char *code, const str
 	set_snippet(d, w);
 	if (set_chain(l, d, w) < 0)
 		return -ENOMEM;
-	return shk_vec_push(&l->a, &l->diags, d);
+	return shk_vec_push(a, l->saying ? l->saying : l->building ? &l->b.said : &l->diags, d);
 }
 
 int shk_load_error(struct shk_loader *l, const char *code, const struct shk_where *w,
@@ -189,18 +219,6 @@ int shk_load_result(struct shk_loader *l, size_t from, int r, struct shk_err *er
 				   d->hint.n ? ")" : "");
 	}
 	return shk_err_sys(err, -r, "loading rules");
-}
-
-const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n)
-{
-	*n = l->n_out;
-	return l->out;
-}
-
-const struct shk_diag *shk_loader_last_diags(const struct shk_loader *l, size_t *n)
-{
-	*n = l->n_last;
-	return l->last;
 }
 
 /* Control characters of a rule file must not reach the terminal. */

@@ -171,7 +171,7 @@ static void collect(const struct frame *f, const uint64_t *must, bool first, str
 
 	for (size_t w = 0; w < words(f->p->n_rule); w++)
 		for (uint64_t m = f->hit[w]; m; m &= m - 1) {
-			uint16_t rule = f->p->rule[w * 64 + (unsigned)__builtin_ctzll(m)];
+			uint32_t rule = f->p->rule[w * 64 + (unsigned)__builtin_ctzll(m)];
 
 			if (found && first && !has(must, rule))
 				continue;

@@ -339,7 +339,7 @@ static void print_exception(const struct shk_exception *x, struct shk_buf *out)
 	shk_buf_addc(out, ')');
 }
 
-int shk_build_exceptions(struct shk_build *b, const struct shk_rule *r, struct shk_text *ret)
+int shk_build_exceptions(struct shk_arena *a, const struct shk_rule *r, struct shk_text *ret)
 {
 	_cleanup_buf_ struct shk_buf out;
 	size_t n = 0;
@@ -350,7 +350,7 @@ int shk_build_exceptions(struct shk_build *b, const struct shk_rule *r, struct s
 		return 0;
 	for (const struct shk_exception *x = r->exceptions; x; x = x->next)
 		n++;
-	ret->piece = SHK_ARENA_ARRAY(&b->a, struct shk_piece, r->cond.n + n);
+	ret->piece = SHK_ARENA_ARRAY(a, struct shk_piece, r->cond.n + n);
 	if (!ret->piece)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->cond.n; i++) {
@@ -368,6 +368,6 @@ int shk_build_exceptions(struct shk_build *b, const struct shk_rule *r, struct s
 	}
 	if (out.failed)
 		return -ENOMEM;
-	ret->s = shk_arena_str(&b->a, shk_buf_view(&out));
+	ret->s = shk_arena_str(a, shk_buf_view(&out));
 	return ret->s.p ? 0 : -ENOMEM;
 }

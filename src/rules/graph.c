@@ -222,7 +222,7 @@ static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, 
 
 int shk_graph_add(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
 {
-	uintptr_t known = (uintptr_t)shk_map_get_u64(&g->seen, (uintptr_t)e);
+	uintptr_t known = e->shared ? (uintptr_t)shk_map_get_u64(&g->seen, (uintptr_t)e) : 0;
 	int r;
 
 	if (known) {
@@ -230,7 +230,7 @@ int shk_graph_add(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, st
 		return 0;
 	}
 	r = add_tree(g, e, ret, err);
-	if (r < 0)
+	if (r < 0 || !e->shared)
 		return r;
 	return shk_map_set_u64(&g->seen, (uintptr_t)e, (void *)((uintptr_t)*ret + 1)) < 0 ?
 		       no_memory(err) :

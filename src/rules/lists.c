@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Lists are pasted into conditions as text, before parsing (FALCO_RULE_LANGUAGE section 5). */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "rules/load.h"
 
@@ -10,37 +11,53 @@ bool shk_list_edge(char c)
 	       c == ',' || c == '=';
 }
 
-static bool has_edge(struct shk_str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (shk_list_edge(s.p[i]))
-			return true;
-	return false;
-}
-
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static int join(struct shk_build *b, struct shk_build_list *l)
+/* The list that an item of `in` names and that is visible to it, or NULL. */
+static const struct shk_list *inner(struct shk_build *b, const struct shk_list *in,
+				    struct shk_str item)
 {
-	_cleanup_buf_ struct shk_buf out;
+	const struct shk_list *o = shk_map_get(&b->l->lists, item);
 
-	shk_buf_init(&out, SHK_CONDITION_MAX);
-	for (size_t i = 0; i < l->n; i++) {
-		struct shk_str s = l->item[i];
-		bool quote = s.n && s.p[0] != '"' && s.p[0] != '\'' && memchr(s.p, ' ', s.n);
+	return o && o != in && o->h.order < in->h.visible ? o : NULL;
+}
 
-		if (i)
-			shk_buf_adds(&out, ", ");
-		if (quote)
-			shk_buf_addc(&out, '"');
-		shk_buf_addstr(&out, s);
-		if (quote)
-			shk_buf_addc(&out, '"');
+static void join_item(struct shk_buf *out, struct shk_str s)
+{
+	bool quote = s.n && s.p[0] != '"' && s.p[0] != '\'' && memchr(s.p, ' ', s.n);
+
+	if (out->n)
+		shk_buf_adds(out, ", ");
+	if (quote)
+		shk_buf_addc(out, '"');
+	shk_buf_addstr(out, s);
+	if (quote)
+		shk_buf_addc(out, '"');
+}
+
+/* One level deep, so that any number of lists in lists ends. */
+static int join(struct shk_build *b, struct shk_build_list *l, struct shk_buf *out)
+{
+	int r = 0;
+
+	l->empty = true;
+	for (size_t i = 0; i < l->l->n && r >= 0 && !out->failed; i++) {
+		const struct shk_list *o = inner(b, l->l, l->l->item[i]);
+
+		if (!o) {
+			join_item(out, l->l->item[i]);
+			l->empty = false;
+			continue;
+		}
+		r = shk_build_use(b, SHK_UNIT_LIST, o->h.index);
+		for (size_t k = 0; k < o->n; k++)
+			join_item(out, o->item[k]);
+		l->empty &= !o->n;
 	}
-	if (out.failed && out.n + (1u << 12) > SHK_CONDITION_MAX) {
+	if (out->failed && out->n + (1u << 12) > SHK_CONDITION_MAX) {
 		const struct shk_item *h = &l->l->h;
 		struct shk_where w = shk_where_node("list", h->name, h->node, NULL, NULL);
 
@@ -48,65 +65,30 @@ static int join(struct shk_build *b, struct shk_build_list *l)
 				      "the items of list '%.*s' have more than %u bytes; split it",
 				      SHK_STR_ARG(h->name), SHK_CONDITION_MAX);
 	}
-	if (out.failed)
-		return -ENOMEM;
-	l->joined = shk_arena_str(&b->a, out.n ? shk_buf_view(&out) : (struct shk_str){ "", 0 });
-	return l->joined.p ? 0 : -ENOMEM;
-}
-
-/* The list that an item of `in` names and that is visible to it, or NULL. */
-static struct shk_build_list *inner(struct shk_build *b, const struct shk_list *in,
-				    struct shk_str item)
-{
-	struct shk_build_list *o = shk_map_get(&b->list_of, item);
-
-	return o && o->l != in && o->l->h.order < in->h.visible ? o : NULL;
+	return r < 0 ? r : out->failed ? -ENOMEM : 0;
 }
 
 int shk_build_lists(struct shk_build *b)
 {
-	const struct shk_tables *t = &b->l->t;
-	int r;
+	int r = 0;
 
-	b->n_list = t->lists.n;
-	b->list = SHK_ARENA_ARRAY(&b->a, struct shk_build_list, b->n_list);
-	if (!b->list)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->n_list; i++) {
-		b->list[i].l = t->lists.p[i];
-		b->list[i].odd_name = has_edge(b->list[i].l->h.name);
-		b->odd_names |= b->list[i].odd_name;
-		if (shk_map_set(&b->list_of, b->list[i].l->h.name, &b->list[i]) < 0)
-			return -ENOMEM;
-	}
-	for (size_t i = 0; i < b->n_list; i++) {
-		const struct shk_list *l = b->list[i].l;
-		struct shk_build_list *o;
-		struct shk_str *to;
-		size_t n = 0;
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_LIST] && r >= 0; i++) {
+		uint32_t at = b->todo[SHK_UNIT_LIST][i];
+		struct shk_build_list *l = &b->list[at];
+		struct shk_buf out;
 
-		for (size_t k = 0; k < l->n; k++)
-			n += (o = inner(b, l, l->item[k])) ? o->l->n : 1;
-		b->list[i].item = to = SHK_ARENA_ARRAY(&b->a, struct shk_str, n);
-		if (!to)
-			return -ENOMEM;
-		b->list[i].n = n;
-		for (size_t k = 0; k < l->n; k++) {
-			o = inner(b, l, l->item[k]);
-			if (!o) {
-				*to++ = l->item[k];
-				continue;
-			}
-			o->used = true;
-			if (o->l->n)
-				memcpy(to, o->l->item, o->l->n * sizeof(*to));
-			to += o->l->n;
-		}
-		r = join(b, &b->list[i]);
-		if (r < 0)
+		shk_buf_init(&out, SHK_CONDITION_MAX);
+		shk_build_begin(b);
+		r = join(b, l, &out);
+		if (r < 0) {
+			shk_buf_done(&out);
 			return r;
+		}
+		free((char *)(uintptr_t)l->joined.p);
+		l->joined = shk_buf_view(&out);
+		r = shk_build_end(b, SHK_UNIT_LIST, at);
 	}
-	return 0;
+	return r;
 }
 
 /* The text under work; `from` holds, when wanted, the original offset of each byte. */
@@ -161,7 +143,7 @@ static void paste_list(struct paste *p, struct shk_str in, const unsigned *from,
 
 	while ((s = find(in, l->l->h.name, at)) < in.n) {
 		unsigned origin = from ? from[s] : 0;
-		bool comma = !l->n;
+		bool comma = l->empty;
 
 		add(p, (struct shk_str){ in.p + at, s - at }, from ? from + at : NULL, 0);
 		while (last_is(p, is_blank))
@@ -189,36 +171,37 @@ static size_t next_list(struct shk_build *b, struct shk_str in, size_t from)
 	size_t best = b->n_list, start = 0;
 
 	for (size_t i = 0; i <= in.n; i++) {
-		const struct shk_build_list *l;
+		const struct shk_list *l;
 
 		if (i < in.n && !shk_list_edge(in.p[i]))
 			continue;
-		l = i > start ? shk_map_get(&b->list_of, (struct shk_str){ in.p + start, i - start }) :
+		l = i > start ? shk_map_get(&b->l->lists, (struct shk_str){ in.p + start, i - start }) :
 				NULL;
 		start = i + 1;
-		if (l && l->l->h.index >= from && l->l->h.index < best)
-			best = l->l->h.index;
+		if (l && l->h.index >= from && l->h.index < best)
+			best = l->h.index;
 	}
-	for (size_t i = from; b->odd_names && i < best; i++)
+	for (size_t i = from; b->n_odd && i < best; i++)
 		if (b->list[i].odd_name && find(in, b->list[i].l->h.name, 0) < in.n)
 			best = i;
 	return best;
 }
 
-static int paste_all(struct shk_build *b, struct paste *p, struct shk_str in, struct shk_str *ret,
-		     const unsigned **origin)
+static int paste_all(struct shk_build *b, struct shk_arena *a, struct paste *p, struct shk_str in,
+		     struct shk_str *ret, const unsigned **origin)
 {
 	unsigned *from = NULL;
 
 	if (origin) {
-		from = SHK_ARENA_ARRAY(&b->a, unsigned, in.n + 1);
+		from = SHK_ARENA_ARRAY(a, unsigned, in.n + 1);
 		if (!from)
 			return -ENOMEM;
 		for (size_t i = 0; i <= in.n; i++)
 			from[i] = (unsigned)i;
 	}
 	for (size_t i = 0; (i = next_list(b, in, i)) < b->n_list; i++) {
-		b->list[i].used = true;
+		if (shk_build_use(b, SHK_UNIT_LIST, (uint32_t)i) < 0)
+			return -ENOMEM;
 		shk_buf_reset(&p->text);
 		shk_buf_reset(&p->from);
 		paste_list(p, in, from, &b->list[i]);
@@ -227,14 +210,14 @@ static int paste_all(struct shk_build *b, struct paste *p, struct shk_str in, st
 		if (origin) {
 			unsigned end = from[in.n];
 
-			from = SHK_ARENA_ARRAY(&b->a, unsigned, p->text.n + 1);
+			from = SHK_ARENA_ARRAY(a, unsigned, p->text.n + 1);
 			if (!from)
 				return -ENOMEM;
 			if (p->text.n)
 				memcpy(from, p->from.p, p->text.n * sizeof(*from));
 			from[p->text.n] = end;
 		}
-		in = shk_arena_str(&b->a, p->text.n ? shk_buf_view(&p->text) :
+		in = shk_arena_str(a, p->text.n ? shk_buf_view(&p->text) :
 						      (struct shk_str){ "", 0 });
 		if (!in.p)
 			return -ENOMEM;
@@ -245,7 +228,7 @@ static int paste_all(struct shk_build *b, struct paste *p, struct shk_str in, st
 	return 0;
 }
 
-int shk_build_paste(struct shk_build *b, struct shk_str in, struct shk_str *ret,
+int shk_build_paste(struct shk_build *b, struct shk_arena *a, struct shk_str in, struct shk_str *ret,
 		    const unsigned **origin)
 {
 	struct paste p = { .track = origin != NULL };
@@ -253,7 +236,7 @@ int shk_build_paste(struct shk_build *b, struct shk_str in, struct shk_str *ret,
 
 	shk_buf_init(&p.text, SHK_CONDITION_MAX);
 	shk_buf_init(&p.from, SHK_CONDITION_MAX * sizeof(unsigned));
-	r = paste_all(b, &p, in, ret, origin);
+	r = paste_all(b, a, &p, in, ret, origin);
 	shk_buf_done(&p.text);
 	shk_buf_done(&p.from);
 	return r;

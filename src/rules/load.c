@@ -19,7 +19,8 @@ int shk_loader_new(struct shk_loader **ret, struct shk_err *err)
 	if (!l)
 		return shk_err_sys(err, ENOMEM, "loading rules");
 	shk_arena_init(&l->a, SHK_LOADER_MAX);
-	shk_arena_init(&l->build, SHK_BUILD_MAX);
+	shk_arena_init(&l->out_arena, SHK_BUILD_MAX);
+	shk_build_init(l);
 	shk_map_init(&l->lists);
 	shk_map_init(&l->macros);
 	shk_map_init(&l->rules);
@@ -35,7 +36,9 @@ void shk_loader_free(struct shk_loader *l)
 	shk_map_done(&l->macros);
 	shk_map_done(&l->rules);
 	free(l->out);
-	shk_arena_done(&l->build);
+	free(l->change);
+	shk_build_done(&l->b);
+	shk_arena_done(&l->out_arena);
 	shk_arena_done(&l->a);
 	free(l);
 }
@@ -47,86 +50,88 @@ void shk_loader_want_notes(struct shk_loader *l)
 
 /* ---- undoing a file with an error ---- */
 
-/* Copies live as long as one file is being added: in the arena they would stay, for every file. */
-static int copy_vec(const struct shk_vec *v, struct shk_vec *ret)
+/* Records went into the tables one after the other, and go out in the other direction. */
+static int undo(struct shk_loader *l)
 {
-	*ret = (struct shk_vec){ .n = v->n, .room = v->n };
-	if (!v->n)
-		return 0;
-	ret->p = malloc(v->n * sizeof(void *));
-	if (!ret->p)
-		return -ENOMEM;
-	memcpy(ret->p, v->p, v->n * sizeof(void *));
-	return 0;
-}
+	for (size_t i = l->n_change; i-- > 0;) {
+		const struct shk_change *c = &l->change[i];
+		struct shk_vec *v = shk_table_of(l, c->unit);
+		struct shk_item *now;
 
-/* The vector had this content; it has never been shorter since, so it has room. */
-static void put_back(struct shk_vec *v, const struct shk_vec *copy)
-{
-	if (copy->n)
-		memcpy(v->p, copy->p, copy->n * sizeof(void *));
-	v->n = copy->n;
-}
-
-static void forget(struct shk_tables *t)
-{
-	free(t->lists.p);
-	free(t->macros.p);
-	free(t->rules.p);
-}
-
-static int restore_map(struct shk_map *m, const struct shk_vec *v)
-{
-	shk_map_done(m);
-	shk_map_init(m);
-	for (size_t i = 0; i < v->n; i++) {
-		struct shk_item *h = v->p[i]; /* first member of every record */
-
-		if (shk_map_set(m, h->name, h) < 0)
-			return -ENOMEM;
+		if (c->index >= v->n)
+			continue; /* memory ran out before it was in */
+		now = v->p[c->index]; /* h is the first member of every record */
+		if (c->old) {
+			v->p[c->index] = c->old;
+			if (shk_map_set(shk_map_of(l, c->unit), c->old->name, c->old) < 0)
+				return -ENOMEM;
+			continue;
+		}
+		shk_map_del(shk_map_of(l, c->unit), now->name);
+		v->n--;
 	}
 	return 0;
 }
 
-static int snapshot(const struct shk_loader *l, struct shk_tables *t)
-{
-	int r = copy_vec(&l->t.lists, &t->lists);
-
-	if (r >= 0)
-		r = copy_vec(&l->t.macros, &t->macros);
-	return r < 0 ? r : copy_vec(&l->t.rules, &t->rules);
-}
-
-static int restore(struct shk_loader *l, const struct shk_tables *t)
-{
-	int r;
-
-	put_back(&l->t.lists, &t->lists);
-	put_back(&l->t.macros, &t->macros);
-	put_back(&l->t.rules, &t->rules);
-	r = restore_map(&l->lists, &t->lists);
-	if (r >= 0)
-		r = restore_map(&l->macros, &t->macros);
-	return r < 0 ? r : restore_map(&l->rules, &t->rules);
-}
-
 /* ---- files ---- */
 
-/* The diagnostics as an array; last_n of them, from last_from on, are those of the file just added. */
-static int publish(struct shk_loader *l, size_t last_from, size_t last_n)
+/* The caller's array is made when it is asked for. */
+static void forget_out(struct shk_loader *l)
 {
-	struct shk_diag *d = calloc(l->diags.n + 1, sizeof(*d));
-
-	if (!d)
-		return -ENOMEM;
 	free(l->out);
+	l->out = NULL;
+	l->n_out = 0;
+	shk_arena_done(&l->out_arena);
+}
+
+/* What the build has to say: warnings of rules in their order, what nothing uses, notes. */
+static int say(struct shk_loader *l, struct shk_vec *v)
+{
+	struct shk_build *b = &l->b;
+	int r = 0;
+
+	for (size_t i = 0; i < b->n_rule && r >= 0; i++)
+		for (uint32_t k = 0; k < b->rule[i].n_diag && r >= 0; k++)
+			r = shk_vec_push(&l->out_arena, v, b->rule[i].diag[k]);
+	l->saying = v;
+	if (r >= 0)
+		r = shk_build_unused(b);
+	if (r >= 0)
+		r = shk_build_notes(b);
+	l->saying = NULL;
+	return r;
+}
+
+static void publish(struct shk_loader *l)
+{
+	struct shk_vec said = { 0 };
+	struct shk_diag *d;
+
+	if (l->out || say(l, &said) < 0)
+		return;
+	d = calloc(l->diags.n + said.n + 1, sizeof(*d));
+	if (!d)
+		return;
 	for (size_t i = 0; i < l->diags.n; i++)
 		d[i] = *(const struct shk_diag *)l->diags.p[i];
+	for (size_t i = 0; i < said.n; i++)
+		d[l->diags.n + i] = *(const struct shk_diag *)said.p[i];
 	l->out = d;
-	l->n_out = l->diags.n;
-	l->last = d + last_from;
-	l->n_last = last_n;
-	return 0;
+	l->n_out = l->diags.n + said.n;
+}
+
+const struct shk_diag *shk_loader_diags(struct shk_loader *l, size_t *n)
+{
+	publish(l);
+	*n = l->n_out;
+	return l->out;
+}
+
+const struct shk_diag *shk_loader_last_diags(struct shk_loader *l, size_t *n)
+{
+	publish(l);
+	*n = !l->out ? 0 : (l->last_failed ? l->diags.n : l->n_out) - l->last_from;
+	return l->out ? l->out + l->last_from : NULL;
 }
 
 static int read_and_collect(struct shk_loader *l, const char *name, struct shk_str text)
@@ -147,38 +152,23 @@ static int read_and_collect(struct shk_loader *l, const char *name, struct shk_s
 int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str text,
 			struct shk_err *err)
 {
-	struct shk_tables before = { 0 };
-	struct shk_vec old = { 0 };
-	size_t from = l->n_collect, n_last;
-	int r = copy_vec(&l->diags, &old), r2;
+	size_t from = l->diags.n;
+	int r;
 
-	if (r >= 0)
-		r = snapshot(l, &before);
-	if (r < 0) {
-		forget(&before);
-		free(old.p);
-		return shk_err_sys(err, -r, "%s", name);
-	}
-	l->diags.n = l->n_collect; /* the build's diagnostics are made anew */
+	if (l->broken)
+		return shk_err_sys(err, ENOMEM, "%s", name);
+	forget_out(l);
+	l->n_change = 0;
 	r = read_and_collect(l, name, text);
-	l->n_collect = l->diags.n;
 	if (r >= 0)
 		r = shk_loader_build(l);
-	n_last = l->diags.n - from;
+	l->last_from = from;
+	l->last_failed = r < 0;
 	if (r < 0) {
-		r2 = restore(l, &before);
-		if (r2 < 0)
-			r = r2;
-		/* an error of the build is one of this file, and stays */
-		l->n_collect = l->diags.n;
-		for (size_t i = from; i < old.n && r2 >= 0; i++)
-			r2 = shk_vec_push(&l->a, &l->diags, old.p[i]);
+		/* What was looked at for this file is looked at again, as it was before. */
+		l->broken = undo(l) < 0 || shk_loader_build(l) < 0;
+		l->n_change = 0;
 	}
-	forget(&before);
-	free(old.p);
-	r2 = publish(l, from, n_last);
-	if (r2 < 0)
-		r = r2;
 	return shk_load_result(l, from, r, err);
 }
 

@@ -86,7 +86,7 @@ struct shk_node {
 };
 
 struct shk_entry { /* of the index */
-	uint16_t rule;
+	uint32_t rule;
 	shk_ref root;
 };
 
@@ -138,7 +138,7 @@ struct shk_program {
 	const uint32_t *block;	/* first step of each */
 	uint32_t n_block;
 	uint32_t n_keep;	/* answers kept */
-	const uint16_t *rule;	/* of each entry, ascending */
+	const uint32_t *rule;	/* of each entry, ascending */
 	uint32_t n_rule;
 };
 

@@ -66,7 +66,7 @@ static int general(struct maker *m, const struct shk_program **ret)
 	if (!p || !v)
 		return -ENOMEM;
 	for (size_t i = 0; i < rs->n_rule; i++)
-		v[i] = (struct shk_entry){ (uint16_t)i, rs->root[i] };
+		v[i] = (struct shk_entry){ (uint32_t)i, rs->root[i] };
 	shk_fold(rs, SHK_CALL_N, m->fold);
 	shk_guess(rs, m->fold, m->guess);
 	r = shk_code(&m->c, &all, false, p);

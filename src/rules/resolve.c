@@ -29,23 +29,28 @@ int shk_build_locate(struct shk_build *b, const struct shk_text *cond, unsigned 
 {
 	const struct shk_rnode *n;
 	const unsigned *origin;
+	struct shk_arena a;
 	struct shk_str text;
-	int r = shk_build_paste(b, cond->s, &text, &origin);
+	int r;
 
-	if (r < 0)
-		return r;
-	n = shk_text_at(cond, origin[SHK_MIN(at, text.n)], &w->at);
-	w->file = n->file;
-	return 0;
+	shk_arena_init(&a, SHK_RULE_TREE_MAX);
+	r = shk_build_paste(b, &a, cond->s, &text, &origin);
+	if (r >= 0) {
+		n = shk_text_at(cond, origin[SHK_MIN(at, text.n)], &w->at);
+		w->file = n->file;
+	}
+	shk_arena_done(&a);
+	return r;
 }
 
-int shk_build_parse(struct shk_build *b, const struct shk_text *cond, const struct shk_where *w,
-		    struct shk_str *ret_text, struct shk_ast **ret)
+int shk_build_parse(struct shk_build *b, struct shk_arena *a, const struct shk_text *cond,
+		    const struct shk_where *w, struct shk_ast **ret)
 {
 	struct shk_where at = *w;
+	struct shk_str text;
 	struct shk_err err;
 	unsigned pos;
-	int r = shk_build_paste(b, cond->s, ret_text, NULL);
+	int r = shk_build_paste(b, a, cond->s, &text, NULL);
 
 	if (r == -E2BIG)
 		return shk_load_error(b->l, CONDITION, w,
@@ -53,7 +58,7 @@ int shk_build_parse(struct shk_build *b, const struct shk_text *cond, const stru
 				      SHK_CONDITION_MAX);
 	if (r < 0)
 		return r;
-	r = shk_ast_parse(&b->a, *ret_text, ret, &pos, &err);
+	r = shk_ast_parse(a, text, ret, &pos, &err);
 	if (r != -EINVAL)
 		return r;
 	r = shk_build_locate(b, cond, pos, &at);
@@ -82,7 +87,7 @@ static const char *nearest(struct shk_build *b, struct shk_str name, struct shk_
 			kind = "macro";
 		}
 	}
-	if (shk_map_get(&b->list_of, name)) {
+	if (shk_map_get(&b->l->lists, name)) {
 		*ret = name;
 		return "list";
 	}
@@ -127,18 +132,21 @@ static int resolve_macro(struct shk_build *b, struct shk_build_macro *m, unsigne
 	m->state = 2;
 	m->height = s.height;
 	m->weight = s.weight;
+	m->cond->shared = true;
 	return 0;
 }
 
 static int reference(struct shk_build *b, struct shk_ast **e, const struct owner *o,
 		     unsigned depth, struct size *ret)
 {
-	struct shk_build_macro *m = shk_map_get(&b->macro_of, (*e)->macro);
+	const struct shk_macro *rec = shk_map_get(&b->l->macros, (*e)->macro);
 	struct shk_where at = *o->where;
+	struct shk_build_macro *m;
 	int r;
 
-	if (!m)
+	if (!rec)
 		return unknown_macro(b, *e, o, false);
+	m = &b->macro[rec->h.index];
 	if (o->macro && m->m->h.order >= o->macro->visible)
 		return unknown_macro(b, *e, o, true);
 	if (m->state == 1) {
@@ -147,7 +155,6 @@ static int reference(struct shk_build *b, struct shk_ast **e, const struct owner
 						  "macro '%.*s' refers to itself through others; break "
 						  "the cycle", SHK_STR_ARG((*e)->macro));
 	}
-	m->used = true;
 	r = resolve_macro(b, m, depth);
 	if (r < 0)
 		return r;
@@ -192,29 +199,35 @@ deep:
 			      "more than %u parts; simplify it", SHK_AST_DEPTH, NODES_MAX);
 }
 
+int shk_build_use_macros(struct shk_build *b, const struct shk_ast *e)
+{
+	const struct shk_macro *m = e->kind == SHK_AST_MACRO ? shk_map_get(&b->l->macros, e->macro) : NULL;
+	int r = m ? shk_build_use(b, SHK_UNIT_MACRO, m->h.index) : 0;
+
+	for (size_t i = 0; i < e->n && r >= 0; i++) /* as deep as the parser allows */
+		r = shk_build_use_macros(b, e->child[i]);
+	return r;
+}
+
 int shk_build_macros(struct shk_build *b)
 {
-	const struct shk_tables *t = &b->l->t;
+	const uint32_t *todo = b->todo[SHK_UNIT_MACRO];
 	int r = 0;
 
-	b->n_macro = t->macros.n;
-	b->macro = SHK_ARENA_ARRAY(&b->a, struct shk_build_macro, b->n_macro);
-	if (!b->macro)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->n_macro && r >= 0; i++) {
-		struct shk_build_macro *m = &b->macro[i];
-		struct shk_where w;
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_MACRO] && r >= 0; i++) {
+		struct shk_build_macro *m = &b->macro[todo[i]];
+		struct shk_where w = macro_where(m->m);
 
-		m->m = t->macros.p[i];
-		w = macro_where(m->m);
-		r = shk_map_set(&b->macro_of, m->m->h.name, m);
+		m->state = 0;
+		shk_build_begin(b);
+		r = shk_build_parse(b, &b->a, &m->m->cond, &w, &m->cond);
 		if (r >= 0)
-			r = shk_build_parse(b, &m->m->cond, &w, &m->text, &m->cond);
+			r = shk_build_use_macros(b, m->cond);
 		if (r >= 0)
-			r = shk_build_notes(b, m->cond, &m->m->cond, &w);
+			r = shk_build_end(b, SHK_UNIT_MACRO, todo[i]);
 	}
-	for (size_t i = 0; i < b->n_macro && r >= 0; i++)
-		r = resolve_macro(b, &b->macro[i], 0);
+	for (size_t i = 0; i < b->n_todo[SHK_UNIT_MACRO] && r >= 0; i++)
+		r = resolve_macro(b, &b->macro[todo[i]], 0);
 	return r;
 }
 

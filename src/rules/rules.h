@@ -3,7 +3,7 @@
  * rules.h - Falco's rule language: load, compile, evaluate.
  *
  * Loading: a loader collects items (lists, macros, rules, exceptions, overrides) from files in
- * order, recompiling after each file as Falco does, and yields diagnostics. Compiling turns the collected
+ * order, checking after each file that all of it compiles as Falco does, and yields diagnostics. Compiling turns the collected
  * rules into one immutable, reference-counted set: identical sub-expressions are one node, constants are
  * typed, string sets hashed; indexed by event type. Evaluating never allocates outside the event's arena,
  * never locks, never recurses, and is bounded.
@@ -84,11 +84,11 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 			struct shk_err *err);
 /* Diagnostics so far: of reading each file, then of the compilation after the last one (a macro that
  * only a later file uses is no longer reported then). A file with an error leaves nothing behind but its
- * diagnostics. Valid until the next file is added. */
-const struct shk_diag *shk_loader_diags(const struct shk_loader *l, size_t *n);
+ * diagnostics. NULL and 0 without memory. Valid until the next file is added. */
+const struct shk_diag *shk_loader_diags(struct shk_loader *l, size_t *n);
 /* Those of the last file that was added: of reading it and of the compilation of all up to it, as Falco
  * reports them for each file. Valid until the next file. */
-const struct shk_diag *shk_loader_last_diags(const struct shk_loader *l, size_t *n);
+const struct shk_diag *shk_loader_last_diags(struct shk_loader *l, size_t *n);
 /* Compiler-style print of one diagnostic: file:line:col: error|warning: message [CODE], line, caret. */
 void shk_diag_print(const struct shk_diag *d, struct shk_buf *out);
 
@@ -179,7 +179,7 @@ const struct shk_rule_info *shk_ruleset_rule(const struct shk_ruleset *rs, unsig
 struct shk_matches {
 	unsigned n;			/* in rule order; past SHK_MATCH_MAX only `lost` counts */
 	unsigned lost;
-	uint16_t rule[SHK_MATCH_MAX];
+	uint32_t rule[SHK_MATCH_MAX];
 };
 /* Evaluates the rules that can match this event. must[i/64] bit i: rule i carries an action and is
  * always evaluated (NULL: none). first: after the first match only `must` rules are tried (Falco's

@@ -7,7 +7,7 @@
 #include "rules/output.h"
 
 #define SET_MAX	      ((size_t)256 << 20) /* bytes of a set */
-#define RULES_MAX     UINT16_MAX
+#define RULES_MAX     1000000 /* more are a mistake; memory ends before */
 #define CONDITION_TEXT_MAX ((size_t)SHK_CONDITION_MAX * 8)
 
 struct shk_ruleset *shk_ruleset_ref(struct shk_ruleset *rs)
@@ -102,7 +102,7 @@ static int index_list(struct shk_ruleset *rs, unsigned id, struct shk_entries *r
 	*ret = (struct shk_entries){ .v = v };
 	for (size_t i = 0; i < rs->n_rule; i++)
 		if (id < SHK_CALL_N ? in_set(&rs->calls[i], id) : rs->calls[i].other)
-			v[ret->n++] = (struct shk_entry){ .rule = (uint16_t)i,
+			v[ret->n++] = (struct shk_entry){ .rule = (uint32_t)i,
 							  .root = rs->root[i] };
 	return 0;
 }
@@ -115,30 +115,38 @@ static int build_index(struct shk_ruleset *rs, struct shk_err *err)
 	return 0;
 }
 
-static int build_rules(struct shk_ruleset *rs, const struct shk_rule_def *const *defs,
-		       struct shk_err *err)
+static int build_rules(struct shk_ruleset *rs, shk_rule_source *source, void *arg, struct shk_err *err)
 {
+	struct shk_arena a; /* of one rule */
 	struct shk_graph g;
 	int r = 0;
 
 	shk_graph_init(&g, rs);
+	shk_arena_init(&a, SHK_RULE_TREE_MAX);
 	for (size_t i = 0; i < rs->n_rule && r == 0; i++) {
-		const struct shk_rule_def *d = defs[i];
+		struct shk_rule_def d;
 
-		r = copy_info(rs, d, (unsigned)i, err);
+		shk_arena_reset(&a);
+		r = source(arg, i, &a, &d);
+		if (r < 0) {
+			shk_err_sys(err, -r, "cannot compile the rules");
+			break;
+		}
+		r = copy_info(rs, &d, (unsigned)i, err);
 		if (r == 0)
-			r = shk_graph_add(&g, d->cond, &rs->root[i], err);
+			r = shk_graph_add(&g, d.cond, &rs->root[i], err);
 		if (r < 0)
-			shk_err_prefix(err, "rule \"" SHK_STR_FMT "\"", SHK_STR_ARG(d->name));
+			shk_err_prefix(err, "rule \"" SHK_STR_FMT "\"", SHK_STR_ARG(d.name));
 		else
-			shk_ast_calls(d->cond, &rs->calls[i]);
+			shk_ast_calls(d.cond, &rs->calls[i]);
 	}
+	shk_arena_done(&a);
 	shk_graph_done(&g);
 	return r;
 }
 
-int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct shk_ruleset **ret,
-		      struct shk_err *err)
+int shk_ruleset_make(shk_rule_source *source, void *arg, size_t n, struct shk_ruleset **ret,
+		     struct shk_err *err)
 {
 	SHK_CLEANUP(shk_ruleset_unrefp) struct shk_ruleset *rs = NULL;
 	int r;
@@ -159,7 +167,7 @@ int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct 
 	rs->calls = SHK_ARENA_ARRAY(&rs->arena, struct shk_call_set, n);
 	if (!rs->rule || !rs->condition || !rs->root || !rs->calls)
 		return shk_err_sys(err, ENOMEM, "cannot compile the rules");
-	r = build_rules(rs, rules, err);
+	r = build_rules(rs, source, arg, err);
 	if (r == 0)
 		r = build_index(rs, err);
 	if (r == 0 && shk_groups_build(rs) < 0)
@@ -170,6 +178,19 @@ int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct 
 		return r;
 	*ret = TAKE_PTR(rs);
 	return 0;
+}
+
+static int take_def(void *arg, size_t i, struct shk_arena *a, struct shk_rule_def *ret)
+{
+	(void)a;
+	*ret = *((const struct shk_rule_def *const *)arg)[i];
+	return 0;
+}
+
+int shk_ruleset_build(const struct shk_rule_def *const *rules, size_t n, struct shk_ruleset **ret,
+		      struct shk_err *err)
+{
+	return shk_ruleset_make(take_def, (void *)(uintptr_t)rules, n, ret, err);
 }
 
 size_t shk_ruleset_count(const struct shk_ruleset *rs)

@@ -16,26 +16,30 @@ struct reader {
 	struct shk_err *err;
 	struct shk_rpos *at;
 	struct shk_rnode *roots, *last_root;
-	struct shk_rnode *stack[SHK_RN_DEPTH]; /* open collections */
+	struct shk_rnode *stack[SHK_RN_DEPTH]; /* open collections, */
+	struct shk_rnode *last[SHK_RN_DEPTH];  /* and what came last in each */
 	unsigned depth, aliases;
 	struct shk_rnode *key; /* read, its value has not come yet */
 	struct anchor *anchors;
 };
 
-static int no_memory(struct reader *r)
-{
-	return shk_err_set(r->err, ENOMEM, "too large; split the file");
-}
-
 static unsigned byte_at(const struct shk_rfile *f, unsigned line, unsigned column)
 {
+	struct shk_rplace *last = f->last;
+	unsigned left = column;
 	size_t i;
 
 	if (line >= f->n_lines)
 		return (unsigned)f->text.n;
-	for (i = f->line[line]; column && i < f->text.n && f->text.p[i] != '\n'; column--)
+	i = f->line[line];
+	if (last->line == line && last->column <= column) {
+		i = last->offset;
+		left -= last->column;
+	}
+	for (; left && i < f->text.n && f->text.p[i] != '\n'; left--)
 		for (i++; i < f->text.n && ((unsigned char)f->text.p[i] & 0xc0) == 0x80; i++)
 			;
+	*last = (struct shk_rplace){ line, column - left, (unsigned)i };
 	return (unsigned)i;
 }
 
@@ -59,12 +63,22 @@ static int fail(struct reader *r, const yaml_mark_t *m, const char *what)
 	return shk_err_set(r->err, EINVAL, "%s", what);
 }
 
+/* No memory, or no more of the arena: that has a place. */
+static int no_room(struct reader *r, const yaml_mark_t *m)
+{
+	if (r->a->used < r->a->cap / 2)
+		return shk_err_set(r->err, ENOMEM, "not enough memory");
+	*r->at = mark_pos(r->file, m);
+	return shk_err_set(r->err, EINVAL, "the rule files take more than the limit of %zu MB of memory; "
+			   "load fewer of them, or shorter ones", r->a->cap >> 20);
+}
+
 static struct shk_rnode *new_node(struct reader *r, const yaml_mark_t *m, enum shk_rkind kind)
 {
 	struct shk_rnode *n = SHK_ARENA_NEW(r->a, struct shk_rnode);
 
 	if (n) {
-		n->kind = kind;
+		n->kind = (uint8_t)kind;
 		n->file = r->file;
 		n->line = (unsigned)m->line;
 		n->column = (unsigned)m->column;
@@ -92,11 +106,13 @@ static void place(struct reader *r, struct shk_rnode *n)
 			r->roots = n;
 		r->last_root = n;
 	} else {
-		if (up->last)
-			up->last->next = n;
+		struct shk_rnode **last = &r->last[r->depth - 1];
+
+		if (*last)
+			(*last)->next = n;
 		else
 			up->first = n;
-		up->last = n;
+		*last = n;
 	}
 }
 
@@ -105,7 +121,8 @@ static bool wants_key(const struct reader *r)
 	return r->depth && r->stack[r->depth - 1]->kind == SHK_RN_MAP && !r->key;
 }
 
-static int remember(struct reader *r, const yaml_char_t *name, struct shk_rnode *n)
+static int remember(struct reader *r, const yaml_char_t *name, struct shk_rnode *n,
+		    const yaml_mark_t *m)
 {
 	struct anchor *a;
 
@@ -113,7 +130,7 @@ static int remember(struct reader *r, const yaml_char_t *name, struct shk_rnode 
 		return 0;
 	a = SHK_ARENA_NEW(r->a, struct anchor);
 	if (!a || !(a->name = shk_arena_strdup(r->a, (const char *)name)))
-		return no_memory(r);
+		return no_room(r, m);
 	a->node = n;
 	a->next = r->anchors;
 	r->anchors = a;
@@ -126,17 +143,30 @@ static bool is_null(struct shk_str s)
 	       shk_str_eqz(s, "NULL");
 }
 
+/* The value as a piece of the file, if it stands there as it is; else a copy. */
+static struct shk_str text_of(struct reader *r, const yaml_event_t *e)
+{
+	struct shk_str v = { (const char *)e->data.scalar.value, e->data.scalar.length };
+	struct shk_str f = r->file->text;
+	size_t at = byte_at(r->file, (unsigned)e->start_mark.line, (unsigned)e->start_mark.column);
+
+	at += e->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+	      e->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+	if (at <= f.n && v.n <= f.n - at && memcmp(f.p + at, v.p, v.n) == 0)
+		return (struct shk_str){ f.p + at, v.n };
+	return shk_arena_str(r->a, v);
+}
+
 static int take_scalar(struct reader *r, const yaml_event_t *e)
 {
 	struct shk_rnode *n = new_node(r, &e->start_mark, SHK_RN_SCALAR);
-	const char *p = (const char *)e->data.scalar.value;
 
 	if (!n)
-		return no_memory(r);
-	n->text = shk_arena_str(r->a, (struct shk_str){ p, e->data.scalar.length });
+		return no_room(r, &e->start_mark);
+	n->text = text_of(r, e);
 	if (!n->text.p)
-		return no_memory(r);
-	if (memchr(p, 0, n->text.n))
+		return no_room(r, &e->start_mark);
+	if (memchr(n->text.p, 0, n->text.n))
 		return fail(r, &e->start_mark, "a NUL byte inside a value; remove it");
 	switch (e->data.scalar.style) {
 	case YAML_LITERAL_SCALAR_STYLE:
@@ -153,7 +183,7 @@ static int take_scalar(struct reader *r, const yaml_event_t *e)
 			n->kind = SHK_RN_NULL;
 	}
 	place(r, n);
-	return remember(r, e->data.scalar.anchor, n);
+	return remember(r, e->data.scalar.anchor, n, &e->start_mark);
 }
 
 static int take_start(struct reader *r, const yaml_event_t *e, enum shk_rkind kind,
@@ -167,11 +197,12 @@ static int take_start(struct reader *r, const yaml_event_t *e, enum shk_rkind ki
 		return fail(r, &e->start_mark, "nested too deeply for a rule file");
 	n = new_node(r, &e->start_mark, kind);
 	if (!n)
-		return no_memory(r);
+		return no_room(r, &e->start_mark);
 	n->open = true;
 	place(r, n);
+	r->last[r->depth] = NULL;
 	r->stack[r->depth++] = n;
-	return remember(r, anchor, n);
+	return remember(r, anchor, n, &e->start_mark);
 }
 
 /* The alias becomes a node of its own, in its place, that shares the children of the anchored one. */
@@ -191,13 +222,12 @@ static int take_alias(struct reader *r, const yaml_event_t *e)
 		return fail(r, &e->start_mark, "too many aliases; write the values out");
 	if (wants_key(r) && a->node->kind != SHK_RN_SCALAR)
 		return fail(r, &e->start_mark, "a key must be a plain word");
-	n = new_node(r, &e->start_mark, a->node->kind);
+	n = new_node(r, &e->start_mark, (enum shk_rkind)a->node->kind);
 	if (!n)
-		return no_memory(r);
+		return no_room(r, &e->start_mark);
 	n->style = a->node->style;
 	n->text = a->node->text;
 	n->first = a->node->first;
-	n->last = a->node->last;
 	place(r, n);
 	return 0;
 }
@@ -231,7 +261,7 @@ static int take_event(struct reader *r, const yaml_event_t *e)
 static int parse_error(struct reader *r, const yaml_parser_t *p)
 {
 	if (p->error == YAML_MEMORY_ERROR)
-		return no_memory(r);
+		return shk_err_set(r->err, ENOMEM, "not enough memory");
 	*r->at = mark_pos(r->file, &p->problem_mark);
 	if (p->error == YAML_READER_ERROR) { /* the mark is not set: count up to the byte */
 		size_t end = SHK_MIN(p->problem_offset, r->file->text.n);
@@ -255,7 +285,8 @@ static struct shk_rfile *new_file(struct shk_arena *a, const char *name, struct 
 		return NULL;
 	f->name = shk_arena_str(a, shk_str(name));
 	f->text = shk_arena_str(a, text);
-	if (!f->name.p || !f->text.p)
+	f->last = SHK_ARENA_NEW(a, struct shk_rplace);
+	if (!f->name.p || !f->text.p || !f->last)
 		return NULL;
 	for (size_t i = 0; i < text.n; i++)
 		n += text.p[i] == '\n';
@@ -280,15 +311,21 @@ int shk_rnode_read(struct shk_arena *a, const char *name, struct shk_str text,
 	int r = 0;
 
 	*ret_at = (struct shk_rpos){ 0 };
-	rd.file = new_file(a, name, text.n > SHK_RULE_FILE_MAX ? (struct shk_str){ "", 0 } : text);
-	if (!rd.file)
-		return no_memory(&rd);
-	*ret_file = rd.file;
-	if (text.n > SHK_RULE_FILE_MAX)
-		return shk_err_set(err, EINVAL, "larger than %u bytes; split the file",
-				   SHK_RULE_FILE_MAX);
+	rd.file = *ret_file = text.n > SHK_RULE_FILE_MAX ? NULL : new_file(a, name, text);
+	if (!rd.file) { /* it is named, at least */
+		bool full = a->used + text.n * 2 > a->cap;
+
+		rd.file = *ret_file = new_file(a, name, (struct shk_str){ "", 0 });
+		if (!rd.file || (text.n <= SHK_RULE_FILE_MAX && !full))
+			return shk_err_set(err, ENOMEM, "not enough memory");
+		if (text.n > SHK_RULE_FILE_MAX)
+			return shk_err_set(err, EINVAL, "larger than %u bytes; split the file",
+					   SHK_RULE_FILE_MAX);
+		return shk_err_set(err, EINVAL, "with this one the rule files take more than the limit of "
+				   "%zu MB of memory; load fewer of them", a->cap >> 20);
+	}
 	if (!yaml_parser_initialize(&parser))
-		return no_memory(&rd);
+		return shk_err_set(err, ENOMEM, "not enough memory");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
 	while (r >= 0 && !end) {
 		yaml_event_t e;

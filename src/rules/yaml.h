@@ -14,26 +14,30 @@
 
 #define SHK_RN_DEPTH	32
 #define SHK_RN_ALIASES	1000
-#define SHK_RULE_FILE_MAX (16u << 20)
+#define SHK_RULE_FILE_MAX (128u << 20)
 
 struct shk_rfile {
 	struct shk_str name, text;
 	const unsigned *line; /* byte offset of each line's start */
 	unsigned n_lines;
+	/* The place last looked for, as lines can be long and nodes are asked for in their order. */
+	struct shk_rplace {
+		unsigned line, column, offset;
+	} *last;
 };
 
 enum shk_rkind { SHK_RN_NULL, SHK_RN_SCALAR, SHK_RN_SEQ, SHK_RN_MAP };
 
 struct shk_rnode {
-	enum shk_rkind kind;
+	uint8_t kind;	       /* enum shk_rkind */
 	char style;	       /* SCALAR: 'p'lain, 'q'uoted, 'b'lock */
 	bool open;	       /* while reading: its end has not come yet */
-	const struct shk_rfile *file;
 	unsigned line, column; /* 0-based; column in characters */
 	unsigned end_line;     /* of a collection: the line behind it */
-	struct shk_str text;   /* SCALAR and NULL */
+	struct shk_str text;   /* SCALAR and NULL; mostly a piece of the file */
+	const struct shk_rfile *file;
 	struct shk_rnode *key; /* of a node inside a map */
-	struct shk_rnode *first, *last, *next;
+	struct shk_rnode *first, *next;
 };
 
 /* A byte offset, 0-based line and column in characters of a place in the file. */
@@ -42,7 +46,8 @@ struct shk_rpos {
 };
 
 /* Reads all documents of text (copied): *ret is the first root, the others follow by ->next, NULL for
- * none. -EINVAL: err says what, *ret_at where. -ENOMEM. *ret_file is set in any case but -ENOMEM. */
+ * none. -EINVAL: err says what, *ret_at where; so it is when the arena is full. -ENOMEM. *ret_file is set in any
+ * case but -ENOMEM. */
 int shk_rnode_read(struct shk_arena *a, const char *name, struct shk_str text,
 		   struct shk_rfile **ret_file, struct shk_rnode **ret, struct shk_rpos *ret_at,
 		   struct shk_err *err);

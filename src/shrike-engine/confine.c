@@ -37,6 +37,8 @@ static const char *const allowed[] = {
 	/* sockets that exist; socket itself is below */
 	"bind", "listen", "accept4", "connect", "sendto", "sendmsg", "recvfrom", "recvmsg",
 	"getsockopt", "setsockopt", "getsockname", "getpeername", "shutdown",
+	/* calls carried out for a caller, in its place: thread's own ids, groups, capabilities */
+	"setfsuid", "setfsgid", "setgroups", "capset",
 	/* other processes */
 	"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
 	"pidfd_send_signal", "kcmp", "prctl",
@@ -62,6 +64,11 @@ static int build(scmp_filter_ctx ctx)
 	const struct scmp_arg_cmp sizes = SCMP_A0(SCMP_CMP_EQ, SECCOMP_GET_NOTIF_SIZES, 0);
 	const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0);
 	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+	/* A mode mask of a thread's own, and the namespaces whose files it opens. */
+	const struct scmp_arg_cmp own_mask = SCMP_A0(SCMP_CMP_EQ, CLONE_FS, 0);
+	const struct scmp_arg_cmp join[] = { SCMP_A1(SCMP_CMP_EQ, CLONE_NEWNET, 0),
+					     SCMP_A1(SCMP_CMP_EQ, CLONE_NEWIPC, 0),
+					     SCMP_A1(SCMP_CMP_EQ, CLONE_NEWCGROUP, 0) };
 	int r = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);
 
 	for (size_t i = 0; r == 0 && i < SHK_ARRAY_SIZE(allowed); i++)
@@ -70,6 +77,9 @@ static int build(scmp_filter_ctx ctx)
 	r = r < 0 ? r : allow(ctx, "ioctl", 1, &is_terminal);
 	r = r < 0 ? r : allow(ctx, "seccomp", 1, &sizes);
 	r = r < 0 ? r : allow(ctx, "socket", 1, &local);
+	r = r < 0 ? r : allow(ctx, "unshare", 1, &own_mask);
+	for (size_t i = 0; r == 0 && i < SHK_ARRAY_SIZE(join); i++)
+		r = allow(ctx, "setns", 1, &join[i]);
 #ifndef SHK_SANITIZERS
 	r = r < 0 ? r : allow(ctx, "clone", 1, &thread);
 #else

@@ -8,7 +8,7 @@
 #include "shrike/load.h"
 #include "shrike/rule_files.h"
 
-#define FILE_MAX (16u << 20)
+#define FILE_MAX (128u << 20) /* as the loader */
 #define PATH_TEXT 16384
 
 struct check {

@@ -8,7 +8,7 @@
 
 #define CONDITION_MAX (1u << 20)
 
-static void print_diags(const struct shk_loader *l)
+static void print_diags(struct shk_loader *l)
 {
 	const struct shk_diag *d;
 	size_t n;

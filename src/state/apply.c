@@ -30,6 +30,10 @@ const enum shk_call_id shk_proc_calls[] = {
 };
 const size_t shk_n_proc_calls = SHK_ARRAY_SIZE(shk_proc_calls);
 
+const enum shk_call_id shk_proc_rights_calls[] = { SHK_CALL_setgroups, SHK_CALL_setgroups32,
+						   SHK_CALL_umask };
+const size_t shk_n_proc_rights_calls = SHK_ARRAY_SIZE(shk_proc_rights_calls);
+
 /* Kinds of facts a call changes. exec: credentials by setuid files. */
 static unsigned changes(enum shk_call_id id)
 {
@@ -67,6 +71,10 @@ static unsigned changes(enum shk_call_id id)
 	case SHK_CALL_setfsgid32:
 	case SHK_CALL_capset:
 		return SHK_KEEP_CREDS;
+	case SHK_CALL_setgroups:
+	case SHK_CALL_setgroups32:
+	case SHK_CALL_umask:
+		return SHK_KEEP_RIGHTS;
 	case SHK_CALL_unshare:
 	case SHK_CALL_setns:
 		return SHK_KEEP_FS | SHK_KEEP_CREDS | SHK_KEEP_NS;
@@ -89,7 +97,8 @@ void shk_proc_keep(struct shk_container *c, bool (*notified)(enum shk_call_id id
 
 	if (!s)
 		return;
-	s->keep = SHK_KEEP_PROGRAM | SHK_KEEP_FS | SHK_KEEP_NAMES | SHK_KEEP_CREDS | SHK_KEEP_NS;
+	s->keep = SHK_KEEP_PROGRAM | SHK_KEEP_FS | SHK_KEEP_NAMES | SHK_KEEP_CREDS | SHK_KEEP_NS |
+		  SHK_KEEP_RIGHTS;
 	for (unsigned id = 0; id < SHK_CALL_N; id++)
 		if (changes(id) && !notified(id, arg))
 			s->keep &= ~changes(id);
@@ -105,6 +114,8 @@ static void drop_kinds(struct shk_proc *p, unsigned kinds)
 			shk_proc_drop(p, f);
 	if (kinds & SHK_KEEP_CREDS)
 		shk_proc_drop(p, SHK_FACT_STATUS);
+	if (kinds & (SHK_KEEP_CREDS | SHK_KEEP_FS | SHK_KEEP_RIGHTS))
+		shk_proc_drop(p, SHK_FACT_RIGHTS);
 	if (kinds & SHK_KEEP_NS)
 		shk_proc_drop(p, SHK_FACT_NS);
 }
@@ -197,7 +208,8 @@ void shk_proc_apply(struct shk_container *c, struct shk_event *ev, bool allowed)
 	if (!allowed || !c || !c->proc_state || !ev->call)
 		return;
 	kinds = changes_if_seen(ev->call->id);
-	if (kinds & (SHK_KEEP_FS | SHK_KEEP_NAMES))
+	/* The mode mask belongs to what CLONE_FS shares. */
+	if (kinds & (SHK_KEEP_FS | SHK_KEEP_NAMES) || ev->call->id == SHK_CALL_umask)
 		begin_wait(c->proc_state, ev);
 	p = kinds ? shk_procs_peek(c, ev->tid) : NULL;
 	if (!p)

@@ -21,6 +21,7 @@ static const unsigned kept_with[SHK_FACT_N] = {
 	[SHK_FACT_CWD] = SHK_KEEP_FS | SHK_KEEP_NAMES,
 	[SHK_FACT_ROOT] = SHK_KEEP_FS,
 	[SHK_FACT_ROOT_ID] = SHK_KEEP_FS,
+	[SHK_FACT_RIGHTS] = SHK_KEEP_RIGHTS | SHK_KEEP_CREDS | SHK_KEEP_FS,
 	[SHK_FACT_NS] = SHK_KEEP_NS,
 };
 
@@ -111,10 +112,11 @@ static bool read_root_id(struct shk_proc *p)
 	struct statx sx;
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)p->tid);
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &sx) < 0)
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
 		return false;
 	p->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
 	p->root_ino = sx.stx_ino;
+	p->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
 	return true;
 }
 
@@ -150,6 +152,7 @@ static bool read_fact(struct shk_proc *p, enum shk_fact f)
 	case SHK_FACT_COMM:
 		return shk_read_stat(p);
 	case SHK_FACT_STATUS:
+	case SHK_FACT_RIGHTS:
 		return shk_read_status(p);
 	case SHK_FACT_ARGV:
 		return shk_read_strings(p, "cmdline", &p->argv);
@@ -202,7 +205,7 @@ static void begin_fs(struct shk_proc *p)
 
 	if (p->fs_epoch == epoch)
 		return;
-	for (unsigned f = SHK_FACT_CWD; f <= SHK_FACT_ROOT_ID; f++)
+	for (unsigned f = SHK_FACT_CWD; f <= SHK_FACT_RIGHTS; f++)
 		if (p->read_at[f] != decision_of(p))
 			shk_proc_drop(p, f);
 	p->fs_epoch = epoch;
@@ -230,5 +233,7 @@ bool shk_proc_need(struct shk_proc *p, enum shk_fact f)
 	/* One file gives both. */
 	if (f == SHK_FACT_STAT || f == SHK_FACT_COMM)
 		note(p, f == SHK_FACT_STAT ? SHK_FACT_COMM : SHK_FACT_STAT, known);
+	if (f == SHK_FACT_RIGHTS)
+		note(p, SHK_FACT_STATUS, known);
 	return known;
 }

@@ -45,6 +45,11 @@ struct shk_str shk_inside(const struct shk_container *c, struct shk_str link)
 	return (struct shk_str){ link.p + rootfs.n, link.n - rootfs.n };
 }
 
+struct shk_str shk_container_path(const struct shk_container *c, struct shk_str link)
+{
+	return shk_inside(c, link);
+}
+
 struct shk_str shk_undeleted(struct shk_str link, bool deleted)
 {
 	if (deleted && shk_str_ends(link, SHK_STR(DELETED)))

@@ -252,14 +252,27 @@ bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns)
 	return true;
 }
 
-bool shk_proc_root_id(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino)
+bool shk_proc_root_mount(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino, uint64_t *ret_mnt)
 {
 	p = task(p);
 	if (!shk_proc_need(p, SHK_FACT_ROOT_ID))
 		return false;
 	*ret_dev = p->root_dev;
 	*ret_ino = p->root_ino;
+	*ret_mnt = p->root_mnt;
 	return true;
+}
+
+bool shk_proc_root_id(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino)
+{
+	uint64_t mnt;
+
+	return shk_proc_root_mount(p, ret_dev, ret_ino, &mnt);
+}
+
+const struct shk_proc_rights *shk_proc_rights(struct shk_proc *p)
+{
+	return shk_proc_need(task(p), SHK_FACT_RIGHTS) ? &task(p)->rights : NULL;
 }
 
 ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which)

@@ -108,11 +108,22 @@ struct shk_proc_creds {
 	uint8_t known; /* SHK_CREDS_* */
 };
 const struct shk_proc_creds *shk_proc_creds(struct shk_proc *p);
+
+/* What credentials leave open for whoever acts in the task's place. */
+#define SHK_GROUPS_MAX 32
+struct shk_proc_rights {
+	gid_t group[SHK_GROUPS_MAX];
+	uint32_t n_groups; /* more than SHK_GROUPS_MAX: only so many are listed */
+	mode_t umask;
+};
+const struct shk_proc_rights *shk_proc_rights(struct shk_proc *p);
 uint32_t shk_proc_nthreads(struct shk_proc *p);
 /* Start time in ns since the epoch; precision 10 ms. */
 bool shk_proc_start(struct shk_proc *p, uint64_t *ret_ns);
 /* Root directory of the task. */
 bool shk_proc_root_id(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino);
+/* The same with the mount it is looked at through, 0: unknown. */
+bool shk_proc_root_mount(struct shk_proc *p, dev_t *ret_dev, ino_t *ret_ino, uint64_t *ret_mnt);
 /* Inode of a namespace of the task ("user", "mnt", "pid", "net"); 0: unknown. */
 enum shk_ns { SHK_NS_USER, SHK_NS_MNT, SHK_NS_PID, SHK_NS_NET, SHK_NS_N };
 ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which);
@@ -168,6 +179,9 @@ void shk_proc_keep(struct shk_container *c, bool (*notified)(enum shk_call_id id
  * renameat, renameat2, mount and move_mount are notified as well: they change its name. */
 extern const enum shk_call_id shk_proc_calls[];
 extern const size_t shk_n_proc_calls;
+/* And those that shk_proc_rights needs to be kept. */
+extern const enum shk_call_id shk_proc_rights_calls[];
+extern const size_t shk_n_proc_rights_calls;
 
 /* Path argument i of the event as an absolute, normalised path inside the container: joined with the
  * cwd or dirfd of the task (readlink of /proc/TID/cwd, /proc/TID/fd/N), "." ".." "//" removed. A task
@@ -180,6 +194,8 @@ bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
  * are behind it. 1; 0: the call will fail, or the argument names nothing; -errno: it cannot be told
  * (-EREMOTE: a network or FUSE filesystem, which nobody may wait for). */
 int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret);
+/* A name as /proc/self/fd shows it, as a path inside the container: without its rootfs's host path. */
+struct shk_str shk_container_path(const struct shk_container *c, struct shk_str link);
 /* As above for any path text relative to dirfd (AT_FDCWD: cwd); not remembered. */
 bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
 			 struct shk_str *ret);

@@ -22,6 +22,7 @@ enum shk_fact {
 	SHK_FACT_CWD,
 	SHK_FACT_ROOT,	   /* as readlink shows it, less the container's rootfs */
 	SHK_FACT_ROOT_ID,
+	SHK_FACT_RIGHTS,   /* groups and file mode mask, of status, too */
 	SHK_FACT_LOGINUID,
 	SHK_FACT_NS,
 	SHK_FACT_N
@@ -33,6 +34,7 @@ enum shk_fact {
 #define SHK_KEEP_CREDS	 4u
 #define SHK_KEEP_NS	 8u
 #define SHK_KEEP_NAMES	 16u	/* of directories: they are renamed by calls a plan rarely watches */
+#define SHK_KEEP_RIGHTS	 32u	/* groups, mode mask: watched where calls are carried out for the task */
 
 /* Facts of a process outside the container are believed for this long: its calls are not seen. */
 #define SHK_OUTSIDE_NS 1000000000u
@@ -88,6 +90,8 @@ struct shk_proc {
 	struct shk_proc_exe exe;
 	dev_t root_dev;
 	ino_t root_ino;
+	uint64_t root_mnt;
+	struct shk_proc_rights rights;
 	uint32_t loginuid;
 	ino_t ns[SHK_NS_N];
 	/* recorded */

@@ -145,6 +145,30 @@ static void four_ids(struct shk_str line, uint32_t *r, uint32_t *e, uint32_t *s,
 	*fs = (uint32_t)unumber(&line);
 }
 
+static unsigned octal(struct shk_str line)
+{
+	struct shk_str w = word(&line);
+	unsigned v = 0;
+
+	for (size_t i = 0; i < w.n && i < 8; i++)
+		v = v << 3 | (unsigned)(w.p[i] & 7);
+	return v;
+}
+
+static void groups(struct shk_proc_rights *r, struct shk_str line)
+{
+	for (;;) {
+		struct shk_str w = word(&line);
+		uint64_t v;
+
+		if (!w.n || !shk_str_to_u64(w, &v))
+			return;
+		if (r->n_groups < SHK_GROUPS_MAX)
+			r->group[r->n_groups] = (gid_t)v;
+		r->n_groups++;
+	}
+}
+
 static void status_line(struct shk_proc *p, struct shk_str key, struct shk_str v)
 {
 	struct shk_proc_creds *c = &p->creds;
@@ -181,6 +205,10 @@ static void status_line(struct shk_proc *p, struct shk_str key, struct shk_str v
 		c->bounding = hex(v);
 	else if (shk_str_eqz(key, "CapAmb"))
 		c->ambient = hex(v);
+	else if (shk_str_eqz(key, "Umask"))
+		p->rights.umask = (mode_t)octal(v);
+	else if (shk_str_eqz(key, "Groups"))
+		groups(&p->rights, v);
 	else if (shk_str_eqz(key, "NoNewPrivs"))
 		c->no_new_privs = number(&v) == 1;
 }
@@ -189,6 +217,7 @@ bool shk_parse_status(struct shk_str text, struct shk_proc *p)
 {
 	p->tgid = 0;
 	p->has_vm = false;
+	p->rights.n_groups = 0;
 	while (text.n) {
 		const char *nl = memchr(text.p, '\n', text.n);
 		size_t len = nl ? (size_t)(nl - text.p) : text.n;

@@ -33,6 +33,8 @@ struct walk {
 	const struct shk_walk_from *from;
 	unsigned own;	      /* directories from this one on are of our own procfs; 0: none */
 	bool jumped;	      /* dir[1] was reached without walking: dir[0] is not its parent */
+	bool acting;	      /* shk_walk_pin */
+	bool borrowed;	      /* dir[0] is somebody else's */
 	bool missing;	      /* the last name is not there: the descriptor is its directory */
 	char last[NAME_MAX + 1];
 };
@@ -138,7 +140,7 @@ static bool answers(struct walk *w, int fd)
 
 static void walk_done(struct walk *w)
 {
-	for (unsigned i = 0; i <= w->depth; i++)
+	for (unsigned i = w->borrowed; i <= w->depth; i++)
 		shk_close(&w->dir[i]);
 	shk_buf_done(&w->mounts);
 }
@@ -190,6 +192,49 @@ static int go_up(struct walk *w)
 	return 0;
 }
 
+/* What the kernel asks of a directory before it looks at "." or ".." in it. */
+static int may_search(const struct walk *w)
+{
+	int fd;
+
+	if (!w->acting)
+		return 0;
+	fd = open_path(w->dir[w->depth], ".", O_DIRECTORY, RESOLVE_CACHED);
+	if (fd < 0)
+		return fd == -EAGAIN ? 0 : fd;
+	close(fd);
+	return 0;
+}
+
+int shk_fs_protected(const char *what)
+{
+	char path[64], c = '1';
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/fs/protected_%s", what);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &c, 1) != 1)
+		return 1;
+	return c - '0';
+}
+
+/* fs.protected_symlinks: links in directories like /tmp are followed for their owner, or the directory's
+ * (fs/namei.c, may_follow_link). */
+static int may_follow(const struct walk *w, int link)
+{
+	struct statx l, d;
+
+	if (!w->acting)
+		return 0;
+	if (statx(link, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID, &l) < 0 ||
+	    statx(w->dir[w->depth], "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID | STATX_MODE, &d) < 0)
+		return -errno;
+	if (l.stx_uid == w->from->fsuid || (d.stx_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
+	    l.stx_uid == d.stx_uid)
+		return 0;
+	return shk_fs_protected("symlinks") ? -EACCES : 0;
+}
+
 /* Puts a link's target in front of the rest of the path. 0 or -errno. */
 static int splice_link(int fd, char *rest)
 {
@@ -223,6 +268,66 @@ static bool next_name(char *rest, char *name, bool *more)
 	return true;
 }
 
+/* *ret or the next directory is one of the task's own in procfs. */
+static int enter_own(struct walk *w, int to, bool more, int *ret)
+{
+	if (!more) {
+		*ret = to;
+		return 0;
+	}
+	if (w->depth + 1 == DEPTH_MAX) {
+		close(to);
+		return -ENAMETOOLONG;
+	}
+	w->dir[++w->depth] = to;
+	w->own = w->own ? w->own : w->depth;
+	return 0;
+}
+
+/* Field 22 of the stat file in a directory of procfs: when the process was started. 0: unknown. */
+static uint64_t start_in(int dir)
+{
+	char buf[1024], *p;
+	_cleanup_close_ int fd = openat(dir, "stat", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	if (n <= 0)
+		return 0;
+	buf[n] = 0;
+	p = strrchr(buf, ')');
+	for (unsigned field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+/* What "self" is in the procfs at hand, by the number the task has there: that of its own pid namespace, or of
+ * ours where the container sees the host's. */
+static int own_directory(struct walk *w, bool thread)
+{
+	const struct shk_walk_from *f = w->from;
+	const pid_t pid[2] = { f->vpid, f->tgid }, tid[2] = { f->vtid, f->tid };
+	char text[64];
+	_cleanup_close_ int ours = -1;
+	uint64_t start;
+
+	snprintf(text, sizeof(text), "/proc/%d", (int)f->tgid);
+	ours = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	start = ours < 0 ? 0 : start_in(ours);
+	for (unsigned i = 0; start && i < 2; i++) {
+		_cleanup_close_ int fd = -1;
+
+		snprintf(text, sizeof(text), "%d", (int)pid[i]);
+		fd = open_path(w->dir[w->depth], text, O_DIRECTORY | O_NOFOLLOW, 0);
+		if (fd < 0 || start_in(fd) != start)
+			continue;
+		if (!thread)
+			return TAKE_FD(fd);
+		snprintf(text, sizeof(text), "task/%d", (int)tid[i]);
+		return open_path(fd, text, O_DIRECTORY | O_NOFOLLOW, 0);
+	}
+	return -ESTALE;
+}
+
 /* A link of procfs, as the task would follow it: "self" means the task, most others lead to an object
  * without a lookup. */
 static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool more, int *ret)
@@ -232,30 +337,29 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	struct statx sx;
 	int to;
 
+	if (w->acting && (!strcmp(name, "self") || !strcmp(name, "thread-self"))) {
+		to = own_directory(w, name[0] == 't');
+		if (to < 0)
+			return to;
+		return enter_own(w, to, more, ret);
+	}
 	if (!strcmp(name, "self") || !strcmp(name, "thread-self")) {
 		if (name[0] == 's')
 			snprintf(text, sizeof(text), "/proc/%d", (int)w->from->tgid);
 		else
 			snprintf(text, sizeof(text), "/proc/%d/task/%d", (int)w->from->tgid, (int)w->tid);
 		to = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (to < 0)
-			return -ESRCH;
-		if (!more) {
-			*ret = to;
-			return 0;
-		}
-		if (w->depth + 1 == DEPTH_MAX) {
-			close(to);
-			return -ENAMETOOLONG;
-		}
-		w->dir[++w->depth] = to;
-		w->own = w->own ? w->own : w->depth;
-		return 0;
+		return to < 0 ? -ESRCH : enter_own(w, to, more, ret);
 	}
 	/* "mounts", "net": links like any other. */
 	if (n > 0 && text[0] != '/' && !memchr(text, ':', (size_t)n))
 		return splice_link(fd, rest);
+	/* A task may follow its own ones whatever its rights; of others they tell. */
+	if (w->acting && w->own && w->depth >= w->own)
+		w->from->own_rights(true);
 	to = open_path(w->dir[w->depth], name, 0, 0);
+	if (w->acting && w->own && w->depth >= w->own)
+		w->from->own_rights(false);
 	if (to < 0)
 		return to;
 	if (more && (look(to, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
@@ -294,6 +398,11 @@ static int step(struct walk *w, char *rest, const char *name, bool more, unsigne
 	if (S_ISLNK(sx.stx_mode) && w->from && !more && !w->from->follow) {
 		*ret = TAKE_FD(fd);
 		return 0;
+	}
+	if (S_ISLNK(sx.stx_mode)) {
+		r = may_follow(w, fd);
+		if (r < 0)
+			return r;
 	}
 	if (S_ISLNK(sx.stx_mode) && w->from && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
 		if (++*links > LINKS_MAX)
@@ -336,10 +445,15 @@ static int walk_slowly(struct walk *w, struct shk_str path)
 			fd = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
 			return fd < 0 ? -errno : fd;
 		}
-		if (!strcmp(name, "."))
+		if (!strcmp(name, ".")) {
+			r = may_search(w);
+			if (r < 0)
+				return r;
 			continue;
+		}
 		if (!strcmp(name, "..")) {
-			r = go_up(w);
+			r = may_search(w);
+			r = r < 0 ? r : go_up(w);
 			if (r < 0)
 				return r;
 			continue;
@@ -435,21 +549,60 @@ static bool mounted(struct walk *w, int fd)
 
 /* What the kernel has cached, without links of procfs and without leaving the start; or -errno, which
  * says nothing. */
-static int quickly(const struct walk *w, const char *path)
+static int quickly(const struct walk *w, const char *path, uint64_t more)
 {
-	uint64_t how = RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED |
+	uint64_t how = RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED | more |
 		       (w->jumped ? RESOLVE_BENEATH : RESOLVE_IN_ROOT);
 
 	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
+}
+
+/* "self" is somebody else's there. */
+static bool on_proc(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static int quickly_but_proc(const struct walk *w, const char *path)
+{
+	int fd = quickly(w, path, 0);
+
+	if (fd >= 0 && on_proc(fd)) {
+		close(fd);
+		return -EAGAIN;
+	}
+	return fd;
+}
+
+/* The name of fd, and of `last` in it; doubtful: it may be mounted where the task cannot see it. */
+static ssize_t name_of(struct walk *w, int fd, const char *last, bool doubtful, char *buf, size_t size)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), w->acting ? "%d" : "/proc/self/fd/%d", fd);
+	n = readlinkat(w->acting ? w->from->fds : AT_FDCWD, link, buf, size);
+	if (n < 0 || (size_t)n + NAME_MAX + 2 >= size)
+		return n < 0 ? -errno : -ENAMETOOLONG;
+	if (buf[0] == '/' && doubtful && !mounted(w, fd))
+		return -EXDEV;
+	if (last) {
+		if (n > 1)
+			buf[n++] = '/';
+		memcpy(buf + n, last, strlen(last));
+		n += (ssize_t)strlen(last);
+	}
+	return n;
 }
 
 ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
 {
 	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
 	_cleanup_close_ int fd = -1;
-	char text[PATH_BYTES], link[64];
+	char text[PATH_BYTES];
 	bool doubtful;
-	ssize_t n;
 
 	shk_buf_init(&w.mounts, MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
@@ -466,22 +619,143 @@ ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, cha
 		jump(&w, TAKE_FD(fd));
 	}
 	doubtful = w.jumped || from->in_root;
-	fd = quickly(&w, text);
+	fd = quickly_but_proc(&w, text);
 	if (fd < 0)
 		fd = walk_slowly(&w, (struct shk_str){ text, path.n });
 	if (fd < 0)
 		return fd;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, buf, size);
-	if (n < 0 || (size_t)n + sizeof(w.last) + 1 >= size)
-		return n < 0 ? -errno : -ENAMETOOLONG;
-	if (buf[0] == '/' && (doubtful || w.jumped) && !mounted(&w, fd))
-		return -EXDEV;
-	if (w.missing) {
-		if (n > 1)
-			buf[n++] = '/';
-		memcpy(buf + n, w.last, strlen(w.last));
-		n += (ssize_t)strlen(w.last);
+	return name_of(&w, fd, w.missing ? w.last : NULL, doubtful || w.jumped, buf, size);
+}
+
+/* ---- to act on what was found ---- */
+
+void shk_pin_done(struct shk_pin *p)
+{
+	shk_close(&p->fd);
+	shk_close(&p->dir);
+}
+
+static int start(struct walk *w, const struct shk_walk_from *from, bool absolute)
+{
+	int fd;
+
+	w->dir[0] = from->in_root ? from->base_fd : from->root_fd;
+	w->borrowed = true;
+	if (absolute || from->in_root)
+		return 0;
+	fd = fcntl(from->base_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	jump(w, fd);
+	return 0;
+}
+
+/* Of a path whose last name may have to be made: its directory and the name, when these are cached. */
+static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
+{
+	char *last = strrchr(path, '/'), *name = last ? last + 1 : path;
+	_cleanup_close_ int dir = -1, fd = -1;
+	struct walk up = *w;
+	struct shk_walk_from from = *w->from;
+	struct statx sx;
+
+	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > NAME_MAX)
+		return -EAGAIN;
+	from.follow = true;
+	up.from = &from;
+	if (last == path) {
+		dir = fcntl(w->dir[0], F_DUPFD_CLOEXEC, 0);
+	} else if (last) {
+		*last = 0;
+		dir = quickly_but_proc(&up, path);
+		*last = '/';
+	} else {
+		dir = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
 	}
-	return n;
+	if (dir < 0)
+		return -EAGAIN;
+	fd = open_path(dir, name, O_NOFOLLOW, RESOLVE_CACHED);
+	if (fd == -ENOENT) {
+		strcpy(p->last, name);
+		p->missing = true;
+		p->fd = TAKE_FD(dir);
+		return 0;
+	}
+	if (fd < 0 || look(fd, &sx) < 0 || (S_ISLNK(sx.stx_mode) && w->from->follow))
+		return -EAGAIN;
+	p->fd = TAKE_FD(fd);
+	p->dir = TAKE_FD(dir);
+	return 0;
+}
+
+int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct shk_pin *ret)
+{
+	struct shk_walk_from from = *given;
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from.tid, .dir = { -1 }, .from = &from,
+						 .acting = true };
+	char text[PATH_BYTES];
+	struct statx sx;
+	int r;
+
+	*ret = (struct shk_pin){ .fd = -1, .dir = -1 };
+	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	if (!path.n || path.n >= sizeof(text))
+		return path.n ? -ENAMETOOLONG : -ENOENT;
+	memcpy(text, path.p, path.n);
+	text[path.n] = 0;
+	ret->slash = text[path.n - 1] == '/';
+	from.follow |= ret->slash;
+	r = start(&w, &from, text[0] == '/');
+	if (r < 0)
+		return r;
+	if (from.create) {
+		r = quickly_to_make(&w, text, ret);
+	} else {
+		/* Without symbolic links on its way the name is the one given. */
+		ret->fd = quickly(&w, text, RESOLVE_NO_SYMLINKS);
+		ret->straight = ret->fd >= 0 && !w.jumped;
+		if (ret->fd == -ELOOP)
+			ret->fd = quickly(&w, text, 0);
+		r = ret->fd < 0 ? -EAGAIN : 0;
+		if (r == 0 && from.is_proc(ret, from.arg)) {
+			shk_close(&ret->fd);
+			ret->straight = false;
+			r = -EAGAIN;
+		}
+	}
+	if (r == -EAGAIN) {
+		/* Links of procfs ask for more than searching does. */
+		from.own_rights(false);
+		ret->fd = walk_slowly(&w, (struct shk_str){ text, path.n });
+		if (ret->fd < 0)
+			return ret->fd;
+		ret->missing = w.missing;
+		if (w.missing)
+			strcpy(ret->last, w.last);
+		else if (from.create)
+			ret->dir = fcntl(w.dir[w.depth], F_DUPFD_CLOEXEC, 0);
+	}
+	ret->doubtful = w.jumped;
+	if (ret->slash && !ret->missing && (look(ret->fd, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
+		shk_pin_done(ret);
+		return -ENOTDIR;
+	}
+	return 0;
+}
+
+static bool same_mount(int a, int b)
+{
+	struct statx x, y;
+
+	return look(a, &x) == 0 && look(b, &y) == 0 && x.stx_mask & y.stx_mask & STATX_MNT_ID &&
+	       x.stx_mnt_id == y.stx_mnt_id;
+}
+
+ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, char *buf, size_t size)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from, .acting = true };
+
+	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	return name_of(&w, p->fd, p->missing ? p->last : NULL,
+		       p->doubtful && !same_mount(p->fd, from->root_fd), buf, size);
 }

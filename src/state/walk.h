@@ -9,6 +9,7 @@
 #ifndef SHK_STATE_WALK_H
 #define SHK_STATE_WALK_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -21,12 +22,23 @@ int shk_walk_open(pid_t tid, struct shk_str path);
  * -EINVAL: not a regular file, -EAGAIN: leased. */
 int shk_walk_open_file(pid_t tid, struct shk_str path);
 
+struct shk_pin;
+
 /* Whose path is to be followed, from where. */
 struct shk_walk_from {
 	pid_t tid, tgid;
 	const char *base; /* what a relative path starts from: "/proc/TID/cwd", "/proc/TID/fd/N" */
 	bool in_root;	  /* openat2's RESOLVE_IN_ROOT: base is the root */
 	bool follow;	  /* the call follows a link in the last place */
+	/* For shk_walk_pin, whose caller wears the task's rights: */
+	int root_fd, base_fd;	 /* borrowed; instead of `base`. base_fd -1: the path is absolute */
+	pid_t vpid, vtid;	 /* the task's numbers in its own pid namespace */
+	uid_t fsuid;
+	bool create;		 /* the object's directory is wanted, too */
+	void (*own_rights)(bool on); /* back to the engine's rights, for what no other task may do */
+	bool (*is_proc)(const struct shk_pin *p, void *arg); /* is the object in a procfs? */
+	void *arg;
+	int fds;		 /* our /proc/self/fd */
 };
 
 /* The name of the object that path leads to, as /proc/self/fd shows it: symbolic links, links of procfs, ".."
@@ -34,5 +46,26 @@ struct shk_walk_from {
  * in buf, or -errno: what the call itself will meet (-ENOENT on the way, -ENOTDIR, -ELOOP), or
  * -EREMOTE: a filesystem that may not answer; -EXDEV: mounted nowhere; -ENAMETOOLONG: too deep. */
 ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size);
+
+/* What a path leads to. */
+struct shk_pin {
+	int fd;	      /* O_PATH of the object; of its directory if it is missing. Owned */
+	int dir;      /* O_PATH of its directory where `create` asked for it, else -1. Owned */
+	bool missing; /* there is no such name in the directory */
+	bool slash;   /* a slash follows the name: a directory is meant */
+	bool straight; /* an absolute path without symbolic links: the name is the path */
+	bool doubtful; /* not reached from the root: it may be mounted where the task cannot see it */
+	char last[NAME_MAX + 1]; /* the name, if it is missing */
+};
+/* Follows the path as the kernel would for the task, with the rights in force. Nothing is opened or changed.
+ * 0; -errno as the call would have it; -EREMOTE: a filesystem that may not answer; -ESTALE: a link of procfs whose
+ * task cannot be told. */
+int shk_walk_pin(const struct shk_walk_from *from, struct shk_str path, struct shk_pin *ret);
+void shk_pin_done(struct shk_pin *p);
+/* Level of the sysctl fs.protected_WHAT ("symlinks", "regular", "fifos"); 1 if it cannot be read. */
+int shk_fs_protected(const char *what);
+/* The name of the object as a path in the container, as /proc/self/fd shows it: its length, or -errno; -EXDEV: it is
+ * mounted nowhere, and the name means nothing. */
+ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, char *buf, size_t size);
 
 #endif

@@ -130,11 +130,31 @@ static size_t memory_of(const struct shk_ruleset *rs)
 	       rs->n_edge * sizeof(*rs->edge) + rs->slots.n * sizeof(*rs->slots.v);
 }
 
+/* The enabled rules with their trees. */
+static const struct shk_rule_def **defs_of(struct shk_loader *l, struct shk_arena *a, size_t *ret_n)
+{
+	const struct shk_rule_def **v = SHK_ARENA_ARRAY(a, const struct shk_rule_def *, l->b.n_rule);
+	size_t n = 0;
+
+	for (size_t i = 0; v && i < l->b.n_rule; i++) {
+		struct shk_rule_def *d = SHK_ARENA_NEW(a, struct shk_rule_def);
+
+		if (l->b.rule[i].left_out || !((const struct shk_rule *)l->t.rules.p[i])->enabled)
+			continue;
+		if (!d || shk_build_def(l, i, a, d) < 0)
+			return NULL;
+		v[n++] = d;
+	}
+	*ret_n = n;
+	return v;
+}
+
 static bool load(struct bench *b, char **file, int n, size_t want, struct figures *f)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
 	const struct shk_rule_def **defs;
 	struct shk_err err = { 0 };
+	size_t n_defs = 0;
 	double t = now_ns();
 	int r = shk_loader_new(&l, &err);
 
@@ -145,9 +165,10 @@ static bool load(struct bench *b, char **file, int n, size_t want, struct figure
 	f->load_ms = (now_ns() - t) / 1e6;
 	if (r == 0 && want) {
 		shk_ruleset_unref(b->rs);
-		defs = bench_copies(&b->kept, l->defs, l->n_defs, want);
+		defs = defs_of(l, &b->kept, &n_defs);
+		defs = defs ? bench_copies(&b->kept, defs, n_defs, want) : NULL;
 		t = now_ns();
-		r = defs ? shk_ruleset_build(defs, SHK_MAX(want, l->n_defs), &b->rs, &err) : -1;
+		r = defs ? shk_ruleset_build(defs, SHK_MAX(want, n_defs), &b->rs, &err) : -1;
 		f->load_ms = (now_ns() - t) / 1e6;
 	}
 	if (r < 0) {

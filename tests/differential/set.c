@@ -121,7 +121,7 @@ static void expected(const struct set *s, const bool *yes, bool first, struct sh
 			continue;
 		found = true;
 		if (out->n < SHK_MATCH_MAX)
-			out->rule[out->n++] = (uint16_t)i;
+			out->rule[out->n++] = (uint32_t)i;
 		else
 			out->lost++;
 	}

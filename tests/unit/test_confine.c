@@ -82,6 +82,8 @@ static void what_it_does(void)
 	fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
 	expect(fd >= 0 && read(fd, buf, sizeof(buf)) > 0, "a file");
 	expect(shk_pidfd_open(getpid(), 0) >= 0, "a pidfd");
+	expect(unshare(CLONE_FS) == 0, "a mode mask of one's own");
+	expect(syscall(SYS_setns, -1, CLONE_NEWNET) < 0 && errno == EBADF, "a container's network");
 	/* On a file that is no listener: refused by the file, not by the filter. */
 	expect(ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, buf) == -1 && errno == ENOTTY,
 	       "ioctls of listeners");
@@ -103,6 +105,8 @@ static void what_it_may_not(void)
 	refused(syscall(SYS_io_uring_setup, 1, NULL), "no io_uring");
 	refused(syscall(SYS_init_module, NULL, 0, ""), "no modules");
 	refused(syscall(SYS_setns, 0, 0), "no other's namespace");
+	refused(syscall(SYS_setns, 0, CLONE_NEWNS), "no other's mounts");
+	refused(syscall(SYS_setns, 0, CLONE_NEWUSER), "no other's users");
 #ifndef SHK_SANITIZERS
 	refused(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0), "no process");
 	refused(execve("/bin/true", argv, environ), "no program");

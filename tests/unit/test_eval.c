@@ -435,7 +435,7 @@ static void test_programs(void **state)
 	};
 	struct world *w = *state;
 	struct shk_ruleset *rs = set_of(w, text, 8);
-	static const uint16_t want[] = { 0, 1, 4, 5, 7 };
+	static const uint32_t want[] = { 0, 1, 4, 5, 7 };
 	_cleanup_buf_ struct shk_buf b;
 	struct shk_matches m;
 

@@ -2,6 +2,7 @@
 #include "sources/notify/notify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <poll.h>
 #include <stdio.h>
@@ -80,6 +81,22 @@ int shk_notify_answer(int fd, uint64_t id, int error, int64_t val)
 	struct seccomp_notif_resp r = { .id = id, .error = -error, .val = error ? 0 : val };
 
 	return respond(fd, &r);
+}
+
+int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec)
+{
+	struct seccomp_notif_addfd a = { .id = id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)srcfd,
+					 .newfd_flags = cloexec ? O_CLOEXEC : 0 };
+	int r = ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+
+	if (r >= 0 || errno != EINVAL)
+		return r < 0 ? -errno : r;
+	a.flags = 0;
+	r = ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	if (r < 0)
+		return -errno;
+	(void)shk_notify_answer(fd, id, 0, r);
+	return r;
 }
 
 bool shk_notify_hung_up(int fd)

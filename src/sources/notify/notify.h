@@ -26,6 +26,9 @@ int shk_notify_valid(int fd, uint64_t id);
 /* continue, or error (errno > 0) or value. -ENOENT: the caller is gone. */
 int shk_notify_continue(int fd, uint64_t id);
 int shk_notify_answer(int fd, uint64_t id, int error, int64_t val);
+/* Puts a copy of srcfd into the caller's table and answers with its number, in one step where the kernel can
+ * (5.14). The number; -ENOENT: the caller is gone; -EMFILE and the like: it still waits. */
+int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec);
 /* All tasks of the filter are gone (POLLHUP). */
 bool shk_notify_hung_up(int fd);
 /* Fills ev from the notification in slot; memory is read by process_vm_readv of the waiting task,

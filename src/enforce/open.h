@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * open.h - the open family carried out for the caller (SUPERVISION section 5, THREATS A1).
+ *
+ * Two steps. pin: the path is followed once, as the kernel would for the caller, and the object (or the directory
+ * it is to be made in) is held by a descriptor that reads nothing; nothing has happened yet, and what is held is what
+ * rules are asked about. open: the very object is opened, or made, with the caller's flags. Between the two nobody
+ * can exchange it. The caller's memory is not looked at again.
+ *
+ * An actor belongs to one worker thread.
+ */
+#ifndef SHK_ENFORCE_OPEN_H
+#define SHK_ENFORCE_OPEN_H
+
+#include <sys/stat.h>
+
+#include "enforce/rights.h"
+#include "state/walk.h"
+
+struct shk_actor;
+struct shk_actor *shk_actor_new(void); /* of the calling thread. NULL: cannot be had */
+void shk_actor_free(struct shk_actor *a);
+SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
+
+enum shk_pinned {
+	SHK_PINNED_OBJECT,   /* may be opened */
+	SHK_PINNED_ERROR,    /* the call fails with err whatever rules say */
+	SHK_PINNED_HARMLESS, /* a register says that nothing is opened (O_PATH): may be continued */
+	SHK_PINNED_UNABLE,   /* nobody can act in the caller's place: why */
+};
+
+struct shk_open {
+	struct shk_caller caller;
+	uint64_t flags, mode, resolve;
+	bool is_openat2;
+	int err;	   /* ERROR: > 0 */
+	const char *why;   /* UNABLE: constant text */
+	int root;	   /* the actor's */
+	int base;	   /* owned; -1: none */
+	struct statx sx;   /* of what is held, if looked */
+	long fs;
+	bool looked;
+	struct shk_walk_from from;
+	struct shk_pin pin;
+	struct shk_str name; /* of the object, in the event's arena; p NULL: it has none */
+	int early;	   /* opened already, as that changes nothing. Owned; -1: not */
+	bool again;	   /* an answer to a call whose effect may be there already (a new engine) */
+};
+
+/* Holding the container's lock. */
+enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o);
+/* A descriptor of the engine's, or -errno: the call's result; -ESTALE: what was to be made is there by now, pin and
+ * judge again. May block as long as the object does (FIFO); a signal ends it with -EINTR. */
+int shk_open_do(struct shk_actor *a, struct shk_open *o);
+void shk_open_done(struct shk_open *o);
+
+#endif

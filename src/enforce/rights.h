@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rights.h - acting with the rights of a waiting caller, and no others.
+ *
+ * A worker thread that carries a call out wears the caller's filesystem ids, groups, effective capabilities (as far as
+ * the engine has them itself) and, for calls that make files, its mode mask. All of these are the thread's own: raw
+ * system calls are used, since the C library's change every thread; the mode mask and the working
+ * directory are shared until unshare(CLONE_FS). Ids and groups stay on between calls, capabilities do not:
+ * reading the memory of tasks needs the engine's.
+ *
+ * Each object belongs to one thread.
+ */
+#ifndef SHK_ENFORCE_RIGHTS_H
+#define SHK_ENFORCE_RIGHTS_H
+
+#include "state/process.h"
+
+struct shk_caller {
+	pid_t tid, tgid, vtid, vpid;
+	uid_t fsuid;
+	gid_t fsgid;
+	gid_t group[SHK_GROUPS_MAX];
+	uint32_t n_groups;
+	uint64_t effective;
+	mode_t umask;
+};
+
+/* Fills in who the event's task is. Holding the container's lock. NULL, or why nobody can act in its place (constant
+ * text): the task is gone, in more groups than are remembered, or labelled by a security module. A task of another
+ * user namespace than the engine's has no capability here: it may do less than it could, never more (THREATS A2). */
+const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret);
+
+struct shk_rights; /* of one thread */
+/* Of the calling thread, which gets its own mode mask. NULL: cannot be had. */
+struct shk_rights *shk_rights_new(void);
+void shk_rights_free(struct shk_rights *r);
+SHK_DEFINE_CLEANUP(struct shk_rights, shk_rights_free)
+/* From here on the thread has the caller's rights. 0 or -errno: then it has its own. */
+int shk_rights_wear(struct shk_rights *r, const struct shk_caller *c);
+/* For following paths alone, without links of procfs: of capabilities only CAP_DAC_OVERRIDE counts there, so whoever
+ * has it needs no change of them (fs/namei.c, generic_permission). */
+int shk_rights_search(struct shk_rights *r, const struct shk_caller *c);
+/* Are the caller's capabilities in force? */
+bool shk_rights_on(const struct shk_rights *r);
+/* The engine's capabilities again. */
+void shk_rights_own(struct shk_rights *r);
+/* The caller's capabilities again, after own. */
+void shk_rights_again(struct shk_rights *r);
+/* The mode mask for files made from here on. */
+void shk_rights_umask(struct shk_rights *r, mode_t mask);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * act.h - how a call that is allowed gets its answer (private to src/engine).
+ *
+ * prepare (holding the container's lock) says what the call will come to and which object rules are to be asked
+ * about; do carries it out, without the lock and before the claim, since it may wait; answer gives the caller its
+ * result, after the claim and the alerts; done frees.
+ */
+#ifndef SHK_ENGINE_ACT_H
+#define SHK_ENGINE_ACT_H
+
+#include "enforce/open.h"
+#include "policy/plan.h"
+
+struct shk_worker;
+struct shk_call_slot;
+
+enum shk_act_what {
+	SHK_ACT_CONTINUE, /* the kernel goes on with it */
+	SHK_ACT_OPEN,	  /* an open is carried out */
+	SHK_ACT_FAIL,	  /* it fails as it would have */
+	SHK_ACT_UNABLE,	  /* refused: nobody can carry it out */
+};
+
+struct shk_act {
+	enum shk_act_what what;
+	enum shk_method method; /* what an allowed call's guarantee is */
+	struct shk_open open;
+	struct shk_str object; /* p NULL: none */
+	int fd;		       /* owned */
+	bool given;	       /* the answer is out */
+	bool tell;	       /* that it cannot be carried out */
+	unsigned tries;
+};
+
+void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a);
+/* Of an allowed call. false: what it would make is there by now: prepare and judge again. */
+bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a);
+/* 0: go on (or a->given: answered), or the errno to answer with. */
+int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a);
+void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_act *a);
+
+#endif
