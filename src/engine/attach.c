@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "engine/act.h"
 #include "engine/attach.h"
 #include "verdict/kill.h"
 
@@ -258,6 +259,19 @@ static void tell(struct shk_attach *x)
 			 x->incomplete ? "; " : "", x->incomplete ? x->incomplete : "");
 }
 
+/* The calls that would be carried out for tasks whose past is known. */
+static void tell_unsure(struct shk_attach *x)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SHK_CALL_N; i++)
+		any |= x->plan->call[i].enforced && shk_method_of(i) == SHK_METHOD_EMULATE;
+	if (x->tasks && any && x->policy->mode == SHK_MODE_ENFORCE && shk_act_landlock())
+		shk_tell(x->job.g, x->e, SHK_PRIO_WARNING, "Shrike internal: attached without emulation", NULL,
+			 "Opens that rules allow are best-effort in tasks that were attached to: they may be in a Landlock "
+			 "domain, so nobody opens files in their place");
+}
+
 static void settle(struct shk_attach *x)
 {
 	struct shk_entry *e = x->e;
@@ -290,6 +304,7 @@ static void done(struct shk_job *j)
 	if (x->e && x->r == 0) {
 		settle(x);
 		tell(x);
+		tell_unsure(x);
 	} else if (x->e && x->fresh && !x->e->n_listeners) {
 		shk_registry_remove(j->g, x->e); /* nothing to supervise */
 	} else if (x->e && x->announced) {

@@ -11,14 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "engine/attach.h"
 #include "sources/ptrace/task.h"
 
-#define PROCS_MAX  (1u << 20)
-#define PF_KTHREAD 0x00200000ul /* include/linux/sched.h */
+#define PROCS_MAX     (1u << 20)
+#define NAMES_AT_ONCE 256	  /* bytes */
+#define PF_KTHREAD    0x00200000ul /* include/linux/sched.h */
 
 struct proc {
 	pid_t pid, ppid;
@@ -181,50 +183,81 @@ static int by_pid(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static int read_all(struct shk_attach *x, struct proc **ret, size_t *ret_n, bool *unsure,
-		    struct shk_err *err)
+/* Is it a member by itself? 1, 0; -ESRCH: it ended before that could be told. */
+static int look(const struct shk_attach *x, pid_t pid, struct proc *p, struct shk_buf *b)
 {
-	_cleanup_closedir_ DIR *d = opendir("/proc");
-	_cleanup_free_ struct proc *v = NULL;
-	size_t n = 0, room = 0;
-	struct dirent *de;
-	struct shk_buf b;
+	int r = read_proc(pid, p);
+	ino_t ns = r > 0 && x->pidns ? ns_of(pid, "pid") : 0;
 
-	if (!d)
-		return shk_err_sys(err, errno, "/proc");
+	if (r <= 0)
+		return r;
+	p->in = pid == x->e->ctr->init_pid || (ns && ns == x->pidns) || in_cgroup(x, pid, b);
+	return x->pidns && !ns ? -ESRCH : 1;
+}
+
+struct name { /* linux_dirent64, getdents(2) */
+	uint64_t ino;
+	int64_t off;
+	unsigned short len;
+	unsigned char type;
+	char text[];
+};
+
+struct table {
+	struct proc *v;
+	size_t n, room;
+};
+
+static int append(struct table *t, const struct proc *p)
+{
+	struct proc *more;
+
+	if (t->n == t->room) {
+		size_t room = t->room ? 2 * t->room : 512;
+
+		more = room > PROCS_MAX ? NULL : reallocarray(t->v, room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		t->v = more;
+		t->room = room;
+	}
+	t->v[t->n++] = *p;
+	return 0;
+}
+
+/* Few names at a time: what is named is looked at before it has time to end. Numbers ascend, so whoever is alive when
+ * the end is reached has been named, unless numbers began anew; that is what a second look is for. */
+static int read_all(struct shk_attach *x, struct table *t, bool *unsure, struct shk_err *err)
+{
+	_cleanup_close_ int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(uint64_t) char names[NAMES_AT_ONCE];
+	_cleanup_buf_ struct shk_buf b;
+	long got;
+
 	shk_buf_init(&b, 65536);
+	if (fd < 0)
+		return shk_err_sys(err, errno, "/proc");
 	if (!x->cgroup_line)
 		x->cgroup_line = find_line(x->e->ctr->init_pid, x->e->ctr->cgroup, &b);
-	while ((de = readdir(d)) && n < PROCS_MAX) {
-		pid_t pid = (pid_t)strtol(de->d_name, NULL, 10);
-		ino_t ns;
-		int r;
+	while ((got = syscall(SYS_getdents64, fd, names, sizeof(names))) > 0) {
+		const struct name *de;
 
-		if (pid <= 0)
-			continue;
-		if (n == room) {
-			struct proc *more;
+		for (long at = 0; at < got; at += de->len) {
+			struct proc p;
+			pid_t pid;
+			int r;
 
-			room = room ? 2 * room : 512;
-			more = reallocarray(v, room, sizeof(*v));
-			if (!more) {
-				shk_buf_done(&b);
-				return shk_err_set(err, ENOMEM, "out of memory");
-			}
-			v = more;
+			de = (const void *)(names + at);
+			pid = (pid_t)strtol(de->text, NULL, 10);
+			r = pid <= 0 ? 0 : look(x, pid, &p, &b);
+			*unsure |= r < 0;
+			if (r > 0 && append(t, &p) < 0)
+				return shk_err_set(err, ENOMEM, "out of memory at %zu processes", t->n);
 		}
-		r = read_proc(pid, &v[n]);
-		ns = r > 0 && x->pidns ? ns_of(pid, "pid") : 0;
-		*unsure |= r < 0 || (r > 0 && x->pidns && !ns);
-		if (r <= 0)
-			continue;
-		v[n].in = pid == x->e->ctr->init_pid || (ns && ns == x->pidns) || in_cgroup(x, pid, &b);
-		n++;
 	}
-	shk_buf_done(&b);
-	qsort(v, n, sizeof(*v), by_pid);
-	*ret = TAKE_PTR(v);
-	*ret_n = n;
+	if (got < 0)
+		return shk_err_sys(err, errno, "list /proc");
+	qsort(t->v, t->n, sizeof(*t->v), by_pid);
 	return 0;
 }
 
@@ -248,10 +281,11 @@ static void add_children(struct proc *v, size_t n)
 int shk_attach_list(void *arg, pid_t **pids, size_t *n, bool *unsure, struct shk_err *err)
 {
 	struct shk_attach *x = arg;
-	_cleanup_free_ struct proc *v = NULL;
+	struct table t = { 0 };
+	int r = read_all(x, &t, unsure, err);
+	_cleanup_free_ struct proc *v = t.v;
 	_cleanup_free_ pid_t *out = NULL;
-	size_t all = 0, k = 0;
-	int r = read_all(x, &v, &all, unsure, err);
+	size_t all = t.n, k = 0;
 
 	if (r < 0)
 		return r;

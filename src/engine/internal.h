@@ -128,6 +128,7 @@ struct shk_listener {
 	uint64_t key;			/* keeper's and journal's */
 	int fd;
 	bool session;			/* else the container's init */
+	bool attached;			/* its tasks had run before: what they did is not known (THREATS A3) */
 	bool restored;			/* its slots of earlier engines are to be recovered */
 	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
 	uint64_t runtime_start;

@@ -214,6 +214,9 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 	}
 	l = shk_listener_new(e, TAKE_FD(h->fd), shk_json_int(h->o, "session", 0) != 0);
 	if (l) {
+		struct json_object *o;
+
+		l->attached = json_object_object_get_ex(h->o, "attached", &o);
 		l->key = key;
 		l->restored = true;
 		l->runtime_pid = (pid_t)shk_json_int(h->o, "runtime_pid", 0);

@@ -199,7 +199,7 @@ without_filter() {
 
 @test "attach: the same without a cgroup of its own, and with the host's pid namespace" {
 	with_policy
-	local forks
+	local tries
 	B=$T/b
 	ARGS='["/opt/crowd", "/tmp", "storm", "1"]' make_bundle "$B"
 	IDS="$IDS crun:nocg-$$"
@@ -209,13 +209,19 @@ without_filter() {
 	}
 	wait_until 20 test -e "$B/rootfs/tmp/ready"
 	INIT=$(runtime crun state "nocg-$$" | jq .pid)
-	run S attach "nocg-$$"
-	echo "$output"
-	[ "$status" = 0 ]
-	[ -z "$(without_filter "$INIT")" ]
+	# What cannot be frozen may be said to be incomplete, where other processes of the machine come and go; whoever
+	# says that it is complete has to be right.
+	for tries in 1 2 3 4 5; do
+		run S attach "nocg-$$"
+		echo "$output"
+		[ "$status" -ne 0 ] || break
+		[ "$status" = 1 ]
+		[[ $output == *"not supervised: unknown tasks; "* ]]
+	done
+	[ "$status" -ne 0 ] || [ -z "$(without_filter "$INIT")" ]
 	go
 	[ "$(said storm EPERM)" -gt 10 ]
-	[ "$(grep -v ^forks <<<"$LOG" | grep -vc ' EPERM$' || true)" = 0 ]
+	[ "$status" -ne 0 ] || [ "$(grep -v ^forks <<<"$LOG" | grep -vc ' EPERM$' || true)" = 0 ]
 
 	crowd runc "hp-$$" threads 2 '.linux.namespaces |= map(select(.type != "pid"))'
 	S attach "hp-$$"

@@ -151,7 +151,7 @@ static void never(struct shk_herd *h, pid_t tid, const struct shk_task_facts *f,
 static int meet(struct shk_herd *h, pid_t tid)
 {
 	struct shk_herd_task *t = known(h, tid);
-	struct shk_task_facts f;
+	struct shk_task_facts f, tracer;
 	bool was_known;
 	int r;
 
@@ -171,6 +171,9 @@ static int meet(struct shk_herd *h, pid_t tid)
 		return 1;
 	if (r < 0 && shk_task_read(tid, &f) == 0 && f.tracer == h->impl->self)
 		r = 0;
+	/* Another thread of this process is at it, for a moment. */
+	if (r == -EPERM && f.tracer && shk_task_read(f.tracer, &tracer) == 0 && tracer.tgid == getpid())
+		return 1;
 	if (r < 0) {
 		never(h, tid, &f, -r);
 		return !was_known;
