@@ -202,7 +202,7 @@ static int one(struct shk_attach *x, struct shk_herd_task *h, bool tsync, struct
 		h->done = true;
 		return r;
 	}
-	r = fd == -EBUSY && x->e->n_listeners && is_ours(x, &t) ? 1 : fd;
+	r = fd == -EBUSY && !x->fresh && is_ours(x, &t) ? 1 : fd;
 	if ((r == 1 || r == -ENOTUNIQ) && shk_tracee_return(&t, SHK_HERD_OPTIONS, NULL) == 0) {
 		h->done = r == 1;
 		return r;
