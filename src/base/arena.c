@@ -7,7 +7,8 @@
 
 struct shk_arena_chunk {
 	struct shk_arena_chunk *older;
-	size_t size, used;
+	size_t size, used; /* used: from the front; size shrinks where texts are cut off behind */
+	size_t whole;
 	_Alignas(16) unsigned char data[];
 };
 
@@ -35,8 +36,8 @@ void shk_arena_done(struct shk_arena *a)
 void shk_arena_reset(struct shk_arena *a)
 {
 	/* The newest is the largest: whoever needed it once needs it again, and nothing is allocated then. */
-	while (a->head && (a->head->older || a->head->size > KEEP_MAX)) {
-		struct shk_arena_chunk *c = a->head->size > KEEP_MAX ? a->head : a->head->older;
+	while (a->head && (a->head->older || a->head->whole > KEEP_MAX)) {
+		struct shk_arena_chunk *c = a->head->whole > KEEP_MAX ? a->head : a->head->older;
 
 		if (c == a->head)
 			a->head = c->older;
@@ -44,25 +45,25 @@ void shk_arena_reset(struct shk_arena *a)
 			a->head->older = c->older;
 		free(c);
 	}
-	if (a->head)
+	if (a->head) {
 		a->head->used = 0;
+		a->head->size = a->head->whole;
+	}
 	a->used = 0;
 	a->failed = false;
 }
 
-void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
+/* A chunk with room for so much, or NULL. */
+static struct shk_arena_chunk *chunk_for(struct shk_arena *a, size_t n, size_t need)
 {
 	struct shk_arena_chunk *c = a->head;
-	size_t need;
-	void *p;
 
 	if (n > SIZE_MAX / 2 || n > a->cap || a->used > a->cap - n) {
 		a->failed = true;
 		return NULL;
 	}
-	need = (n + 15) & ~(size_t)15;
 	if (!c || c->size - c->used < need) {
-		size_t size = c ? c->size * 2 : CHUNK_MIN;
+		size_t size = c ? c->whole * 2 : CHUNK_MIN;
 
 		if (size > (size_t)1 << 20)
 			size = (size_t)1 << 20;
@@ -73,15 +74,38 @@ void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
 			a->failed = true;
 			return NULL;
 		}
-		c->size = size;
+		c->size = c->whole = size;
 		c->used = 0;
 		c->older = a->head;
 		a->head = c;
 	}
+	return c;
+}
+
+void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
+{
+	size_t need = (n + 15) & ~(size_t)15;
+	struct shk_arena_chunk *c = chunk_for(a, n, need);
+	void *p;
+
+	if (!c)
+		return NULL;
 	p = c->data + c->used;
 	c->used += need;
 	a->used += n;
 	return p;
+}
+
+/* Texts need no alignment: they lie at the other end of the chunk, one next to the other. */
+static char *alloc_text(struct shk_arena *a, size_t n)
+{
+	struct shk_arena_chunk *c = chunk_for(a, n, n);
+
+	if (!c)
+		return NULL;
+	c->size -= n;
+	a->used += n;
+	return (char *)c->data + c->size;
 }
 
 void *shk_arena_alloc(struct shk_arena *a, size_t n)
@@ -95,7 +119,7 @@ void *shk_arena_alloc(struct shk_arena *a, size_t n)
 
 char *shk_arena_strndup(struct shk_arena *a, const char *p, size_t n)
 {
-	char *d = shk_arena_alloc_raw(a, n + 1);
+	char *d = n < SIZE_MAX ? alloc_text(a, n + 1) : NULL;
 
 	if (!d)
 		return NULL;
@@ -128,7 +152,7 @@ char *shk_arena_printf(struct shk_arena *a, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return NULL;
-	d = shk_arena_alloc_raw(a, (size_t)n + 1);
+	d = alloc_text(a, (size_t)n + 1);
 	if (!d)
 		return NULL;
 	va_start(ap, fmt);

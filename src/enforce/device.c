@@ -44,8 +44,16 @@ static bool number_fits(struct shk_str s, unsigned v)
 	return shk_str_eqz(s, "*") || (shk_str_to_u64(s, &n) && n == v);
 }
 
+static bool has_all(struct shk_str s, const char *letters)
+{
+	for (; *letters; letters++)
+		if (!memchr(s.p, *letters, s.n))
+			return false;
+	return true;
+}
+
 /* Lines "TYPE MAJOR:MINOR ACCESS": "c 1:3 rwm", "a *:* rwm". */
-bool shk_device_listed(struct shk_str list, mode_t type, dev_t dev, bool reads, bool writes)
+bool shk_device_listed(struct shk_str list, mode_t type, dev_t dev, const char *access)
 {
 	while (list.n) {
 		struct shk_str line = cut(&list, '\n'), t = cut(&line, ' '), maj = cut(&line, ':'),
@@ -53,8 +61,7 @@ bool shk_device_listed(struct shk_str list, mode_t type, dev_t dev, bool reads, 
 
 		if (!shk_str_eqz(t, "a") && !shk_str_eqz(t, type == S_IFCHR ? "c" : "b"))
 			continue;
-		if (number_fits(maj, major(dev)) && number_fits(min, minor(dev)) &&
-		    (!reads || memchr(line.p, 'r', line.n)) && (!writes || memchr(line.p, 'w', line.n)))
+		if (number_fits(maj, major(dev)) && number_fits(min, minor(dev)) && has_all(line, access))
 			return true;
 	}
 	return false;
@@ -76,14 +83,25 @@ static bool devices_group(struct shk_str cgroups, char *path, size_t size)
 	return false;
 }
 
-bool shk_device_allowed(struct shk_str cgroups, mode_t type, dev_t dev, bool reads, bool writes)
+static bool allowed(struct shk_str cgroups, mode_t type, dev_t dev, const char *access)
 {
 	_cleanup_buf_ struct shk_buf list;
 	char path[4096];
 
-	if (everybodys(type, dev))
-		return true;
 	shk_buf_init(&list, LIST_MAX);
 	return devices_group(cgroups, path, sizeof(path)) && shk_read_file(path, &list, NULL) == 0 &&
-	       shk_device_listed(shk_buf_view(&list), type, dev, reads, writes);
+	       shk_device_listed(shk_buf_view(&list), type, dev, access);
+}
+
+bool shk_device_allowed(struct shk_str cgroups, mode_t type, dev_t dev, bool reads, bool writes)
+{
+	return everybodys(type, dev) ||
+	       allowed(cgroups, type, dev, reads && writes ? "rw" : reads ? "r" : writes ? "w" : "");
+}
+
+/* By the runtimes' defaults every device may be made (runc and crun allow "c *:* m" and "b *:* m"): opening is what is
+ * refused. Where that cannot be read, those may be made that may be opened. */
+bool shk_device_makable(struct shk_str cgroups, mode_t type, dev_t dev)
+{
+	return everybodys(type, dev) || allowed(cgroups, type, dev, "m");
 }

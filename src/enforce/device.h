@@ -16,7 +16,9 @@
 
 /* type: S_IFCHR or S_IFBLK. list: the task's /proc/TID/cgroup. */
 bool shk_device_allowed(struct shk_str cgroups, mode_t type, dev_t dev, bool reads, bool writes);
+/* May it be made there (mknod)? */
+bool shk_device_makable(struct shk_str cgroups, mode_t type, dev_t dev);
 /* Does a devices.list (cgroup-v1/devices.rst) allow it? For tests. */
-bool shk_device_listed(struct shk_str list, mode_t type, dev_t dev, bool reads, bool writes);
+bool shk_device_listed(struct shk_str list, mode_t type, dev_t dev, const char *access);
 
 #endif

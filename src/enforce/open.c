@@ -17,92 +17,9 @@
 #include "base/io.h"
 #include "enforce/device.h"
 
-#ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
-#endif
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
 #endif
-
-struct shk_actor {
-	struct shk_rights *rights;
-	int fds;	/* our /proc/self/fd, whatever is worn */
-	int root;	/* the root directory used last, and which it is */
-	dev_t root_dev;
-	ino_t root_ino;
-	uint64_t root_mnt;
-	pid_t joined;	/* init of the container whose namespaces the thread is in */
-	ino_t net;	/* 0: not joined */
-	struct fs_of_mount {
-		uint64_t id;
-		long type;
-	} mounts[16];
-};
-
-/* For the walk's way back to the engine's rights. */
-static _Thread_local struct shk_actor *acting;
-
-static void own_rights(bool on)
-{
-	if (on)
-		shk_rights_own(acting->rights);
-	else
-		shk_rights_again(acting->rights);
-}
-
-struct shk_actor *shk_actor_new(void)
-{
-	SHK_CLEANUP(shk_actor_freep) struct shk_actor *a = calloc(1, sizeof(*a));
-
-	if (!a)
-		return NULL;
-	a->root = -1;
-	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	a->rights = shk_rights_new();
-	return a->fds < 0 || !a->rights ? NULL : TAKE_PTR(a);
-}
-
-void shk_actor_free(struct shk_actor *a)
-{
-	if (!a)
-		return;
-	shk_close(&a->root);
-	shk_close(&a->fds);
-	shk_rights_free(a->rights);
-	free(a);
-}
-
-static ino_t ns_ino(pid_t pid, const char *which)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, which);
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-static bool enter(pid_t pid, const char *which, int type)
-{
-	char path[64];
-	_cleanup_close_ int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, which);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && setns(fd, type) == 0;
-}
-
-/* What /proc/sys and control group files show and change belongs to the namespaces of the thread that looks them up or
- * opens them (fs/proc/proc_sysctl.c; kernel/cgroup/cgroup.c, cgroup_file_open). */
-static void join(struct shk_actor *a, pid_t init)
-{
-	if (a->joined == init)
-		return;
-	a->joined = init;
-	a->net = 0;
-	if (enter(init, "net", CLONE_NEWNET) && enter(init, "ipc", CLONE_NEWIPC) &&
-	    enter(init, "cgroup", CLONE_NEWCGROUP))
-		a->net = ns_ino(init, "net");
-}
 
 /* ---- what the call asks for ---- */
 
@@ -154,8 +71,9 @@ static enum shk_pinned read_call(struct shk_eval_ctx *ctx, struct shk_open *o)
 	int e;
 
 	o->is_openat2 = ev->call->id == SHK_CALL_openat2;
-	if (o->is_openat2 && ev->raw[3] < sizeof(struct open_how))
-		return fails(o, EINVAL);
+	/* Of a later kernel's struct only the known part is read; E2BIG is what an older kernel says of it. */
+	if (o->is_openat2 && ev->raw[3] != sizeof(struct open_how))
+		return fails(o, ev->raw[3] < sizeof(struct open_how) ? EINVAL : E2BIG);
 	if (!shk_event_open_flags(ev, &o->flags, &o->mode))
 		return fails(o, EFAULT);
 	if (o->is_openat2 && !shk_event_open_resolve(ev, &o->resolve))
@@ -173,66 +91,6 @@ static enum shk_pinned read_call(struct shk_eval_ctx *ctx, struct shk_open *o)
 	if (path->state != SHK_ARG_OK)
 		return fails(o, EFAULT);
 	return path->bytes.n ? SHK_PINNED_OBJECT : fails(o, ENOENT);
-}
-
-/* ---- where it starts ---- */
-
-static int open_link(pid_t tid, const char *what)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static int root_of(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
-{
-	struct shk_proc *p = shk_proc_task_of(ctx);
-	struct statx sx;
-	uint64_t mnt;
-	dev_t dev;
-	ino_t ino;
-
-	if (!shk_proc_root_mount(p, &dev, &ino, &mnt))
-		return -ESRCH;
-	if (a->root < 0 || !mnt || a->root_mnt != mnt || a->root_dev != dev || a->root_ino != ino) {
-		shk_close(&a->root);
-		a->root = open_link(o->caller.tid, "root");
-		if (a->root < 0)
-			return a->root;
-		if (statx(a->root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
-			return -errno;
-		a->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
-		a->root_ino = sx.stx_ino;
-		a->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
-	}
-	o->root = a->root;
-	return 0;
-}
-
-static int base_of(struct shk_eval_ctx *ctx, struct shk_open *o, struct shk_str path)
-{
-	const struct shk_syscall *call = ctx->ev->call;
-	int i = shk_event_path_arg(ctx->ev), dir = call->arg[i].dirfd_arg;
-	int dirfd = dir >= 0 ? (int)ctx->ev->raw[dir] : AT_FDCWD;
-	char what[32];
-
-	o->from.in_root = o->resolve & RESOLVE_IN_ROOT;
-	if (path.p[0] == '/' && !(o->resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)))
-		return 0;
-	if (dirfd == AT_FDCWD) {
-		o->base = open_link(o->caller.tid, "cwd");
-	} else {
-		if (dirfd < 0)
-			return -EBADF;
-		snprintf(what, sizeof(what), "fd/%d", dirfd);
-		o->base = open_link(o->caller.tid, what);
-		if (o->base == -ENOENT)
-			return -EBADF;
-	}
-	return o->base < 0 ? o->base : 0;
 }
 
 /* ---- opening it ---- */
@@ -258,14 +116,14 @@ static int may_meet(const struct shk_open *o)
 
 static int open_pinned(const struct shk_actor *a, const struct shk_open *o)
 {
-	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_NOCTTY;
 	char name[16];
 	int fd, r = may_meet(o);
 
 	if (r < 0)
 		return r;
 	snprintf(name, sizeof(name), "%d", o->pin.fd);
-	fd = openat(a->fds, name, (int)flags, (mode_t)o->mode);
+	fd = openat(a->fds, name, (int)flags | O_CLOEXEC, (mode_t)o->mode);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -312,7 +170,7 @@ static int pin_restricted(struct shk_open *o, struct shk_str path)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | (o->flags & O_NOFOLLOW),
 				.resolve = o->resolve | RESOLVE_CACHED };
-	int dir = o->base >= 0 ? o->base : o->root;
+	int dir = o->base >= 0 ? o->base : o->from.root_fd;
 	struct shk_pin warm;
 	char text[SHK_PATH_LIMIT];
 	long fd = -1;
@@ -342,51 +200,17 @@ static int pin_restricted(struct shk_open *o, struct shk_str path)
 	return -ENOSYS;
 }
 
-/* What is held, in one call: a mount keeps its filesystem, and its unique number is never given to another one. */
-static int look(struct shk_actor *a, struct shk_open *o, int fd)
-{
-	struct fs_of_mount *m;
-	struct statfs fs;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-		  STATX_BASIC_STATS | STATX_MNT_ID_UNIQUE, &o->sx) < 0)
-		return -errno;
-	m = &a->mounts[o->sx.stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
-	if (o->sx.stx_mask & STATX_MNT_ID_UNIQUE && m->id == o->sx.stx_mnt_id) {
-		o->fs = m->type;
-		return 0;
-	}
-	if (fstatfs(fd, &fs) < 0)
-		return -errno;
-	o->fs = fs.f_type;
-	if (o->sx.stx_mask & STATX_MNT_ID_UNIQUE)
-		*m = (struct fs_of_mount){ o->sx.stx_mnt_id, fs.f_type };
-	return 0;
-}
-
-static bool is_proc(const struct shk_pin *p, void *arg)
-{
-	struct shk_open *o = arg;
-
-	o->looked = look(acting, o, p->fd) == 0;
-	if (o->looked && o->fs != PROC_SUPER_MAGIC)
-		return false;
-	o->looked = false;
-	return true;
-}
-
 static int walk(struct shk_actor *a, struct shk_open *o, struct shk_str path)
 {
 	int r = o->resolve ? shk_rights_wear(a->rights, &o->caller) : shk_rights_search(a->rights, &o->caller);
 
 	if (r < 0)
 		return r;
-	acting = a;
-	o->looked = false;
+	shk_actor_acts(a);
 	r = o->resolve ? pin_restricted(o, path) : shk_walk_pin(&o->from, path, &o->pin);
 	/* Capabilities are changed once, not twice, where what comes next may come now. */
 	if (r == 0 && shk_rights_on(a->rights) && changes_nothing(o) && !o->pin.missing &&
-	    (o->looked || look(a, o, o->pin.fd) == 0)) {
+	    shk_actor_look(a, o->pin.fd, &o->sx, &o->fs) == 0) {
 		o->looked = true;
 		if (is_plain(o))
 			o->early = open_pinned(a, o);
@@ -396,40 +220,6 @@ static int walk(struct shk_actor *a, struct shk_open *o, struct shk_str path)
 }
 
 /* ---- what was found ---- */
-
-/* Filesystems whose opens end without anybody's help, and mean the same whoever opens. */
-static bool type_is_fit(long type)
-{
-	static const unsigned fit[] = {
-		EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC,
-		OVERLAYFS_SUPER_MAGIC, SQUASHFS_MAGIC, EROFS_SUPER_MAGIC_V1, F2FS_SUPER_MAGIC,
-		MSDOS_SUPER_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC,
-		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, HUGETLBFS_MAGIC, PIPEFS_MAGIC, SOCKFS_MAGIC,
-		NSFS_MAGIC, ANON_INODE_FS_MAGIC, ISOFS_SUPER_MAGIC,
-		0x19800202 /* mqueue: ipc/mqueue.c */, 0x2fc12fc1 /* zfs */, 0xca451a4e /* bcachefs */,
-		0x6a656a63 /* virtiofs */,
-	};
-
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(fit); i++)
-		if ((unsigned)type == fit[i])
-			return true;
-	return false;
-}
-
-static bool shows_namespaces(long type)
-{
-	return type == PROC_SUPER_MAGIC || type == SYSFS_MAGIC || type == CGROUP_SUPER_MAGIC ||
-	       type == CGROUP2_SUPER_MAGIC || type == 0x19800202;
-}
-
-/* Is the thread where the task is, as far as such files show? */
-static bool same_namespaces(const struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_open *o)
-{
-	if (!a->net || shk_proc_ns(shk_proc_task_of(ctx), SHK_NS_NET) != a->net)
-		return false;
-	return !writes(o) || (ns_ino(o->caller.tid, "ipc") == ns_ino(a->joined, "ipc") &&
-			      ns_ino(o->caller.tid, "cgroup") == ns_ino(a->joined, "cgroup"));
-}
 
 /* /dev/tty is the terminal of whoever opens it: the task's, by its own name. */
 static enum shk_pinned own_terminal(struct shk_eval_ctx *ctx, struct shk_open *o)
@@ -449,7 +239,7 @@ static enum shk_pinned own_terminal(struct shk_eval_ctx *ctx, struct shk_open *o
 	if (major(dev) < 136 || major(dev) > 143)
 		return unable(o, "its terminal cannot be opened by another task");
 	snprintf(path, sizeof(path), "dev/pts/%u", (major(dev) - 136) * 256 + minor(dev));
-	fd = (int)syscall(SYS_openat2, o->root, path, &how, sizeof(how));
+	fd = (int)syscall(SYS_openat2, o->from.root_fd, path, &how, sizeof(how));
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_rdev != dev) {
 		shk_close(&fd);
 		return unable(o, "its terminal has no name in the container");
@@ -476,13 +266,13 @@ static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
 
 static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
 {
-	int r = o->looked ? 0 : look(a, o, o->pin.fd);
+	int r = o->looked ? 0 : shk_actor_look(a, o->pin.fd, &o->sx, &o->fs);
 
 	if (r < 0)
 		return fails(o, -r);
-	if (!type_is_fit(o->fs))
+	if (!shk_fs_is_fit(o->fs))
 		return unable(o, "a filesystem whose opens may wait for somebody");
-	if (shows_namespaces(o->fs) && !same_namespaces(a, ctx, o))
+	if (!shk_actor_sees_same(a, ctx, &o->caller, o->fs, writes(o)))
 		return unable(o, "the file shows namespaces the task is alone in");
 	if (o->pin.missing)
 		return SHK_PINNED_OBJECT;
@@ -525,30 +315,24 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	struct shk_str path;
 	int r;
 
-	*o = (struct shk_open){ .root = -1, .base = -1, .early = -1, .pin = { .fd = -1, .dir = -1 }, .again = again };
+	*o = (struct shk_open){ .base = -1, .early = -1, .pin = { .fd = -1, .dir = -1 }, .again = again };
 	what = read_call(ctx, o);
 	if (what != SHK_PINNED_OBJECT)
 		return what;
 	o->why = shk_caller_of(ctx, &o->caller);
 	if (o->why)
 		return SHK_PINNED_UNABLE;
-	join(a, ctx->ctr->init_pid);
 	path = shk_event_arg(ctx->ev, (unsigned)shk_event_path_arg(ctx->ev))->bytes;
-	r = root_of(a, ctx, o);
-	r = r < 0 ? r : base_of(ctx, o, path);
+	r = shk_actor_start(a, ctx, &o->caller, &o->from);
+	if (r == 0 && (path.p[0] != '/' || o->resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH))) {
+		int dir = ctx->ev->call->arg[shk_event_path_arg(ctx->ev)].dirfd_arg;
+
+		r = o->base = shk_actor_base(&o->caller, dir >= 0 ? (int)ctx->ev->raw[dir] : AT_FDCWD);
+	}
 	if (r < 0)
 		return fails(o, -r);
-	o->from.tid = o->caller.tid;
-	o->from.tgid = o->caller.tgid;
-	o->from.vtid = o->caller.vtid;
-	o->from.vpid = o->caller.vpid;
-	o->from.fsuid = o->caller.fsuid;
-	o->from.root_fd = o->root;
 	o->from.base_fd = o->base;
-	o->from.own_rights = own_rights;
-	o->from.is_proc = is_proc;
-	o->from.arg = o;
-	o->from.fds = a->fds;
+	o->from.in_root = o->resolve & RESOLVE_IN_ROOT;
 	o->from.create = o->flags & O_CREAT;
 	o->from.follow = !(o->flags & O_NOFOLLOW) && (o->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 	r = walk(a, o, path);
@@ -568,17 +352,25 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	return what;
 }
 
-/* O_EXCL: what is there by now was not judged. */
+/* O_EXCL: what is there by now was not judged, a link neither followed. */
 static int make(struct shk_actor *a, const struct shk_open *o)
 {
-	uint64_t flags = o->flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+	uint64_t flags = o->flags | O_CREAT | O_EXCL | O_NOCTTY;
 	int fd;
 
 	shk_rights_umask(a->rights, o->caller.umask);
-	fd = openat(o->pin.fd, o->pin.last, (int)flags, (mode_t)o->mode & 07777);
+	fd = openat(o->pin.fd, o->pin.last, (int)flags | O_CLOEXEC, (mode_t)o->mode & 07777);
 	if (fd >= 0)
 		return fd;
 	return errno == EEXIST && !(o->flags & O_EXCL) ? -ESTALE : -errno;
+}
+
+bool shk_open_may_wait(const struct shk_open *o)
+{
+	if (o->pin.missing || o->flags & O_NONBLOCK)
+		return false;
+	return (S_ISFIFO(o->sx.stx_mode) && (o->flags & O_ACCMODE) != O_RDWR) ||
+	       (S_ISCHR(o->sx.stx_mode) && o->sx.stx_rdev_major != 1);
 }
 
 int shk_open_do(struct shk_actor *a, struct shk_open *o)

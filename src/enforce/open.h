@@ -6,21 +6,11 @@
  * it is to be made in) is held by a descriptor that reads nothing; nothing has happened yet, and what is held is what
  * rules are asked about. open: the very object is opened, or made, with the caller's flags. Between the two nobody
  * can exchange it. The caller's memory is not looked at again.
- *
- * An actor belongs to one worker thread.
  */
 #ifndef SHK_ENFORCE_OPEN_H
 #define SHK_ENFORCE_OPEN_H
 
-#include <sys/stat.h>
-
-#include "enforce/rights.h"
-#include "state/walk.h"
-
-struct shk_actor;
-struct shk_actor *shk_actor_new(void); /* of the calling thread. NULL: cannot be had */
-void shk_actor_free(struct shk_actor *a);
-SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
+#include "enforce/actor.h"
 
 enum shk_pinned {
 	SHK_PINNED_OBJECT,   /* may be opened */
@@ -35,7 +25,6 @@ struct shk_open {
 	bool is_openat2;
 	int err;	   /* ERROR: > 0 */
 	const char *why;   /* UNABLE: constant text */
-	int root;	   /* the actor's */
 	int base;	   /* owned; -1: none */
 	struct statx sx;   /* of what is held, if looked */
 	long fs;
@@ -49,6 +38,8 @@ struct shk_open {
 
 /* Holding the container's lock. */
 enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o);
+/* May it wait for another process, as FIFOs and lines do? */
+bool shk_open_may_wait(const struct shk_open *o);
 /* A descriptor of the engine's, or -errno: the call's result; -ESTALE: what was to be made is there by now, pin and
  * judge again. May block as long as the object does (FIFO); a signal ends it with -EINTR. */
 int shk_open_do(struct shk_actor *a, struct shk_open *o);

@@ -19,6 +19,7 @@ struct shk_rights {
 	bool any;		 /* there is a worn */
 	uint64_t effective;	 /* of the caller, less what the engine lacks */
 	bool on;		 /* these are in force */
+	bool other;		 /* effective ids are not the engine's */
 	mode_t umask;
 };
 
@@ -78,7 +79,8 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 	*ret = (struct shk_caller){
 		.tid = ctx->ev->tid, .tgid = shk_proc_pid(p), .vtid = shk_proc_vtid(p),
 		.vpid = shk_proc_vpid(p), .fsuid = c->fsuid, .fsgid = c->fsgid,
-		.n_groups = r->n_groups, .umask = r->umask,
+		.euid = c->uid, .egid = c->gid,
+		.n_groups = r->n_groups, .umask = r->umask, .narrow_ids = ctx->ev->abi == SHK_ABI_I386,
 		.effective = user == own_user_ns() ? c->effective : 0,
 	};
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));
@@ -182,6 +184,30 @@ void shk_rights_again(struct shk_rights *r)
 	if (capabilities(r->effective, r->permitted) < 0)
 		abort();
 	r->on = true;
+}
+
+int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
+{
+	int e = put_on(r, c);
+
+	if (e < 0 || (c->euid == 0 && c->egid == 0))
+		return e < 0 ? e : shk_rights_wear(r, c);
+	/* Effective ids take the filesystem's along, and capabilities away. */
+	r->any = false;
+	r->on = r->other = true;
+	if (syscall(SYS_setresgid, -1, c->egid, -1) < 0 || syscall(SYS_setresuid, -1, c->euid, -1) < 0)
+		return -errno;
+	r->effective = c->effective & r->permitted;
+	return capabilities(r->effective, r->permitted);
+}
+
+void shk_rights_unbe(struct shk_rights *r)
+{
+	/* Real and saved ids are the engine's still. */
+	if (r->other && (syscall(SYS_setresuid, -1, 0, -1) < 0 || syscall(SYS_setresgid, -1, 0, -1) < 0))
+		abort();
+	r->other = false;
+	shk_rights_own(r);
 }
 
 void shk_rights_umask(struct shk_rights *r, mode_t mask)

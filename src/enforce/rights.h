@@ -17,12 +17,13 @@
 
 struct shk_caller {
 	pid_t tid, tgid, vtid, vpid;
-	uid_t fsuid;
-	gid_t fsgid;
+	uid_t fsuid, euid;
+	gid_t fsgid, egid;
 	gid_t group[SHK_GROUPS_MAX];
 	uint32_t n_groups;
 	uint64_t effective;
 	mode_t umask;
+	bool narrow_ids; /* the call is of an ABI with 16 bit ids */
 };
 
 /* Fills in who the event's task is. Holding the container's lock. NULL, or why nobody can act in its place (constant
@@ -46,6 +47,10 @@ bool shk_rights_on(const struct shk_rights *r);
 void shk_rights_own(struct shk_rights *r);
 /* The caller's capabilities again, after own. */
 void shk_rights_again(struct shk_rights *r);
+/* As wear, with the caller's effective ids as well: the other side of a Unix socket is told them (SO_PEERCRED). To be
+ * ended by unbe, which includes own. */
+int shk_rights_be(struct shk_rights *r, const struct shk_caller *c);
+void shk_rights_unbe(struct shk_rights *r);
 /* The mode mask for files made from here on. */
 void shk_rights_umask(struct shk_rights *r, mode_t mask);
 

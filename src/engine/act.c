@@ -35,48 +35,99 @@ static bool emulated(const struct shk_worker *w, const struct shk_policy *p, con
 {
 	/* A task that was attached to may have put a Landlock domain around itself before: we are in none, and would
 	 * open what it may not (THREATS A3). Its calls are let go, as best-effort. */
-	return p->mode == SHK_MODE_ENFORCE && plan && ev->call && !ev->unwrapped &&
+	return p->mode == SHK_MODE_ENFORCE && plan && ev->call &&
 	       plan->call[ev->call->id].enforced && shk_method_of(ev->call->id) == SHK_METHOD_EMULATE &&
 	       !(w->l->attached && shk_act_landlock());
 }
 
+static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
+{
+	enum shk_call_id id = ctx->ev->call->id;
+	enum shk_pinned r;
+
+	if (shk_socket_knows(id)) {
+		a->what = SHK_ACT_SOCKET;
+		r = shk_socket_pin(w->actor, ctx, &a->socket);
+		a->object[1] = a->socket.name;
+		a->err = a->socket.err;
+		a->why = a->socket.why;
+	} else if (shk_paths_knows(id)) {
+		a->what = SHK_ACT_PATHS;
+		r = shk_paths_pin(w->actor, ctx, &a->paths);
+		for (unsigned i = 0; i < a->paths.n; i++)
+			a->object[a->paths.held[i].arg] = a->paths.held[i].name;
+		a->err = a->paths.err;
+		a->why = a->paths.why;
+	} else {
+		a->what = SHK_ACT_OPEN;
+		r = shk_open_pin(w->actor, ctx, &a->open);
+		a->object[shk_event_path_arg(ctx->ev)] = a->open.name;
+		a->err = a->open.err;
+		a->why = a->open.why;
+	}
+	return r;
+}
+
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
+	enum shk_pinned r;
+
 	if (!w->actor)
 		w->actor = shk_actor_new();
 	if (!w->actor) {
-		a->open.why = "out of memory";
+		a->why = "out of memory";
 		return;
 	}
-	a->open.again = s->effect;
-	switch (shk_open_pin(w->actor, ctx, &a->open)) {
+	memset(a->object, 0, sizeof(a->object));
+	a->open.again = a->paths.again = a->socket.again = s->effect;
+	a->method = SHK_METHOD_EMULATE;
+	r = pin_kind(w, ctx, a);
+	/* While it waits its number is nobody else's: what was taken from /proc under it is the caller's own. */
+	if (shk_notify_valid(w->l->fd, s->notif.id) < 0) {
+		a->err = ESRCH;
+		r = SHK_PINNED_ERROR;
+	}
+	switch (r) {
 	case SHK_PINNED_OBJECT:
-		a->what = SHK_ACT_OPEN;
-		a->object = a->open.name;
 		break;
 	case SHK_PINNED_ERROR:
 		a->what = SHK_ACT_FAIL;
-		ctx->ev->ret = -a->open.err;
+		ctx->ev->ret = -a->err;
+		memset(a->object, 0, sizeof(a->object));
 		break;
 	case SHK_PINNED_HARMLESS:
 		a->what = SHK_ACT_CONTINUE;
 		a->method = SHK_METHOD_REGISTER;
-		return;
+		break;
 	case SHK_PINNED_UNABLE:
-		return;
+		a->what = SHK_ACT_CONTINUE;
+		break;
 	}
-	a->method = SHK_METHOD_EMULATE;
+}
+
+/* By hand: most calls are not carried out, and all of it is some thousand bytes. */
+void shk_act_init(struct shk_act *a)
+{
+	a->what = SHK_ACT_CONTINUE;
+	a->method = SHK_METHOD_CONTINUE;
+	a->fd = a->open.base = a->open.early = a->open.pin.fd = a->open.pin.dir = -1;
+	a->socket.fd = a->socket.base = a->socket.pin.fd = a->socket.pin.dir = -1;
+	a->paths.n = 0;
+	a->given = a->tell = false;
+	a->tries = 0;
+	a->why = NULL;
 }
 
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a)
 {
-	*a = (struct shk_act){ .what = SHK_ACT_CONTINUE, .fd = -1, .tries = a->tries,
-			       .open = { .root = -1, .base = -1, .early = -1, .pin = { .fd = -1, .dir = -1 } } };
+	a->what = SHK_ACT_CONTINUE;
+	a->method = SHK_METHOD_CONTINUE;
+	a->why = NULL;
 	if (!emulated(w, p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);
-	if (a->open.why) {
+	if (a->why) {
 		a->method = SHK_METHOD_CONTINUE;
 		if (p->strict)
 			a->what = SHK_ACT_UNABLE;
@@ -84,27 +135,49 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	}
 }
 
+static int carry_out(struct shk_worker *w, struct shk_act *a)
+{
+	switch (a->what) {
+	case SHK_ACT_OPEN:
+		return shk_open_do(w->actor, &a->open);
+	case SHK_ACT_PATHS:
+		return shk_paths_do(w->actor, &a->paths);
+	default:
+		return shk_socket_do(w->actor, &a->socket);
+	}
+}
+
+static bool may_wait(const struct shk_act *a)
+{
+	return a->what == SHK_ACT_OPEN ? shk_open_may_wait(&a->open) :
+	       a->what == SHK_ACT_SOCKET && shk_socket_may_wait(&a->socket);
+}
+
 bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a)
 {
+	bool waits;
 	int r;
 
-	if (a->what != SHK_ACT_OPEN)
+	if (a->what != SHK_ACT_OPEN && a->what != SHK_ACT_PATHS && a->what != SHK_ACT_SOCKET)
 		return true;
-	/* A new engine must know that the file may be there. */
-	if (a->open.pin.missing)
+	/* A new engine must know that the effect may be there. */
+	if (a->what != SHK_ACT_OPEN || a->open.pin.missing)
 		s->effect = 1;
-	r = shk_open_do(w->actor, &a->open);
-	if (r == -ESTALE && a->tries++ < AGAIN_MAX) {
+	waits = may_wait(a);
+	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, a);
+	if (waits)
+		shk_worker_waited(w);
+	if (r == -ESTALE && a->what == SHK_ACT_OPEN && a->tries++ < AGAIN_MAX) {
 		s->effect = 0;
 		shk_open_done(&a->open);
 		return false;
 	}
 	if (r < 0) {
 		a->what = SHK_ACT_FAIL;
-		a->open.err = r == -ESTALE ? EBUSY : -r;
-		return true;
+		a->err = r == -ESTALE ? EBUSY : -r;
+	} else if (a->what == SHK_ACT_OPEN) {
+		a->fd = r;
 	}
-	a->fd = r;
 	return true;
 }
 
@@ -113,9 +186,14 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 	int r;
 
 	if (a->what == SHK_ACT_FAIL)
-		return a->open.err;
+		return a->err;
 	if (a->what == SHK_ACT_UNABLE)
 		return EACCES;
+	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_SOCKET) {
+		shk_answer_value(w->l, s, 0);
+		a->given = true;
+		return 0;
+	}
 	if (a->what != SHK_ACT_OPEN)
 		return 0;
 	r = shk_notify_give(w->l->fd, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
@@ -130,7 +208,9 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 		shk_tell(w->l->g, w->l->e, SHK_PRIO_WARNING, unable_rule.name.p, NULL,
 			 "A call was %s, as nobody can carry it out for its caller: %s (call=%s tid=%d)",
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
-			 a->open.why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
+			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
 	shk_open_done(&a->open);
+	shk_paths_done(&a->paths);
+	shk_socket_done(&a->socket);
 	shk_close(&a->fd);
 }

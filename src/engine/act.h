@@ -10,6 +10,8 @@
 #define SHK_ENGINE_ACT_H
 
 #include "enforce/open.h"
+#include "enforce/paths.h"
+#include "enforce/sockets.h"
 #include "policy/plan.h"
 
 struct shk_worker;
@@ -18,6 +20,8 @@ struct shk_call_slot;
 enum shk_act_what {
 	SHK_ACT_CONTINUE, /* the kernel goes on with it */
 	SHK_ACT_OPEN,	  /* an open is carried out */
+	SHK_ACT_PATHS,	  /* a call on names is */
+	SHK_ACT_SOCKET,	  /* connect or bind is */
 	SHK_ACT_FAIL,	  /* it fails as it would have */
 	SHK_ACT_UNABLE,	  /* refused: nobody can carry it out */
 };
@@ -26,7 +30,11 @@ struct shk_act {
 	enum shk_act_what what;
 	enum shk_method method; /* what an allowed call's guarantee is */
 	struct shk_open open;
-	struct shk_str object; /* p NULL: none */
+	struct shk_paths paths;
+	struct shk_socket socket;
+	struct shk_str object[6]; /* per argument; p NULL: none */
+	int err;	       /* FAIL: > 0 */
+	const char *why;       /* UNABLE, or let through: constant text */
 	int fd;		       /* owned */
 	bool given;	       /* the answer is out */
 	bool tell;	       /* that it cannot be carried out */
@@ -35,6 +43,7 @@ struct shk_act {
 
 /* Can a task of this machine be in a Landlock domain? Any thread. */
 bool shk_act_landlock(void);
+void shk_act_init(struct shk_act *a);
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a);
 /* Of an allowed call. false: what it would make is there by now: prepare and judge again. */

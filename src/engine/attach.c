@@ -268,8 +268,8 @@ static void tell_unsure(struct shk_attach *x)
 		any |= x->plan->call[i].enforced && shk_method_of(i) == SHK_METHOD_EMULATE;
 	if (x->tasks && any && x->policy->mode == SHK_MODE_ENFORCE && shk_act_landlock())
 		shk_tell(x->job.g, x->e, SHK_PRIO_WARNING, "Shrike internal: attached without emulation", NULL,
-			 "Opens that rules allow are best-effort in tasks that were attached to: they may be in a Landlock "
-			 "domain, so nobody opens files in their place");
+			 "Calls that rules allow are best-effort in tasks that were attached to: they may be in a Landlock "
+			 "domain, so none is carried out in their place");
 }
 
 static void settle(struct shk_attach *x)

@@ -78,6 +78,7 @@ struct shk_entry {
 	bool attaching;			/* an earlier engine ended while it attached (restore, main thread) */
 
 	struct shk_recorded_lines lines; /* guarded by the container's lock */
+	struct shk_memo *memo;		 /* likewise; may be NULL */
 
 	/* calls the installed filter notifies of; constant once the first listener is there */
 	uint64_t notified[(SHK_CALL_N + 63) / 64];
@@ -99,6 +100,7 @@ void shk_narrow_check(struct shk_entry *e, const struct shk_plan *plan);
 
 /* ---- listener and its workers ---- */
 #define SHK_WORKERS_MAX	  5   /* four may be stuck */
+#define SHK_WAITERS_MAX	  64  /* beside them: those whose call waits as it would have without us (a FIFO) */
 #define SHK_LISTENERS_MAX 1024 /* of one container: init and exec sessions; attached: one for each process */
 #define SHK_LISTENERS_ALL 3072 /* of all that are attached: keeper and journal have room for 4096 entries */
 enum { SHK_ARMED_INIT = 1, SHK_ARMED_OTHERS = 2, SHK_ARMED_ALL = 3 };
@@ -113,6 +115,7 @@ struct shk_worker {
 	_Atomic uint64_t due;		/* CLOCK_MONOTONIC ns */
 	atomic_bool blind;		/* reads nothing: too many others are stuck */
 	atomic_bool retired;
+	atomic_bool waits;		/* carries out a call that may wait for another process */
 	atomic_int life;		/* SHK_WORKER_*: who frees it */
 	struct shk_actor *actor;	/* once a call was carried out; the thread's own */
 	struct shk_buf rendered[SHK_MATCH_MAX];
@@ -138,8 +141,8 @@ struct shk_listener {
 	struct shk_source *hup;		/* main thread */
 	atomic_bool stop;
 	pthread_mutex_t wlock;		/* guards workers */
-	struct shk_worker *workers[SHK_WORKERS_MAX];
-	unsigned n_workers;
+	struct shk_worker *workers[SHK_WORKERS_MAX + SHK_WAITERS_MAX];
+	unsigned n_workers, n_waiters;	/* waiters are among the workers */
 	uint64_t warned;		/* of the main thread: last alert about stuck workers */
 };
 
@@ -331,12 +334,18 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now);
 
 /* ---- worker.c ---- */
 int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err);
+/* Before and after something that may wait for another process: another worker takes over meanwhile. false: too many
+ * of the container's calls wait already. */
+bool shk_worker_waits(struct shk_worker *w);
+void shk_worker_waited(struct shk_worker *w);
 /* Of a thread that has ended. */
 void shk_worker_free(struct shk_worker *w);
 /* Answers a call by the deadline's verdict. The caller owns the claim. why: for the alert. */
 void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why);
 /* Writes the answer into the slot, sends it, counts. err 0: continue. */
 void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err);
+/* The call was carried out: its result. */
+void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t value);
 
 /* ---- pipeline.c ---- */
 /* One call from reception to answer, which is the watchdog's when the claim is lost; the slot is released. */

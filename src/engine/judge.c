@@ -59,17 +59,21 @@ static bool decides(const struct shk_policy *p, const struct shk_plan *plan, con
 	return p->mode == SHK_MODE_SHADOW || !plan || !ev->call || plan->call[ev->call->id].enforced;
 }
 
-/* The same for an object that is held already. */
-static bool held_name(struct shk_eval_ctx *ctx, struct shk_str object, struct shk_eval_ctx *real)
+/* The same for objects that are held already. */
+static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, struct shk_eval_ctx *real)
 {
-	int i = shk_event_path_arg(ctx->ev);
-	struct shk_str given;
+	bool differs = false;
 
-	if (!object.p || i < 0 || (shk_event_abs_path(ctx, (unsigned)i, &given) && shk_str_eq(given, object)))
-		return false;
-	real->abs_path[i] = object;
-	real->abs_path_state[i] = SHK_PATH_KNOWN;
-	return true;
+	for (unsigned i = 0; i < ctx->ev->call->nargs; i++) {
+		struct shk_str given;
+
+		if (!held[i].p || (shk_event_abs_path(ctx, i, &given) && shk_str_eq(given, held[i])))
+			continue;
+		real->abs_path[i] = held[i];
+		real->abs_path_state[i] = SHK_PATH_KNOWN;
+		differs = true;
+	}
+	return differs;
 }
 
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
@@ -81,7 +85,7 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	j->n_given = j->m.n;
 	j->real = *ctx;
 	j->real.fd = NULL;
-	if (held ? !held_name(ctx, *held, &j->real) :
+	if (held ? !held_names(ctx, held, &j->real) :
 		   !decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
 		return;
 	shk_ruleset_eval(p->rules, &j->real, p->must, !p->match_all, &more);

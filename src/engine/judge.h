@@ -13,8 +13,8 @@ struct shk_judgement {
 	struct shk_eval_ctx real; /* for the output of these */
 };
 
-/* Holding the container's lock. plan: the policy's, may be NULL. held: the name of the object that the call will be
- * carried out on, p NULL: there is none; NULL: it is looked up here, and ev->memory_failed is set when it cannot be told. */
+/* Holding the container's lock. plan: the policy's, may be NULL. held: per argument the name of the object
+ * that the call will be carried out on, p NULL: there is none; NULL: they are looked up here, and ev->memory_failed is set when it cannot be told. */
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
 	       const struct shk_str *held, struct shk_judgement *j);
 

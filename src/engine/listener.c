@@ -135,14 +135,16 @@ void shk_listener_watch(struct shk_listener *l)
 /* A thread in RECV is woken by a signal; one that is about to enter it needs another. */
 static void stop_workers(struct shk_listener *l)
 {
-	struct shk_worker *w[SHK_WORKERS_MAX];
+	struct shk_worker *w[SHK_WORKERS_MAX + SHK_WAITERS_MAX];
 	unsigned n, left;
 
 	atomic_store(&l->stop, true);
 	pthread_mutex_lock(&l->wlock);
 	n = l->n_workers;
 	memcpy(w, l->workers, sizeof(w));
-	l->n_workers = 0;
+	l->n_workers = l->n_waiters = 0;
+	for (unsigned i = 0; i < n; i++)
+		atomic_store(&w[i]->waits, false);
 	pthread_mutex_unlock(&l->wlock);
 	for (unsigned round = 0; round < 50; round++) {
 		left = 0;
@@ -229,7 +231,7 @@ static bool held_up(const struct shk_worker *w, uint64_t now)
 
 void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 {
-	struct shk_worker *gone[SHK_WORKERS_MAX];
+	struct shk_worker *gone[SHK_WORKERS_MAX + SHK_WAITERS_MAX];
 	struct shk_err err = { 0 };
 	unsigned n_gone = 0, stuck = 0, alive = 0, ready = 0;
 
@@ -240,11 +242,25 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 
 		if (s) {
 			atomic_store(&w->retired, true);
-			shk_answer_deadline(l, s, "its arguments could not be read in time");
+			shk_answer_deadline(l, s, atomic_load(&w->waits) ?
+						    "what it opens does not answer in time" :
+						    "its arguments could not be read in time");
 		}
+		/* A wait that is over (a FIFO, a lease): the thread is told, until it is out of it. */
+		if (atomic_load(&w->retired) && atomic_load(&w->life) == SHK_WORKER_LIVE)
+			pthread_kill(w->thread, SIGUSR1);
 		if (atomic_load(&w->life) == SHK_WORKER_ENDED) {
 			gone[n_gone++] = w;
 			l->workers[i] = l->workers[--l->n_workers];
+			continue;
+		}
+		if (atomic_load(&w->waits)) {
+			i++;
+			continue;
+		}
+		/* One that has waited and is no longer needed ends in a moment. */
+		if (atomic_load(&w->retired) && (atomic_load(&w->claim) & 3) == SHK_CLAIM_IDLE) {
+			i++;
 			continue;
 		}
 		if (atomic_load(&w->retired))

@@ -9,12 +9,14 @@
 void shk_offline_init(struct shk_offline *o)
 {
 	*o = (struct shk_offline){ .boot = "replay", .hostname = "" };
+	o->memo = shk_memo_new();
 	shk_buf_init(&o->record, SHK_JOURNAL_ALERT_MAX);
 }
 
 void shk_offline_done(struct shk_offline *o)
 {
 	shk_buf_done(&o->record);
+	shk_memo_free(o->memo);
 }
 
 int shk_offline_bare(struct shk_ruleset *rules, bool all, struct shk_policy *ret)
@@ -66,6 +68,7 @@ int shk_offline_judge(struct shk_offline *o, const struct shk_policy *p, struct 
 	unsigned n = 0;
 	int rc = 0;
 
+	ctx->memo = o->memo;
 	shk_judge(p, NULL, ctx, NULL, &j);
 	shk_verdict_decide(p, &j.m, ctx->ev, &v);
 	/* The choice of pipeline.c: Falco's first match, and the verdict's rule. */

@@ -15,6 +15,7 @@ struct shk_offline {
 	const char *boot, *hostname; /* for records */
 	uint64_t seq;		     /* of the last alert */
 	struct shk_buf record;	     /* of the last alert */
+	struct shk_memo *memo;	     /* may be NULL */
 	/* Each alert: its rule and its record (JSON), valid during the call. Not 0 ends the event. */
 	int (*on_alert)(const struct shk_rule_info *rule, struct shk_str record, void *arg);
 	void *arg;

@@ -158,7 +158,7 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	const struct shk_matches *m = &j.m;
 
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
-	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.object : NULL, &j);
+	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? o->act.object : NULL, &j);
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
@@ -294,18 +294,22 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 {
 	struct shk_listener *l = w->l;
 	struct shk_notify_ctx nctx;
-	struct outcome o = { .v.rule = -1, .act = { .fd = -1, .open = { .root = -1, .base = -1, .early = -1,
-					.pin = { .fd = -1, .dir = -1 } } } };
+	struct outcome o;
 	const char *why = NULL;
 	struct shk_event ev;
 	enum shk_stage stage;
 
+	o.v = (struct shk_verdict){ .rule = -1 };
+	o.err = 0;
+	o.n_alerts = 0;
+	o.unreadable = false;
+	shk_act_init(&o.act);
 	begin(w, s, &ev, &nctx);
 	stage = shk_arming(l, &ev, &why);
 	if (stage == SHK_STAGE_REFUSE) {
 		o.err = EACCES;
 	} else if (stage == SHK_STAGE_JUDGE) {
-		struct shk_eval_ctx ctx = { .ev = &ev, .ctr = ev.ctr };
+		struct shk_eval_ctx ctx = { .ev = &ev, .ctr = ev.ctr, .memo = l->e->memo };
 		const struct shk_policy *p;
 		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 

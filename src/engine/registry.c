@@ -29,6 +29,7 @@ struct shk_entry *shk_entry_new(struct shk_engine *g, struct shk_container *c)
 	e->g = g;
 	e->ctr = c;
 	e->init_pidfd = -1;
+	e->memo = shk_memo_new();
 	pthread_mutex_init(&e->seq_lock, NULL);
 	return e;
 }
@@ -46,6 +47,7 @@ void shk_entry_unref(struct shk_entry *e)
 	shk_close(&e->init_pidfd);
 	shk_armoury_unref(e->arm);
 	shk_recorded_lines_done(&e->lines);
+	shk_memo_free(e->memo);
 	shk_container_unref(e->ctr);
 	json_object_put(e->record);
 	free(e->nonce);

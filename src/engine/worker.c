@@ -30,6 +30,13 @@ void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err)
 		(void)shk_notify_continue(l->fd, s->notif.id);
 }
 
+void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t value)
+{
+	s->resp = (struct seccomp_notif_resp){ .id = s->notif.id, .val = value };
+	atomic_store_explicit(&s->state, SHK_CALL_ANSWERED, memory_order_release);
+	(void)shk_notify_answer(l->fd, s->notif.id, 0, value);
+}
+
 void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why)
 {
 	int err = atomic_load(&l->e->deadline_err);
@@ -174,6 +181,54 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+/* How many others are there to take the next call? Holding wlock. */
+static unsigned others_serve(const struct shk_worker *w)
+{
+	const struct shk_listener *l = w->l;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < l->n_workers; i++)
+		if (l->workers[i] != w && !atomic_load(&l->workers[i]->waits) &&
+		    !atomic_load(&l->workers[i]->retired) && !atomic_load(&l->workers[i]->blind))
+			n++;
+	return n;
+}
+
+bool shk_worker_waits(struct shk_worker *w)
+{
+	struct shk_listener *l = w->l;
+	struct shk_err err = { 0 };
+	bool ok, alone;
+
+	pthread_mutex_lock(&l->wlock);
+	alone = !others_serve(w);
+	ok = l->n_waiters < SHK_WAITERS_MAX && !atomic_load(&w->retired);
+	if (ok) {
+		l->n_waiters++;
+		atomic_store(&w->waits, true);
+	}
+	pthread_mutex_unlock(&l->wlock);
+	/* The watchdog tries again if there is no thread to be had. */
+	if (ok && alone && shk_worker_start(l, false, &err) < 0)
+		shk_debug("%s", err.text);
+	return ok;
+}
+
+void shk_worker_waited(struct shk_worker *w)
+{
+	struct shk_listener *l = w->l;
+
+	pthread_mutex_lock(&l->wlock);
+	if (atomic_load(&w->waits)) {
+		atomic_store(&w->waits, false);
+		l->n_waiters--;
+		/* Two may stay: who waits often finds the other one ready. */
+		if (others_serve(w) > 1)
+			atomic_store(&w->retired, true);
+	}
+	pthread_mutex_unlock(&l->wlock);
+}
+
 int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err)
 {
 	struct shk_worker *w = calloc(1, sizeof(*w));
@@ -193,7 +248,7 @@ int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_mutex_lock(&l->wlock);
-	if (l->n_workers == SHK_WORKERS_MAX || atomic_load(&l->stop))
+	if (l->n_workers - l->n_waiters == SHK_WORKERS_MAX || atomic_load(&l->stop))
 		r = EBUSY;
 	else if (!(r = pthread_create(&w->thread, &attr, worker_main, w)))
 		l->workers[l->n_workers++] = w;

@@ -209,3 +209,11 @@ static const struct shk_field table[] = {
 };
 
 SHK_FIELD_TABLE(shk_table_evt_args, table);
+
+bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id)
+{
+	struct shk_event ev = { .call = &shk_syscalls[id], .has_object = true };
+	struct shk_param p;
+
+	return shk_event_param(&ev, ref->key, &p);
+}

@@ -257,3 +257,9 @@ static const struct shk_field table[] = {
 };
 
 SHK_FIELD_TABLE(shk_table_fd, table);
+
+const char *shk_field_part_of(const struct shk_field *f, bool *ret_end)
+{
+	*ret_end = f->get == filename_get;
+	return f->get == filename_get || f->get == directory_get ? "fd.name" : NULL;
+}

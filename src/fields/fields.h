@@ -18,6 +18,7 @@
 struct shk_container;
 struct shk_proc;
 struct shk_recorded;
+struct shk_memo;
 
 /* Falco's parameter types (names as in fields.tsv), folded to what comparisons distinguish. */
 enum shk_type {
@@ -85,6 +86,7 @@ struct shk_eval_ctx {
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
+	struct shk_memo *memo;	       /* rules/rules.h: of this thread for now; NULL: none */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
 				       * that all fd.* of an event speak of the same object */
 };
@@ -139,6 +141,13 @@ const char *shk_field_origin(const struct shk_field *f);
 /* The argument a reference takes: "[index]", "[key]", ".name or [index]", ...; "" for none. What may be left
  * out stands in parentheses. */
 const char *shk_field_argument(const struct shk_field *f);
+
+/* Whenever this field has a value, so has the named one, and that begins (or ends: *ret_end) with it. NULL: none is
+ * known. */
+const char *shk_field_part_of(const struct shk_field *f, bool *ret_end);
+
+/* Can evt.arg.NAME or evt.rawarg.NAME have a value for a call of this type? */
+bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id);
 
 /* Doubles as numbers that are in the same order, so that whoever compares numbers compares them, too. */
 uint64_t shk_double_order(double d);

@@ -22,7 +22,10 @@ static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 
 enum shk_method shk_method_of(enum shk_call_id id)
 {
-	if (IS_ONE_OF(id, "open", "openat", "openat2", "creat"))
+	if (IS_ONE_OF(id, "open", "openat", "openat2", "creat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat",
+		      "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mknod",
+		      "mknodat", "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "chown32",
+		      "lchown32", "truncate", "truncate64", "connect", "bind"))
 		return SHK_METHOD_EMULATE;
 	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
 }

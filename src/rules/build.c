@@ -85,6 +85,9 @@ static int output_of(struct job *j, struct shk_rule_def *def, bool *left_out)
 	int r;
 
 	w.file = n->file;
+	if (j->r->output.s.n > SHK_CONDITION_MAX)
+		return shk_load_error(l, "LOAD_ERR_COMPILE_OUTPUT", &w,
+				      "the output has more than %u bytes; shorten it", SHK_CONDITION_MAX);
 	r = shk_extra_apply(l, j->a, j->r, def, &o, &err);
 	if (r >= 0)
 		return warn_output(j, &w, o);
@@ -272,6 +275,10 @@ static int build_rule(struct job *j, struct shk_rule_def *def)
 	if (r < 0 || left_out)
 		return r;
 	r = shk_build_exceptions(j->a, rule, &j->cond);
+	if (r == -E2BIG)
+		return shk_load_error(j->b->l, CONDITION, &j->where,
+				      "the condition has more than %u bytes with its exceptions; shorten them",
+				      SHK_CONDITION_MAX);
 	if (r >= 0)
 		r = shk_build_parse(j->b, j->a, &j->cond, &j->where, &j->e);
 	if (r >= 0)

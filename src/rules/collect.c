@@ -225,6 +225,7 @@ static int collect_item(struct shk_loader *l, const struct shk_rnode *item)
 {
 	struct shk_where w = shk_where_node(NULL, (struct shk_str){ "", 0 }, item, NULL, NULL);
 
+	l->item = item;
 	if (item->kind == SHK_RN_NULL)
 		return 0;
 	if (item->kind != SHK_RN_MAP)

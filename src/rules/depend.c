@@ -303,8 +303,9 @@ static int all_dirty(struct shk_build *b)
 /* What is no longer in use takes more than what is: all anew. */
 static int collect_garbage(struct shk_build *b)
 {
-	if (b->a.used < GARBAGE_MIN || b->a.used / 4 < b->a_fresh)
+	if (!b->full && (b->a.used < GARBAGE_MIN || b->a.used / 4 < b->a_fresh))
 		return 0;
+	b->full = false;
 	for (unsigned unit = 0; unit < SHK_UNIT_N; unit++)
 		for (uint32_t i = 0; i < *count(b, (enum shk_unit)unit); i++)
 			built(b, (enum shk_unit)unit, i)->uses = (struct shk_uses){ 0 };

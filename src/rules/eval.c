@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Evaluating the rules of one event: its type's program, step by step. */
-#include "rules/program.h"
+#include "rules/memo.h"
 
 struct frame {
 	struct shk_run run;
@@ -24,28 +24,43 @@ static void set_bit(uint64_t *v, uint32_t i)
 	v[i / 64] |= UINT64_C(1) << i % 64;
 }
 
-/* Everything comes from one piece of the arena: what must be zero in front, the rest behind. */
-static bool prepare(struct frame *f, const struct shk_ruleset *rs, struct shk_eval_ctx *ctx)
+static bool prepare_slots(struct shk_run *run, struct shk_eval_ctx *ctx)
+{
+	const struct shk_ruleset *rs = run->rs;
+	size_t n = rs->slots.n;
+	uint8_t *v = run->memo.m ? run->memo.m->scratch :
+				   shk_arena_alloc_raw(ctx->ev->arena, SHK_SLOTS_BYTES(rs));
+
+	if (!v)
+		return false; /* the arena remembers that it failed */
+	run->slots.slot = rs->slots.v;
+	run->slots.ctx = ctx;
+	run->slots.val = (struct shk_value *)v;
+	v += n * sizeof(struct shk_value);
+	memset(v, 0, rs->n_answered * sizeof(uint32_t) + n);
+	run->memo.value = (uint32_t *)v;
+	run->slots.state = v + rs->n_answered * sizeof(uint32_t);
+	return true;
+}
+
+static bool prepare(struct frame *f)
 {
 	const struct shk_program *p = f->p;
+	const struct shk_ruleset *rs = f->run.rs;
 	size_t block = words(p->n_block), hit = words(p->n_rule);
-	size_t zero = (block + hit) * sizeof(uint64_t) + p->n_keep + rs->n_group + rs->slots.n;
+	size_t zero = (block + hit) * sizeof(uint64_t) + p->n_keep + rs->n_group;
 	uint64_t *v;
 
 	zero = (zero + 15) & ~(size_t)15;
-	v = shk_arena_alloc_raw(ctx->ev->arena, zero + rs->slots.n * sizeof(struct shk_value) +
-							rs->n_group_word * sizeof(*v));
+	v = shk_arena_alloc_raw(f->run.slots.ctx->ev->arena, zero + rs->n_group_word * sizeof(*v));
 	if (!v)
-		return false; /* the arena remembers that it failed */
+		return false;
 	memset(v, 0, zero);
 	f->pending = v;
 	f->hit = v + block;
 	f->run.kept = (uint8_t *)(v + block + hit);
 	f->run.ran = f->run.kept + p->n_keep;
-	f->run.slots = (struct shk_slot_run){ .slot = rs->slots.v, .ctx = ctx };
-	f->run.slots.state = f->run.ran + rs->n_group;
-	f->run.slots.val = (struct shk_value *)((uint8_t *)v + zero);
-	f->run.bits = (uint64_t *)(f->run.slots.val + rs->slots.n);
+	f->run.bits = (uint64_t *)((uint8_t *)v + zero);
 	return true;
 }
 
@@ -61,7 +76,18 @@ static bool any(const uint64_t *bits, const uint64_t *mask, unsigned n)
 
 static void look(struct shk_run *run, const struct shk_step *s)
 {
-	run->kept[s->a] = shk_test_holds(run, &run->rs->test[s->b]) ? SHK_KEPT_YES : SHK_KEPT_NO;
+	bool yes = run->memo.m ? shk_memo_test(run, s->b, s->a) :
+				 shk_test_holds(run, &run->rs->test[s->b]);
+
+	run->kept[s->a] = yes ? SHK_KEPT_YES : SHK_KEPT_NO;
+}
+
+static void look_at_group(struct shk_run *run, uint32_t group)
+{
+	if (run->memo.m)
+		shk_memo_group(run, group);
+	else
+		shk_group_run(run, group);
 }
 
 static void spread(struct frame *f, const struct shk_step *s)
@@ -116,13 +142,13 @@ static void execute(struct frame *f)
 			continue;
 		case SHK_DO_BIT:
 			if (!ran[s->b])
-				shk_group_run(&f->run, s->b);
+				look_at_group(&f->run, s->b);
 			if (get_bit(bits, s->a) == s->when)
 				break;
 			continue;
 		case SHK_DO_ANY:
 			if (!ran[s->b])
-				shk_group_run(&f->run, s->b);
+				look_at_group(&f->run, s->b);
 			if (any(bits, f->p->mask + s->a, s->n_word) == s->when)
 				break;
 			continue;
@@ -141,7 +167,7 @@ static void execute(struct frame *f)
 			goto again;
 		case SHK_DO_SPREAD:
 			if (!ran[s->b])
-				shk_group_run(&f->run, s->b);
+				look_at_group(&f->run, s->b);
 			spread(f, s);
 			continue;
 		case SHK_DO_MATCH:
@@ -165,36 +191,78 @@ static bool has(const uint64_t *set, unsigned i)
 	return set && (set[i / 64] >> (i % 64) & 1);
 }
 
+/* One rule that matches, in order. */
+static void take(struct shk_matches *out, uint32_t rule, const uint64_t *must, bool first, bool *found)
+{
+	if (*found && first && !has(must, rule))
+		return;
+	*found = true;
+	if (out->n < SHK_MATCH_MAX)
+		out->rule[out->n++] = rule;
+	else
+		out->lost++;
+}
+
 static void collect(const struct frame *f, const uint64_t *must, bool first, struct shk_matches *out)
 {
 	bool found = false;
 
 	for (size_t w = 0; w < words(f->p->n_rule); w++)
-		for (uint64_t m = f->hit[w]; m; m &= m - 1) {
-			uint32_t rule = f->p->rule[w * 64 + (unsigned)__builtin_ctzll(m)];
+		for (uint64_t m = f->hit[w]; m; m &= m - 1)
+			take(out, f->p->rule[w * 64 + (unsigned)__builtin_ctzll(m)], must, first, &found);
+}
 
-			if (found && first && !has(must, rule))
-				continue;
-			found = true;
-			if (out->n < SHK_MATCH_MAX)
-				out->rule[out->n++] = rule;
-			else
-				out->lost++;
-		}
+static void collect_leaf(const struct shk_memo *m, const struct shk_memo_node *leaf,
+			 const uint64_t *must, bool first, struct shk_matches *out)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < leaf->aux; i++)
+		take(out, m->rules.p[leaf->id + i], must, first, &found);
+}
+
+/* The program has to be run. Not in the way of events that are known. */
+static __attribute__((noinline)) void evaluate(const struct shk_run *run, const struct shk_program *p,
+						const uint64_t *must, bool first, struct shk_matches *out)
+{
+	struct frame f = { .run = *run, .p = p };
+	struct shk_memo_log log = { 0 };
+
+	if (!prepare(&f))
+		return;
+	f.run.memo.log = &log;
+	if (f.run.memo.m)
+		shk_memo_seed(&f.run);
+	execute(&f);
+	collect(&f, must, first, out);
+	if (f.run.memo.m)
+		shk_memo_end(&f.run, f.hit);
 }
 
 void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
 		      bool first, struct shk_matches *out)
 {
-	struct frame f = { .p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N] };
+	const struct shk_program *p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N];
+	const struct shk_memo_node *leaf;
+	struct shk_run run;
 
 	out->n = out->lost = 0;
-	if (!f.p)
+	if (!p)
 		return;
 	/* Of the set, only its counters are written to. */
-	f.run.rs = (struct shk_ruleset *)(uintptr_t)rs;
-	if (!prepare(&f, rs, ctx))
+	run.rs = (struct shk_ruleset *)(uintptr_t)rs;
+	run.memo.m = ctx->memo && shk_memo_begin(ctx->memo, rs) ? ctx->memo : NULL;
+	if (!prepare_slots(&run, ctx))
 		return;
-	execute(&f);
-	collect(&f, must, first, out);
+	if (run.memo.m) {
+		run.memo.p = p;
+		run.memo.lost = false;
+		leaf = shk_memo_walk(&run);
+		if (leaf) {
+			if (leaf->aux)
+				collect_leaf(ctx->memo, leaf, must, first, out);
+			return;
+		}
+	}
+	evaluate(&run, p, must, first, out);
 }

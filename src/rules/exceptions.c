@@ -367,7 +367,7 @@ int shk_build_exceptions(struct shk_arena *a, const struct shk_rule *r, struct s
 		print_exception(x, &out);
 	}
 	if (out.failed)
-		return -ENOMEM;
+		return out.n + (1u << 12) > SHK_CONDITION_MAX || r->cond.s.n > SHK_CONDITION_MAX / 2 ? -E2BIG : -ENOMEM;
 	ret->s = shk_arena_str(a, shk_buf_view(&out));
 	return ret->s.p ? 0 : -ENOMEM;
 }

@@ -123,7 +123,7 @@ static void count_uses(const struct shk_ruleset *rs, unsigned *uses)
 
 static void print_rule(const struct shk_ruleset *rs, unsigned i, struct shk_buf *out)
 {
-	const struct shk_call_set *s = &rs->calls[i];
+	const struct shk_call_set *s = rs->calls[i];
 	unsigned n = 0;
 
 	shk_buf_printf(out, "rule %u \"" SHK_STR_FMT "\" = ", i, SHK_STR_ARG(rs->rule[i].name));

@@ -17,6 +17,23 @@ static bool can_open(unsigned id)
 	}
 }
 
+static bool is_field(const struct shk_ruleset *rs, const struct shk_test *t)
+{
+	return rs->slots.v[t->left].kind == SHK_OPERAND_FIELD;
+}
+
+/* Fields that never have a value, and arguments that calls of this type do not have: nothing holds of them. */
+static bool has_no_value(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id)
+{
+	const struct shk_slot *s = &rs->slots.v[t->left];
+
+	if (!is_field(rs, t))
+		return false;
+	if (s->ref.field->flags & SHK_F_NEVER)
+		return true;
+	return id < SHK_CALL_N && s->calls && !(s->calls->bit[id / 64] >> id % 64 & 1);
+}
+
 /* evt.is_open_*: there for every event, and false for what opens nothing. */
 static bool is_open_flag(const struct shk_ruleset *rs, const struct shk_test *t)
 {
@@ -30,13 +47,15 @@ static bool is_open_flag(const struct shk_ruleset *rs, const struct shk_test *t)
 
 bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t)
 {
-	return t->kind == SHK_TEST_CALL || is_open_flag(rs, t);
+	return t->kind == SHK_TEST_CALL || is_open_flag(rs, t) || (is_field(rs, t) && rs->slots.v[t->left].calls);
 }
 
-static uint8_t fold_test(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id)
+uint8_t shk_fold_test(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id)
 {
 	bool yes;
 
+	if (has_no_value(rs, t, id))
+		return SHK_FOLD_NO;
 	if (id == SHK_CALL_N)
 		return SHK_FOLD_OPEN;
 	if (t->kind == SHK_TEST_CALL)
@@ -72,7 +91,7 @@ void shk_fold(const struct shk_ruleset *rs, unsigned id, uint8_t *fold)
 	for (size_t i = 0; i < rs->n_node; i++) {
 		const struct shk_node *n = &rs->node[i];
 
-		fold[i] = n->kind == SHK_NODE_TEST ? fold_test(rs, &rs->test[n->first], id) :
+		fold[i] = n->kind == SHK_NODE_TEST ? shk_fold_test(rs, &rs->test[n->first], id) :
 						     fold_group(rs, n, fold);
 	}
 }

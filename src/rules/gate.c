@@ -2,6 +2,7 @@
 /* Rules that a value must speak for: the block of such a rule is executed only if one of its bits is set. */
 #include "rules/code.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #define YES_MAX	  0.3f /* of all bits of a gate together */
@@ -16,10 +17,18 @@ static bool test_gate(const struct shk_code *k, shk_ref r, struct shk_gate *g)
 
 	if (r & 1 || t->group == UINT32_MAX || t->op == SHK_OP_NE || yes > YES_MAX)
 		return false;
-	*g = (struct shk_gate){ .n = 1, .yes = yes, .class = k->c->rs->group[t->group].class };
+	g->n = 1;
+	g->yes = yes;
+	g->class = k->c->rs->group[t->group].class;
 	g->v[0].group = t->group;
 	g->v[0].bit = t->bit;
 	return true;
+}
+
+/* Gates are large and mostly empty. */
+static void copy_gate(struct shk_gate *to, const struct shk_gate *from)
+{
+	memcpy(to, from, offsetof(struct shk_gate, v) + from->n * sizeof(from->v[0]));
 }
 
 static bool better(const struct shk_gate *a, const struct shk_gate *b)
@@ -85,7 +94,7 @@ static bool gate_of(const struct shk_code *k, shk_ref r, unsigned level, struct 
 			if (!unite(ret, &g))
 				return false;
 		} else if (!some || better(&g, ret)) {
-			*ret = g;
+			copy_gate(ret, &g);
 		}
 		some = true;
 	}
@@ -120,29 +129,32 @@ static void count_groups(struct shk_code *k, const struct shk_item *item, size_t
 
 static bool best_gate(struct shk_code *k, const struct shk_item *it, struct gated *ret)
 {
-	struct shk_gate g;
+	struct shk_gate g, best;
 	float least = PRICE_MAX;
+	size_t size;
 
 	ret->gate = NULL;
+	best.n = 0;
 	for (uint32_t i = 0; i < it->n; i++) {
 		float p;
 
 		if (!shk_gate_of(k, it->part[i], &g))
 			continue;
 		p = price(k, &g);
-		if (p > least || (p == least && (!ret->gate || !better(&g, ret->gate))))
+		if (p > least || (p == least && (!best.n || !better(&g, &best))))
 			continue;
-		if (!ret->gate)
-			ret->gate = SHK_ARENA_NEW(&k->tmp, struct shk_gate);
-		if (!ret->gate) {
-			k->failed = true;
-			return false;
-		}
-		*ret->gate = g;
+		copy_gate(&best, &g);
 		ret->part = it->part[i];
 		least = p;
 	}
 	ret->item = *it;
+	if (!best.n)
+		return false;
+	size = offsetof(struct shk_gate, v) + best.n * sizeof(best.v[0]); /* hardly ever all of it */
+	ret->gate = shk_arena_alloc_raw(&k->tmp, size);
+	if (ret->gate)
+		memcpy(ret->gate, &best, size);
+	k->failed |= !ret->gate;
 	return ret->gate;
 }
 

@@ -5,7 +5,8 @@
 #include <errno.h>
 
 #define KEY_MAX	  (SHK_CONDITION_MAX * 4)
-#define NODES_MAX (1u << 20)
+#define NODES_MAX (1u << 24)
+#define KEYS_MAX  ((size_t)1 << 30)
 
 void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs)
 {
@@ -13,6 +14,17 @@ void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs)
 	shk_map_init(&g->tests);
 	shk_map_init(&g->nodes);
 	shk_map_init(&g->seen);
+	shk_arena_init(&g->keys, KEYS_MAX);
+}
+
+static void cut(void *v, size_t n, size_t size)
+{
+	void *old, *p;
+
+	memcpy(&old, v, sizeof(old));
+	p = n ? reallocarray(old, n, size) : NULL;
+	if (p)
+		memcpy(v, &p, sizeof(p));
 }
 
 void shk_graph_done(struct shk_graph *g)
@@ -20,6 +32,10 @@ void shk_graph_done(struct shk_graph *g)
 	shk_map_done(&g->tests);
 	shk_map_done(&g->nodes);
 	shk_map_done(&g->seen);
+	shk_arena_done(&g->keys);
+	cut(&g->rs->test, g->rs->n_test, sizeof(*g->rs->test));
+	cut(&g->rs->node, g->rs->n_node, sizeof(*g->rs->node));
+	cut(&g->rs->edge, g->rs->n_edge, sizeof(*g->rs->edge));
 }
 
 static int no_memory(struct shk_err *err)
@@ -46,7 +62,7 @@ static int grow(void **v, size_t n, size_t *room, size_t size)
 /* Remembers under a copy of the key. */
 static int remember(struct shk_graph *g, struct shk_map *m, struct shk_str key, uint32_t n)
 {
-	struct shk_str copy = shk_arena_str(&g->rs->arena, key);
+	struct shk_str copy = shk_arena_str(&g->keys, key);
 
 	return copy.p ? shk_map_set(m, copy, (void *)(uintptr_t)(n + 1)) : -ENOMEM;
 }
@@ -58,7 +74,8 @@ static int add_node(struct shk_graph *g, const struct shk_node *node, uint32_t *
 	void *v = rs->node;
 
 	if (rs->n_node >= NODES_MAX)
-		return shk_err_set(err, E2BIG, "the rules have too many comparisons");
+		return shk_err_set(err, E2BIG, "the rules have more than the limit of %u different comparisons "
+				   "and groups of them; give policies fewer rules", NODES_MAX);
 	if (grow(&v, rs->n_node, &g->room_node, sizeof(*node)) < 0)
 		return no_memory(err);
 	rs->node = v;
@@ -193,6 +210,23 @@ static int add_group(struct shk_graph *g, enum shk_node_kind kind, shk_ref *e, s
 	return remember(g, &g->nodes, shk_buf_view(&key), at) < 0 ? no_memory(err) : 0;
 }
 
+static int add_check(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
+{
+	struct shk_implied first[SHK_IMPLIED_MAX];
+	shk_ref any[SHK_IMPLIED_MAX], both[2];
+	size_t n = shk_implied(e, first);
+	int r = add_test(g, e, &both[1], err);
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = add_test(g, &first[i].e, &any[i], err);
+	if (n && r >= 0)
+		r = add_group(g, SHK_NODE_OR, any, n, &both[0], err);
+	if (n && r >= 0)
+		return add_group(g, SHK_NODE_AND, both, 2, ret, err);
+	*ret = both[1];
+	return r;
+}
+
 /* Depth is bounded: typing refused anything deeper than SHK_AST_DEPTH. */
 static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err)
 {
@@ -200,7 +234,7 @@ static int add_tree(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, 
 	int r;
 
 	if (e->kind == SHK_AST_CHECK)
-		return add_test(g, e, ret, err);
+		return add_check(g, e, ret, err);
 	if (e->kind == SHK_AST_NOT) {
 		r = shk_graph_add(g, e->child[0], ret, err);
 		*ret ^= 1;

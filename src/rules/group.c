@@ -220,6 +220,13 @@ static void match(const struct shk_group *g, struct shk_str s, uint64_t *bits)
 		shk_trie_match(&g->inside, s, bits);
 }
 
+void shk_group_match(const struct shk_group *g, struct shk_str s, uint64_t *bits)
+{
+	for (uint32_t k = 0; k < g->n_word; k++)
+		bits[k] = g->there[k];
+	match(g, s, bits);
+}
+
 void shk_group_run(struct shk_run *run, uint32_t i)
 {
 	const struct shk_group *g = &run->rs->group[i];
@@ -242,11 +249,8 @@ void shk_group_run(struct shk_run *run, uint32_t i)
 		return;
 	}
 	v = shk_slot_get(&run->slots, g->slot);
-	if (!v || !shk_type_is_text(v->type)) {
+	if (v && shk_type_is_text(v->type))
+		shk_group_match(g, v->s, bits);
+	else
 		memset(bits, 0, g->n_word * sizeof(*bits));
-		return;
-	}
-	for (uint32_t k = 0; k < g->n_word; k++)
-		bits[k] = g->there[k];
-	match(g, v->s, bits);
 }

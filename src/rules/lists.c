@@ -234,6 +234,8 @@ int shk_build_paste(struct shk_build *b, struct shk_arena *a, struct shk_str in,
 	struct paste p = { .track = origin != NULL };
 	int r;
 
+	if (in.n > SHK_CONDITION_MAX)
+		return -E2BIG;
 	shk_buf_init(&p.text, SHK_CONDITION_MAX);
 	shk_buf_init(&p.from, SHK_CONDITION_MAX * sizeof(unsigned));
 	r = paste_all(b, a, &p, in, ret, origin);

@@ -11,6 +11,7 @@
 #include "base/io.h"
 
 #define DIR_FILES_MAX 4096
+#define ERROR_ROOM    ((size_t)64 << 10) /* bytes for saying that memory is full */
 
 int shk_loader_new(struct shk_loader **ret, struct shk_err *err)
 {
@@ -134,16 +135,37 @@ const struct shk_diag *shk_loader_last_diags(struct shk_loader *l, size_t *n)
 	return l->out ? l->out + l->last_from : NULL;
 }
 
+/* Memory that has a limit is no lack of memory. */
+static int full(struct shk_loader *l)
+{
+	struct shk_where w = { .file = l->file };
+	unsigned limit = l->b.a.failed ? SHK_BUILD_MAX >> 20 : (unsigned)(l->a.cap >> 20);
+
+	if (!l->file || !(l->a.failed || l->b.a.failed))
+		return -ENOMEM;
+	if (l->item)
+		w.at = shk_rnode_pos(l->item);
+	l->b.full = l->b.a.failed;
+	l->a.cap += ERROR_ROOM;
+	l->a.failed = l->b.a.failed = false;
+	return shk_load_error(l, "LOAD_ERR_VALIDATE", &w, "the rule files take more than the limit of %u MB of "
+			      "memory; load fewer of them, or shorter ones", limit);
+}
+
 static int read_and_collect(struct shk_loader *l, const char *name, struct shk_str text)
 {
 	struct shk_where w = { 0 };
 	struct shk_rnode *root;
-	struct shk_rfile *file;
+	struct shk_rfile *file = NULL;
 	struct shk_err err;
 	int r = shk_rnode_read(&l->a, name, text, &file, &root, &w.at, &err);
 
+	l->file = file;
 	if (r == -EINVAL) {
 		w.file = file;
+		if (l->a.failed) /* that is what is to be said */
+			l->a.cap += ERROR_ROOM;
+		l->a.failed = false;
 		return shk_load_error(l, "LOAD_ERR_YAML_PARSE", &w, "%s", err.text);
 	}
 	return r < 0 ? r : shk_collect_file(l, file, root);
@@ -159,9 +181,14 @@ int shk_loader_add_text(struct shk_loader *l, const char *name, struct shk_str t
 		return shk_err_sys(err, ENOMEM, "%s", name);
 	forget_out(l);
 	l->n_change = 0;
+	l->file = NULL;
+	l->item = NULL;
+	l->a.failed = false;
 	r = read_and_collect(l, name, text);
 	if (r >= 0)
 		r = shk_loader_build(l);
+	if (r == -ENOMEM)
+		r = full(l);
 	l->last_from = from;
 	l->last_failed = r < 0;
 	if (r < 0) {

@@ -19,7 +19,7 @@
 #include "rules/output.h"
 #include "rules/yaml.h"
 
-#define SHK_LOADER_MAX (512u << 20) /* bytes: files, records, errors */
+#define SHK_LOADER_MAX (768u << 20) /* bytes: files, records, errors */
 #define SHK_BUILD_MAX  (512u << 20) /* bytes: texts of lists, trees of macros, warnings */
 
 #define SHK_ITEMS_MAX	  1000000u	     /* lists, macros, rules: of each */
@@ -128,6 +128,7 @@ enum shk_unit { SHK_UNIT_LIST, SHK_UNIT_MACRO, SHK_UNIT_RULE, SHK_UNIT_N };
 struct shk_build {
 	struct shk_loader *l;
 	struct shk_arena a;
+	bool full;	      /* of what is no longer in use, perhaps: begin anew */
 	size_t a_fresh;	      /* bytes of it when everything had been looked at */
 	struct shk_build_list *list; /* by index, as macro and rule; malloc'ed */
 	size_t n_list, room_list;
@@ -180,6 +181,8 @@ struct shk_loader {
 	size_t n_out;
 	struct shk_arena out_arena;	     /* what is said only for the caller: unused items, notes */
 	struct shk_vec *saying;		     /* it goes there */
+	const struct shk_rfile *file;	     /* the one in hand */
+	const struct shk_rnode *item;	     /* and what of it is being collected; NULL: nothing yet */
 	struct shk_vec append;		     /* struct shk_append_output * */
 	bool notes;			     /* are wanted */
 	bool building;			     /* what is said is of the build, in b.said */
@@ -273,7 +276,7 @@ int shk_build_macros(struct shk_build *b);
 /* Replaces the references in a rule's tree. */
 int shk_build_resolve(struct shk_build *b, struct shk_ast **e, const struct shk_text *cond,
 		      const struct shk_where *w);
-/* The condition of a rule with its exceptions. */
+/* The condition of a rule with its exceptions. -E2BIG, -ENOMEM. */
 int shk_build_exceptions(struct shk_arena *a, const struct shk_rule *r, struct shk_text *ret);
 /* Names of macros in a tree that is not resolved yet. */
 int shk_build_use_macros(struct shk_build *b, const struct shk_ast *e);

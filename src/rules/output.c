@@ -18,15 +18,16 @@ struct token {
 struct shk_output {
 	const struct token *token;
 	size_t n;
-	struct shk_slot_table slots; /* all in the arena */
+	const struct shk_slot_table *slots; /* all in the arena */
 };
 
 struct compiling {
-	struct shk_arena *a;
+	struct shk_arena *a; /* for what is not kept */
 	struct shk_str text;
 	struct token *token;
 	size_t n;
 	struct shk_slot_table slots;
+	struct shk_buf key; /* equal for equal slots only */
 	struct shk_err *err;
 };
 
@@ -50,6 +51,7 @@ static int add_operand(struct compiling *c, const struct shk_operand *o, unsigne
 
 	if (shk_slots_add(&c->slots, o, &slot) < 0)
 		return shk_err_sys(c->err, ENOMEM, "cannot keep an output");
+	shk_slots_key(o, &c->key);
 	c->token[c->n++] = (struct token){ .slot = slot, .width = width };
 	return 0;
 }
@@ -182,39 +184,98 @@ static size_t count_percent(struct shk_str s)
 	return n;
 }
 
+void shk_output_pool_done(struct shk_output_pool *p)
+{
+	shk_map_done(&p->by_key);
+}
+
+/* The slots, as they are kept: those in the pool, or new ones. */
+static const struct shk_slot_table *keep_slots(struct compiling *c, struct shk_arena *a,
+					       struct shk_output_pool *pool)
+{
+	struct shk_str key = c->key.n ? shk_buf_view(&c->key) : SHK_STR("");
+	struct shk_slot_table *t = shk_map_get(&pool->by_key, key);
+	struct shk_slot *v;
+
+	if (t)
+		return t;
+	key = shk_arena_str(a, key); /* compiling makes it longer */
+	/* Once more, with what belongs to the slots where it is kept. */
+	shk_slots_done(&c->slots);
+	shk_slots_init(&c->slots, a);
+	c->n = 0;
+	t = SHK_ARENA_NEW(a, struct shk_slot_table);
+	if (!t || compile(c) < 0)
+		return NULL;
+	v = SHK_ARENA_ARRAY(a, struct shk_slot, c->slots.n);
+	if (!v || !key.p || shk_map_set(&pool->by_key, key, t) < 0)
+		return NULL;
+	if (c->slots.n)
+		memcpy(v, c->slots.v, c->slots.n * sizeof(*v));
+	t->v = v;
+	t->n = c->slots.n;
+	return t;
+}
+
+static int compile_in(struct compiling *c, struct shk_arena *a, struct shk_output_pool *pool,
+		      const struct shk_output **ret)
+{
+	struct shk_output *o = SHK_ARENA_NEW(a, struct shk_output);
+	const struct shk_slot_table *slots;
+	struct token *token;
+	int r;
+
+	c->token = SHK_ARENA_ARRAY(c->a, struct token, 2 * count_percent(c->text) + 1);
+	if (!c->token || !o)
+		return shk_err_sys(c->err, ENOMEM, "cannot keep an output");
+	r = compile(c);
+	if (r < 0)
+		return r;
+	slots = c->key.failed ? NULL : keep_slots(c, a, pool);
+	token = SHK_ARENA_ARRAY(a, struct token, c->n);
+	if (!slots || !token)
+		return shk_err_sys(c->err, ENOMEM, "cannot keep an output");
+	if (c->n)
+		memcpy(token, c->token, c->n * sizeof(*token));
+	*o = (struct shk_output){ .token = token, .n = c->n, .slots = slots };
+	*ret = o;
+	return 0;
+}
+
+int shk_output_compile_in(struct shk_arena *a, struct shk_output_pool *p, struct shk_str text,
+			  const struct shk_output **ret, struct shk_err *err)
+{
+	struct shk_arena tmp;
+	struct compiling c = { .a = &tmp, .text = text, .err = err };
+	int r;
+
+	shk_arena_init(&tmp, SHK_RULE_TREE_MAX);
+	shk_slots_init(&c.slots, &tmp);
+	shk_buf_init(&c.key, SHK_RULE_TREE_MAX);
+	r = compile_in(&c, a, p, ret);
+	shk_buf_done(&c.key);
+	shk_slots_done(&c.slots);
+	shk_arena_done(&tmp);
+	return r;
+}
+
 int shk_output_compile(struct shk_arena *a, struct shk_str text, const struct shk_output **ret,
 		       struct shk_err *err)
 {
-	struct compiling c = { .a = a, .text = shk_arena_str(a, text), .err = err };
-	struct shk_output *o = SHK_ARENA_NEW(a, struct shk_output);
-	struct shk_slot *v = NULL;
-	int r;
+	struct shk_output_pool none = { 0 };
+	struct shk_str copy = shk_arena_str(a, text);
+	int r = copy.p ? shk_output_compile_in(a, &none, copy, ret, err) :
+			 shk_err_sys(err, ENOMEM, "cannot keep an output");
 
-	c.token = SHK_ARENA_ARRAY(a, struct token, 2 * count_percent(text) + 1);
-	if (!c.text.p || !c.token || !o)
-		return shk_err_sys(err, ENOMEM, "cannot keep an output");
-	shk_slots_init(&c.slots, a);
-	r = compile(&c);
-	if (r == 0) {
-		v = SHK_ARENA_ARRAY(a, struct shk_slot, c.slots.n);
-		if (v && c.slots.n)
-			memcpy(v, c.slots.v, c.slots.n * sizeof(*v));
-		*o = (struct shk_output){ .token = c.token, .n = c.n };
-		o->slots = (struct shk_slot_table){ .v = v, .n = c.slots.n };
-		if (!v)
-			r = shk_err_sys(err, ENOMEM, "cannot keep an output");
-	}
-	shk_slots_done(&c.slots);
-	if (r == 0)
-		*ret = o;
+	shk_output_pool_done(&none);
 	return r;
 }
 
 struct shk_str shk_output_field(const struct shk_output *o, size_t i)
 {
-	for (size_t k = 0; k < o->slots.n; k++)
-		if (o->slots.v[k].kind == SHK_OPERAND_FIELD && !i--)
-			return o->slots.v[k].text;
+	for (size_t k = 0; k < o->slots->n; k++)
+		if (o->slots->v[k].kind == SHK_OPERAND_FIELD && !i--)
+			return o->slots->v[k].text;
 	return (struct shk_str){ 0 };
 }
 
@@ -288,7 +349,7 @@ void shk_output_render(const struct shk_output *o, struct shk_eval_ctx *ctx, str
 {
 	struct shk_slot_run run;
 
-	if (shk_slot_run_init(&run, &o->slots, ctx) < 0) {
+	if (shk_slot_run_init(&run, o->slots, ctx) < 0) {
 		out->failed = true;
 		return;
 	}
@@ -382,10 +443,10 @@ int shk_output_fields(const struct shk_output *o, struct shk_eval_ctx *ctx,
 {
 	struct shk_slot_run run;
 
-	if (shk_slot_run_init(&run, &o->slots, ctx) < 0)
+	if (shk_slot_run_init(&run, o->slots, ctx) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < o->slots.n; i++) {
-		const struct shk_slot *s = &o->slots.v[i];
+	for (size_t i = 0; i < o->slots->n; i++) {
+		const struct shk_slot *s = &o->slots->v[i];
 		const struct shk_value *v;
 		struct json_object *j = NULL;
 		bool null = false;

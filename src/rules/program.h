@@ -32,22 +32,26 @@ enum shk_test_kind {
 };
 
 struct shk_test {
-	enum shk_test_kind kind;
-	enum shk_op op;
-	enum shk_mod mod;
+	uint8_t kind;		   /* enum shk_test_kind */
+	uint8_t op;		   /* enum shk_op */
+	uint8_t mod;		   /* enum shk_mod */
 	bool multi;		   /* left has candidates */
 	bool negate_calls;	   /* CALL: != */
 	bool plain;		   /* VALUE: a text, number or truth value with one constant of its kind */
 	uint32_t left, right;	   /* slots; right may be SHK_SLOT_NONE */
-	const struct shk_const *c; /* sorted for NUMSET */
-	size_t n;
+	uint32_t n;
+	const struct shk_const *c; /* n of them; sorted for NUMSET */
 	const struct shk_call_set *calls;
-	struct shk_strset set;
-	struct shk_pathset paths;
-	struct shk_nets nets;
-	struct shk_regex **re;	   /* n of them */
+	union {
+		struct shk_strset set; /* STRSET, CALL, LIST_* */
+		struct shk_pathset paths;
+		struct shk_nets nets;
+		struct shk_regex **re; /* REGEX: n of them */
+	};
 	unsigned cost;
 	uint32_t group, bit;	   /* answered with others: its bit; group UINT32_MAX: it is not */
+	uint16_t answer;	   /* memo.h: its place among those about the left text, or */
+#define SHK_NO_ANSWER UINT16_MAX
 };
 
 #define SHK_CANDIDATES_MAX 1024 /* of a field with several values: far above what a field may have */
@@ -67,6 +71,7 @@ struct shk_group {
 	bool multi;		 /* any candidate will do */
 	uint32_t word, n_word;	 /* its answers among those of all groups */
 	uint32_t n_test;
+	uint16_t answer;	 /* memo.h: the place of its class among those about a text */
 	const uint64_t *there;	 /* those that hold for every text but the ones named: != */
 	struct shk_words words;
 	struct shk_trie prefix, suffix, inside;
@@ -140,10 +145,13 @@ struct shk_program {
 	uint32_t n_keep;	/* answers kept */
 	const uint32_t *rule;	/* of each entry, ascending */
 	uint32_t n_rule;
+	uint32_t number;	/* among those of the set */
+	unsigned call;		/* the type whose folds it has, SHK_CALL_N: none */
 };
 
 struct shk_ruleset {
 	atomic_uint refs;
+	uint64_t serial; /* never that of another set */
 	atomic_ullong regex_limits;
 	struct shk_arena arena;
 	struct shk_slot_table slots;
@@ -156,12 +164,14 @@ struct shk_ruleset {
 	struct shk_rule_info *rule;
 	struct shk_str *condition; /* canonical text */
 	shk_ref *root;
-	struct shk_call_set *calls;
+	const struct shk_call_set **calls; /* of each rule; equal ones are one */
 	size_t n_rule;
 	struct shk_entries by_call[SHK_CALL_N], other;
 	struct shk_group *group;
 	uint32_t n_group, n_group_word;
 	const struct shk_program *program[SHK_CALL_N + 1]; /* last: for events that are no known call */
+	uint32_t n_program;
+	uint32_t n_answered; /* slots with answers that a memo keeps */
 };
 
 /* ---- graph.c: building; all return -errno ---- */
@@ -170,11 +180,23 @@ struct shk_graph {
 	size_t room_test, room_node, room_edge;
 	struct shk_map tests, nodes; /* by key */
 	struct shk_map seen;	     /* tree node -> edge, for sub-trees shared by rules */
+	struct shk_arena keys;	     /* of both maps */
 };
 
 void shk_graph_init(struct shk_graph *g, struct shk_ruleset *rs);
+/* Cuts the set's arrays to size, too. */
 void shk_graph_done(struct shk_graph *g);
 int shk_graph_add(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret, struct shk_err *err);
+
+/* ---- implied.c ---- */
+struct shk_implied { /* refers to what it was made of, and to itself */
+	struct shk_ast e;
+	struct shk_consts consts;
+	struct shk_const c;
+};
+#define SHK_IMPLIED_MAX 16
+/* Cheaper comparisons of which one holds whenever this one does. 0: none are known. */
+size_t shk_implied(const struct shk_ast *e, struct shk_implied ret[SHK_IMPLIED_MAX]);
 
 /* ---- testbuild.c ---- */
 int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_test *ret,
@@ -186,11 +208,18 @@ int shk_test_finish(struct shk_ruleset *rs, struct shk_test *t);
 
 /* ---- group.c ---- */
 int shk_groups_build(struct shk_ruleset *rs); /* -ENOMEM */
+/* Sets the bits of comparisons that hold for the text, clears the others. */
+void shk_group_match(const struct shk_group *g, struct shk_str s, uint64_t *bits);
+
+/* ---- memoset.c: which answers a memo keeps; call after shk_groups_build ---- */
+void shk_memo_plan(struct shk_ruleset *rs);
 
 /* ---- fold.c: what a node is for events of one type ---- */
 enum { SHK_FOLD_OPEN, SHK_FOLD_NO, SHK_FOLD_YES };
 /* id SHK_CALL_N: events that are no known call, of which nothing is known. fold: one per node. */
 void shk_fold(const struct shk_ruleset *rs, unsigned id, uint8_t *fold);
+/* The same of one comparison. */
+uint8_t shk_fold_test(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id);
 /* Can it be decided by the type at all? */
 bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t);
 
@@ -225,9 +254,25 @@ void shk_explain_programs(const struct shk_ruleset *rs, struct shk_buf *out);
 /* ---- group.c, test.c, eval.c ---- */
 enum { SHK_KEPT_NONE, SHK_KEPT_NO, SHK_KEPT_YES };
 
+/* One event's way through a memo (memo.h). */
+struct shk_memo_run {
+	struct shk_memo *m; /* NULL: there is none */
+	const struct shk_program *p;
+	uint32_t *value; /* per slot with answers: its text's place; 0: not looked up */
+	uint32_t at, by; /* last question and its answer; behind them the tree is extended */
+	bool lost;	 /* it is not: no room */
+	struct shk_memo_log *log;
+};
+
+/* Values of slots, places of texts, states: behind each other, rounded up. */
+#define SHK_SLOTS_BYTES(rs)                                                                         \
+	((rs)->slots.n * sizeof(struct shk_value) + (rs)->n_answered * sizeof(uint32_t) + (rs)->slots.n + 16)
+
 struct shk_run {
 	struct shk_ruleset *rs;
 	struct shk_slot_run slots;
+	struct shk_memo_run memo;
+	bool gave_up;	/* a regex did since this was cleared */
 	uint8_t *kept;	/* SHK_KEPT_* of tests and parts */
 	uint8_t *ran;	/* groups that did */
 	uint64_t *bits; /* their answers */

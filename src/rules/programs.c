@@ -70,6 +70,8 @@ static int general(struct maker *m, const struct shk_program **ret)
 	shk_fold(rs, SHK_CALL_N, m->fold);
 	shk_guess(rs, m->fold, m->guess);
 	r = shk_code(&m->c, &all, false, p);
+	p->number = rs->n_program++;
+	p->call = SHK_CALL_N;
 	*ret = m->general = p;
 	return r;
 }
@@ -87,8 +89,7 @@ static int make(struct maker *m, unsigned id)
 	if (!list->n)
 		return 0;
 	shk_fold(rs, id, m->fold);
-	for (size_t i = 0; i < list->n; i++)
-		shk_buf_add(&key, &list->v[i].rule, sizeof(list->v[i].rule));
+	shk_buf_add(&key, &list->v, sizeof(list->v)); /* types with the same rules have the same list */
 	for (size_t i = 0; i < m->n_folds; i++)
 		shk_buf_addc(&key, (char)m->fold[m->folds[i]]);
 	if (key.failed)
@@ -101,6 +102,10 @@ static int make(struct maker *m, unsigned id)
 	r = p ? shk_code(&m->c, list, true, p) : -ENOMEM;
 	if (r == -E2BIG)
 		return general(m, &rs->program[id]);
+	if (p) {
+		p->number = rs->n_program++;
+		p->call = id;
+	}
 	copy = shk_arena_str(&rs->arena, shk_buf_view(&key));
 	if (r == 0 && (!copy.p || shk_map_set(&m->by_key, copy, p) < 0))
 		r = -ENOMEM;

@@ -188,6 +188,13 @@ struct shk_matches {
  * as one that could not be judged. */
 void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, const uint64_t *must,
 		      bool first, struct shk_matches *out);
+/* What one thread at a time remembers of the events it evaluated, so that like ones take a fraction of the time.
+ * Put into ctx->memo; it makes no difference to what matches. Bounded (rules/memo.h); goes with whatever set
+ * is evaluated and forgets the one before. NULL: no memory; to do without is allowed. */
+struct shk_memo *shk_memo_new(void);
+void shk_memo_free(struct shk_memo *m);
+SHK_DEFINE_CLEANUP(struct shk_memo, shk_memo_free)
+
 /* How often a `regex` gave up on a value because it took too many steps (it counts as no match). */
 uint64_t shk_ruleset_regex_limits(const struct shk_ruleset *rs);
 /* Can any rule match a call of this type? (index lookup, for the plan and fast exits) */

@@ -4,18 +4,33 @@
 #include <errno.h>
 
 #define KEY_MAX	 (SHK_CONDITION_MAX * 2)
+#define KEYS_MAX ((size_t)256 << 20)
 #define ARGS_MAX 64 /* arguments gathered without allocation; more go to the arena */
 
 void shk_slots_init(struct shk_slot_table *t, struct shk_arena *arena)
 {
 	*t = (struct shk_slot_table){ .arena = arena };
 	shk_map_init(&t->by_key);
+	shk_arena_init(&t->keys, KEYS_MAX);
+}
+
+void shk_slots_seal(struct shk_slot_table *t)
+{
+	struct shk_slot *v = t->n ? reallocarray(t->v, t->n, sizeof(*v)) : NULL;
+
+	if (v) {
+		t->v = v;
+		t->room = t->n;
+	}
+	shk_map_done(&t->by_key);
+	shk_arena_done(&t->keys);
 }
 
 void shk_slots_done(struct shk_slot_table *t)
 {
 	free(t->v);
 	shk_map_done(&t->by_key);
+	shk_arena_done(&t->keys);
 	*t = (struct shk_slot_table){ 0 };
 }
 
@@ -60,6 +75,24 @@ static unsigned field_cost(const struct shk_field *f)
 	if (strcmp(f->class_name, "fd") == 0)
 		return 50;
 	return f->flags & SHK_F_STABLE ? 1 : f->flags & SHK_F_COSTLY ? 1000 : 20;
+}
+
+/* Arguments of calls are those of some calls. */
+static int find_calls(struct shk_slot_table *t, struct shk_slot *s)
+{
+	const char *name = s->ref.field->name;
+	struct shk_call_set *calls;
+
+	if (!s->ref.key.p || (strcmp(name, "evt.arg") && strcmp(name, "evt.rawarg")))
+		return 0;
+	calls = SHK_ARENA_NEW(t->arena, struct shk_call_set);
+	if (!calls)
+		return -ENOMEM;
+	for (unsigned id = 0; id < SHK_CALL_N; id++)
+		if (shk_field_call_has(&s->ref, (enum shk_call_id)id))
+			calls->bit[id / 64] |= UINT64_C(1) << id % 64;
+	s->calls = calls;
+	return 0;
 }
 
 /* The arguments, and everything below them once. */
@@ -115,7 +148,7 @@ static int make_slot(struct shk_slot_table *t, const struct shk_operand *o, stru
 		if (!s->ref.key.p)
 			return -ENOMEM;
 	}
-	return 0;
+	return find_calls(t, s);
 }
 
 int shk_slots_add(struct shk_slot_table *t, const struct shk_operand *o, uint32_t *ret)
@@ -152,7 +185,7 @@ int shk_slots_add(struct shk_slot_table *t, const struct shk_operand *o, uint32_
 	}
 	if (s.need) /* room for it was counted */
 		((uint32_t *)(uintptr_t)s.need)[s.n_need++] = (uint32_t)t->n;
-	key = shk_arena_str(t->arena, shk_buf_view(&b));
+	key = shk_arena_str(&t->keys, shk_buf_view(&b));
 	if (!key.p || shk_map_set(&t->by_key, key, (void *)(uintptr_t)(t->n + 1)) < 0)
 		return -ENOMEM;
 	t->v[t->n] = s;

@@ -25,18 +25,24 @@ struct shk_slot {
 	size_t n_arg;
 	const uint32_t *need;	    /* CALL, LIST: every slot below, inner ones first, then itself */
 	size_t n_need;
+	const struct shk_call_set *calls; /* FIELD: calls that can have a value; NULL: nobody knows */
 	unsigned cost;
+	uint16_t n_answer;	    /* memo.h: answers kept about its texts */
+	uint32_t answered;	    /* n_answer: number among such slots */
 };
 
 struct shk_slot_table {
 	struct shk_arena *arena;    /* borrowed; owns the slots' parts */
 	struct shk_slot *v;	    /* malloc'ed */
 	size_t n, room;
-	struct shk_map by_key;	    /* only while building */
+	struct shk_map by_key;	    /* only while building, as */
+	struct shk_arena keys;
 };
 
 void shk_slots_init(struct shk_slot_table *t, struct shk_arena *arena);
 void shk_slots_done(struct shk_slot_table *t);
+/* No more are added: frees what only adding needs. */
+void shk_slots_seal(struct shk_slot_table *t);
 /* The slot of a typed operand, made if need be. -ENOMEM. */
 int shk_slots_add(struct shk_slot_table *t, const struct shk_operand *o, uint32_t *ret);
 /* Appends bytes that are equal for equal operands only. */

@@ -119,6 +119,7 @@ static bool match_regex(struct shk_run *run, const struct shk_test *t, size_t i,
 	bool limit = false;
 	bool hit = shk_regex_match(t->re[i], s, run->slots.ctx->ev->arena, &limit);
 
+	run->gave_up |= limit;
 	if (limit)
 		atomic_fetch_add_explicit(&run->rs->regex_limits, 1, memory_order_relaxed);
 	return hit;

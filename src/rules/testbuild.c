@@ -24,7 +24,7 @@ static int copy_consts(struct shk_ruleset *rs, const struct shk_consts *k, struc
 			return -ENOMEM;
 	}
 	t->c = c;
-	t->n = k->n;
+	t->n = (uint32_t)k->n;
 	return 0;
 }
 
@@ -121,7 +121,7 @@ int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_t
 	const struct shk_field *f = e->left.kind == SHK_OPERAND_FIELD ? e->left.ref.field : NULL;
 	int r;
 
-	*t = (struct shk_test){ .kind = kind_of(e), .op = e->op, .mod = e->mod,
+	*t = (struct shk_test){ .kind = (uint8_t)kind_of(e), .op = (uint8_t)e->op, .mod = (uint8_t)e->mod,
 				.right = SHK_SLOT_NONE, .group = UINT32_MAX };
 	if (f && f->flags & SHK_F_WITHIN)
 		t->op = SHK_OP_LE;
@@ -191,6 +191,6 @@ int shk_test_finish(struct shk_ruleset *rs, struct shk_test *t)
 
 void shk_test_done(struct shk_test *t)
 {
-	for (size_t i = 0; t->re && i < t->n; i++)
+	for (size_t i = 0; t->kind == SHK_TEST_REGEX && t->re && i < t->n; i++)
 		shk_regex_free(t->re[i]);
 }

@@ -12,8 +12,8 @@
 struct shk_const {
 	struct shk_value v; /* IPNET: the address, already masked */
 	uint8_t prefix;	    /* IPNET */
-	unsigned pos;	    /* where it stands in the condition */
 	bool changed;	    /* the number did not fit the field's width and was cut to it */
+	unsigned pos;	    /* where it stands in the condition */
 };
 
 struct shk_consts {

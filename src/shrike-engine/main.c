@@ -78,11 +78,12 @@ static int parse(int argc, char **argv, struct args *a)
 }
 
 /* What is used: reading other processes (PTRACE, DAC), filters and pidfd_getfd (SYS_ADMIN, PTRACE), kill; calls
- * carried out in a caller's place: its ids (SETUID, SETGID) and what it may do with files. */
+ * carried out in a caller's place: its ids (SETUID, SETGID) and what it may do with files and sockets. */
 static int drop_capabilities(struct shk_err *err)
 {
 	static const int for_callers[] = { CAP_SETUID, CAP_SETGID, CAP_FOWNER, CAP_FSETID, CAP_CHOWN,
-					   CAP_MKNOD, CAP_SYS_RESOURCE };
+					   CAP_MKNOD, CAP_SYS_RESOURCE, CAP_NET_BIND_SERVICE,
+					   CAP_NET_ADMIN, CAP_NET_RAW };
 	const capng_type_t types = (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
 	bool have[SHK_ARRAY_SIZE(for_callers)];
 

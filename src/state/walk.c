@@ -95,19 +95,33 @@ static struct shk_str mount_field(struct shk_str line, unsigned n)
 	return (struct shk_str){ "", 0 };
 }
 
+/* A task that did chroot is shown the mounts below its root alone, so the container's init is asked, too. */
+static void read_mounts(struct walk *w)
+{
+	pid_t of[2] = { w->tid, w->from ? w->from->init : 0 };
+	char path[64];
+
+	if (w->have_mounts)
+		return;
+	w->have_mounts = true;
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_buf_ struct shk_buf b;
+
+		if (of[i] <= 0 || (i && of[i] == of[0]))
+			continue;
+		shk_buf_init(&b, MOUNTS_BYTES);
+		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
+		if (shk_read_file(path, &b, NULL) == 0)
+			shk_buf_addstr(&w->mounts, shk_buf_view(&b));
+	}
+}
+
 /* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS" */
 static bool mount_answers(struct walk *w, uint64_t id)
 {
 	struct shk_str text;
 
-	if (!w->have_mounts) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)w->tid);
-		w->have_mounts = true;
-		if (shk_read_file(path, &w->mounts, NULL) < 0)
-			shk_buf_reset(&w->mounts);
-	}
+	read_mounts(w);
 	text = shk_buf_view(&w->mounts);
 	while (text.n) {
 		const char *nl = memchr(text.p, '\n', text.n);
@@ -193,15 +207,18 @@ static int go_up(struct walk *w)
 }
 
 /* What the kernel asks of a directory before it looks at "." or ".." in it. */
-static int may_search(const struct walk *w)
+static int may_search(struct walk *w)
 {
 	int fd;
 
 	if (!w->acting)
 		return 0;
-	fd = open_path(w->dir[w->depth], ".", O_DIRECTORY, RESOLVE_CACHED);
+	/* Not RESOLVE_CACHED, which turns EACCES into EAGAIN. */
+	if (!answers(w, w->dir[w->depth]))
+		return -EREMOTE;
+	fd = open_path(w->dir[w->depth], ".", O_DIRECTORY, 0);
 	if (fd < 0)
-		return fd == -EAGAIN ? 0 : fd;
+		return fd;
 	close(fd);
 	return 0;
 }
@@ -335,6 +352,7 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	char text[64];
 	ssize_t n = readlinkat(fd, "", text, sizeof(text));
 	struct statx sx;
+	bool own;
 	int to;
 
 	if (w->acting && (!strcmp(name, "self") || !strcmp(name, "thread-self"))) {
@@ -354,11 +372,13 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 	/* "mounts", "net": links like any other. */
 	if (n > 0 && text[0] != '/' && !memchr(text, ':', (size_t)n))
 		return splice_link(fd, rest);
-	/* A task may follow its own ones whatever its rights; of others they tell. */
-	if (w->acting && w->own && w->depth >= w->own)
+	/* A task may follow its own ones whatever its rights, but for those of map_files ("FROM-TO"); of others its
+	 * rights tell (fs/proc/base.c, proc_fd_access_allowed and proc_map_files_get_link). */
+	own = w->acting && w->own && w->depth >= w->own && !strchr(name, '-');
+	if (own)
 		w->from->own_rights(true);
 	to = open_path(w->dir[w->depth], name, 0, 0);
-	if (w->acting && w->own && w->depth >= w->own)
+	if (own)
 		w->from->own_rights(false);
 	if (to < 0)
 		return to;
@@ -487,7 +507,7 @@ int shk_walk_open(pid_t tid, struct shk_str path)
 {
 	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return walk_open(&w, path);
 }
 
@@ -499,7 +519,7 @@ int shk_walk_open_file(pid_t tid, struct shk_str path)
 	char link[64];
 	int r;
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	pinned = walk_open(&w, path);
 	if (pinned < 0)
 		return pinned;
@@ -604,7 +624,7 @@ ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, cha
 	char text[PATH_BYTES];
 	bool doubtful;
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
 		return -ENAMETOOLONG;
 	memcpy(text, path.p, path.n);
@@ -698,7 +718,7 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 	int r;
 
 	*ret = (struct shk_pin){ .fd = -1, .dir = -1 };
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
 		return path.n ? -ENAMETOOLONG : -ENOENT;
 	memcpy(text, path.p, path.n);
@@ -717,7 +737,7 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 		if (ret->fd == -ELOOP)
 			ret->fd = quickly(&w, text, 0);
 		r = ret->fd < 0 ? -EAGAIN : 0;
-		if (r == 0 && from.is_proc(ret, from.arg)) {
+		if (r == 0 && from.is_proc(&from, ret->fd)) {
 			shk_close(&ret->fd);
 			ret->straight = false;
 			r = -EAGAIN;
@@ -736,7 +756,8 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 			ret->dir = fcntl(w.dir[w.depth], F_DUPFD_CLOEXEC, 0);
 	}
 	ret->doubtful = w.jumped;
-	if (ret->slash && !ret->missing && (look(ret->fd, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
+	/* What is to be made is no directory; whoever asks for it says so. */
+	if (ret->slash && !ret->missing && !from.create && (look(ret->fd, &sx) < 0 || !S_ISDIR(sx.stx_mode))) {
 		shk_pin_done(ret);
 		return -ENOTDIR;
 	}
@@ -755,7 +776,7 @@ ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, 
 {
 	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from, .acting = true };
 
-	shk_buf_init(&w.mounts, MOUNTS_BYTES);
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return name_of(&w, p->fd, p->missing ? p->last : NULL,
 		       p->doubtful && !same_mount(p->fd, from->root_fd), buf, size);
 }

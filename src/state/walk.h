@@ -22,12 +22,11 @@ int shk_walk_open(pid_t tid, struct shk_str path);
  * -EINVAL: not a regular file, -EAGAIN: leased. */
 int shk_walk_open_file(pid_t tid, struct shk_str path);
 
-struct shk_pin;
-
 /* Whose path is to be followed, from where. */
 struct shk_walk_from {
 	pid_t tid, tgid;
 	const char *base; /* what a relative path starts from: "/proc/TID/cwd", "/proc/TID/fd/N" */
+	pid_t init;	  /* of its container; 0: unknown */
 	bool in_root;	  /* openat2's RESOLVE_IN_ROOT: base is the root */
 	bool follow;	  /* the call follows a link in the last place */
 	/* For shk_walk_pin, whose caller wears the task's rights: */
@@ -36,7 +35,7 @@ struct shk_walk_from {
 	uid_t fsuid;
 	bool create;		 /* the object's directory is wanted, too */
 	void (*own_rights)(bool on); /* back to the engine's rights, for what no other task may do */
-	bool (*is_proc)(const struct shk_pin *p, void *arg); /* is the object in a procfs? */
+	bool (*is_proc)(const struct shk_walk_from *from, int fd); /* is the object in a procfs? */
 	void *arg;
 	int fds;		 /* our /proc/self/fd */
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* rulebench [OPTION...] FILE...: what evaluating the rules of FILES costs. See tests/bench/rules. */
 #include "rulebench.h"
+#include "rulecount.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -9,13 +10,6 @@
 
 #include "rules/load.h"
 
-#if __has_include(<valgrind/callgrind.h>)
-#include <valgrind/callgrind.h>
-#else /* no counts then: tests/bench/rules says so */
-#define CALLGRIND_ZERO_STATS
-#define CALLGRIND_TOGGLE_COLLECT
-#define CALLGRIND_DUMP_STATS_AT(x) ((void)(x))
-#endif
 
 #define ROUNDS 5
 
@@ -25,15 +19,11 @@ struct bench {
 	struct shk_ruleset *rs;
 	struct bench_base *base; /* not NULL: measure this */
 	bool nothing;		 /* measure the frame alone */
+	struct shk_memo *memo;	 /* NULL: each event as if it were the first */
 	size_t matches;
 };
 
-struct figures {
-	double load_ms, ns;
-	size_t memory, rules;
-};
-
-static double now_ns(void)
+double bench_now_ns(void)
 {
 	struct timespec t;
 
@@ -44,12 +34,12 @@ static double now_ns(void)
 static void one(void *arg, size_t i)
 {
 	struct bench *b = arg;
-	struct shk_eval_ctx ctx = { .ev = &b->mix.ev[i].ev };
+	struct shk_eval_ctx ctx = { .ev = &b->mix.ev[i].ev, .memo = b->memo };
 	struct shk_matches m;
 
 	shk_arena_reset(&b->scratch);
 	ctx.ev->arena = &b->scratch;
-	bench_current = &b->mix.ev[i];
+	bench_current = b->mix.ev[i].cell;
 	m.n = 0;
 	if (b->base)
 		bench_base_eval(b->base, &ctx, &m);
@@ -90,11 +80,11 @@ static double nanoseconds(struct bench *b)
 	double v[ROUNDS];
 
 	for (unsigned r = 0; r < ROUNDS; r++) {
-		double t = now_ns();
+		double t = bench_now_ns();
 
 		for (size_t i = 0; i < b->mix.n_seq; i++)
 			one(b, b->mix.seq[i]);
-		v[r] = (now_ns() - t) / (double)b->mix.n_seq;
+		v[r] = (bench_now_ns() - t) / (double)b->mix.n_seq;
 	}
 	qsort(v, ROUNDS, sizeof(*v), by_double);
 	return v[ROUNDS / 2];
@@ -108,7 +98,7 @@ static bool same_answers(struct bench *b, struct bench_base *base)
 
 		shk_arena_reset(&b->scratch);
 		ctx.ev->arena = &b->scratch;
-		bench_current = &b->mix.ev[i];
+		bench_current = b->mix.ev[i].cell;
 		shk_ruleset_eval(b->rs, &ctx, NULL, false, &x);
 		bench_base_eval(base, &ctx, &y);
 		if (x.n != y.n || memcmp(x.rule, y.rule, x.n * sizeof(x.rule[0])) != 0) {
@@ -149,38 +139,50 @@ static const struct shk_rule_def **defs_of(struct shk_loader *l, struct shk_aren
 	return v;
 }
 
-static bool load(struct bench *b, char **file, int n, size_t want, struct figures *f)
+struct shk_ruleset *bench_load(char **file, int n, size_t want, struct shk_arena *kept, struct bench_figures *f)
 {
 	SHK_CLEANUP(shk_loader_freep) struct shk_loader *l = NULL;
 	const struct shk_rule_def **defs;
+	struct shk_ruleset *rs = NULL;
 	struct shk_err err = { 0 };
 	size_t n_defs = 0;
-	double t = now_ns();
+	double t = bench_now_ns();
 	int r = shk_loader_new(&l, &err);
 
 	for (int i = 0; i < n && r == 0; i++)
 		r = shk_loader_add_path(l, file[i], &err);
 	if (r == 0)
-		r = shk_loader_compile(l, NULL, &b->rs, &err);
-	f->load_ms = (now_ns() - t) / 1e6;
+		r = shk_loader_compile(l, NULL, &rs, &err);
+	f->load_ms = (bench_now_ns() - t) / 1e6;
 	if (r == 0 && want) {
-		shk_ruleset_unref(b->rs);
-		defs = defs_of(l, &b->kept, &n_defs);
-		defs = defs ? bench_copies(&b->kept, defs, n_defs, want) : NULL;
-		t = now_ns();
-		r = defs ? shk_ruleset_build(defs, SHK_MAX(want, n_defs), &b->rs, &err) : -1;
-		f->load_ms = (now_ns() - t) / 1e6;
+		shk_ruleset_unref(TAKE_PTR(rs));
+		defs = defs_of(l, kept, &n_defs);
+		defs = defs ? bench_copies(kept, defs, n_defs, want) : NULL;
+		t = bench_now_ns();
+		r = defs ? shk_ruleset_build(defs, SHK_MAX(want, n_defs), &rs, &err) : -1;
+		f->load_ms = (bench_now_ns() - t) / 1e6;
 	}
 	if (r < 0) {
 		fprintf(stderr, "rulebench: %s\n", err.text);
-		return false;
+		return NULL;
 	}
-	f->memory = memory_of(b->rs);
-	f->rules = shk_ruleset_count(b->rs);
-	return bench_stub(b->rs, &b->mix, &b->kept);
+	f->memory = memory_of(rs);
+	f->rules = shk_ruleset_count(rs);
+	return rs;
 }
 
-static void print(const char *what, const struct figures *f, const struct bench *b)
+static bool load(struct bench *b, char **file, int n, size_t want, struct bench_figures *f)
+{
+	b->rs = bench_load(file, n, want, &b->kept, f);
+	if (!b->rs || !bench_stub(b->rs, &b->kept))
+		return false;
+	for (size_t i = 0; i < b->mix.n; i++)
+		if (!bench_fill_made(b->rs, &b->mix.ev[i], &b->kept))
+			return false;
+	return true;
+}
+
+static void print(const char *what, const struct bench_figures *f, const struct bench *b)
 {
 	printf("{\"figure\":\"%s\",\"rules\":%zu,\"events\":%zu,\"load_ms\":%.1f,\"memory\":%zu,"
 	       "\"ns_per_event\":%.1f,\"events_per_second\":%.0f}\n",
@@ -194,13 +196,17 @@ int main(int argc, char **argv)
 		{ "kinds", required_argument, NULL, 'k' },   { "seed", required_argument, NULL, 's' },
 		{ "baseline", no_argument, NULL, 'b' },	     { "no-rules", no_argument, NULL, 'n' },
 		{ "count", no_argument, NULL, 'c' },	     { "explain", no_argument, NULL, 'x' },
+		{ "no-memo", no_argument, NULL, 'm' },
+		{ "recording", required_argument, NULL, 'R' }, { "steps", required_argument, NULL, 'S' },
+		{ "types", no_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct bench_recording rec = { 0 };
 	size_t want = 0, events = 200000, kinds = 1000;
-	bool base = false, count = false, explain = false;
+	bool base = false, count = false, explain = false, memo = true, types = false;
 	uint64_t seed = 1;
 	struct bench b = { 0 };
-	struct figures f = { 0 };
+	struct bench_figures f = { 0 };
 	struct bench_base *baseline;
 	int c;
 
@@ -213,14 +219,25 @@ int main(int argc, char **argv)
 		case 'b': base = true; break;
 		case 'n': b.nothing = true; break;
 		case 'c': count = true; break;
+		case 'm': memo = false; break;
 		case 'x': explain = true; break;
+		case 'R': rec.path = optarg; break;
+		case 'S': rec.steps = optarg; break;
+		case 't': types = true; break;
 		default: return 2;
 		}
 	}
 	if (!events || !kinds || optind == argc) {
 		fprintf(stderr, "usage: rulebench [--rules N] [--events N] [--kinds N] [--seed N] "
-				"[--baseline | --no-rules] [--count] FILE...\n");
+				"[--baseline | --no-rules] [--count] FILE...\n"
+				"       rulebench --recording EVENTS [--types | --count [--steps CALL=N,...]] [--rules N] FILE...\n");
 		return 2;
+	}
+	if (rec.path) {
+		rec.want = want;
+		rec.file = argv + optind;
+		rec.n_file = argc - optind;
+		return types ? bench_recording_types(&rec) : count ? bench_recording_count(&rec) : bench_recording_time(&rec);
 	}
 	shk_arena_init(&b.kept, SIZE_MAX / 2);
 	shk_arena_init(&b.scratch, (size_t)1 << 20);
@@ -239,6 +256,8 @@ int main(int argc, char **argv)
 		shk_buf_done(&out);
 	}
 	b.base = base ? baseline : NULL;
+	if (memo && !(b.memo = shk_memo_new()))
+		return 1;
 	if (count) {
 		count_instructions(&b);
 		return 0;

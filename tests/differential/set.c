@@ -75,6 +75,8 @@ int set_build(struct set *s, const char *const *text, const bool *must, size_t n
 	}
 	if (r == 0)
 		r = shk_ruleset_build(p, n, &s->rs, why);
+	if (r == 0)
+		s->memo = shk_memo_new();
 	shk_arena_done(&a);
 	if (r < 0)
 		set_done(s);
@@ -90,6 +92,8 @@ void set_done(struct set *s)
 	if (s->rs)
 		shk_ruleset_unref(s->rs);
 	s->rs = NULL;
+	shk_memo_free(s->memo);
+	s->memo = NULL;
 	shk_arena_done(&s->arena);
 }
 
@@ -145,24 +149,29 @@ static bool evaluated(const struct set *s, struct world_event *w, const bool *ye
 		      struct shk_err *why)
 {
 	uint64_t must[SET_MAX / 64 + 1] = { 0 };
+	static const char *const how[] = { "no memo", "learning", "recalling" };
 	struct shk_matches want, have;
 	struct shk_buf b _cleanup_buf_;
 
 	shk_buf_init(&b, 4096);
 	for (size_t i = 0; i < s->n; i++)
 		must[i / 64] |= (uint64_t)s->must[i] << i % 64;
-	shk_ruleset_eval(s->rs, &w->ctx, first ? must : NULL, first, &have);
 	expected(s, yes, first, &want);
-	if (w->arena.failed) {
-		shk_err_set(why, ENOMEM, "the arena is full");
+	for (unsigned i = 0; i < SHK_ARRAY_SIZE(how); i++) {
+		w->ctx.memo = i ? s->memo : NULL;
+		shk_ruleset_eval(s->rs, &w->ctx, first ? must : NULL, first, &have);
+		if (w->arena.failed) {
+			shk_err_set(why, ENOMEM, "the arena is full");
+			return false;
+		}
+		if (same(&want, &have))
+			continue;
+		print_matches("naive", &want, &b);
+		print_matches("product", &have, &b);
+		shk_err_set(why, EINVAL, "rules true (%s, %s) - %s", first ? "first match" : "all", how[i], b.p);
 		return false;
 	}
-	if (same(&want, &have))
-		return true;
-	print_matches("naive", &want, &b);
-	print_matches("product", &have, &b);
-	shk_err_set(why, EINVAL, "rules true (%s) - %s", first ? "first match" : "all", b.p);
-	return false;
+	return true;
 }
 
 static bool passes(const struct shk_reg_filter *f, const uint64_t *raw)

@@ -14,6 +14,7 @@
 struct set {
 	struct shk_arena arena; /* of the naive trees */
 	struct shk_ruleset *rs;
+	struct shk_memo *memo; /* of all events of the set */
 	size_t n;
 	const char *text[SET_MAX]; /* borrowed */
 	bool must[SET_MAX];

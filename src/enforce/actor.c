@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforce/actor.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include "base/io.h"
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
+#endif
+
+/* For the walk's way back to the engine's rights. */
+static _Thread_local struct shk_actor *acting;
+
+static void own_rights(bool on)
+{
+	if (on)
+		shk_rights_own(acting->rights);
+	else
+		shk_rights_again(acting->rights);
+}
+
+void shk_actor_acts(struct shk_actor *a)
+{
+	acting = a;
+}
+
+struct shk_actor *shk_actor_new(void)
+{
+	SHK_CLEANUP(shk_actor_freep) struct shk_actor *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->root = -1;
+	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	a->rights = shk_rights_new();
+	return a->fds < 0 || !a->rights ? NULL : TAKE_PTR(a);
+}
+
+void shk_actor_free(struct shk_actor *a)
+{
+	if (!a)
+		return;
+	shk_close(&a->root);
+	shk_close(&a->fds);
+	shk_rights_free(a->rights);
+	free(a);
+}
+
+static ino_t ns_ino(pid_t pid, const char *which)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, which);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static bool enter(pid_t pid, const char *which, int type)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, which);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && setns(fd, type) == 0;
+}
+
+/* What /proc/sys and control group files show and change belongs to the namespaces of the thread that looks them up or
+ * opens them (fs/proc/proc_sysctl.c; kernel/cgroup/cgroup.c, cgroup_file_open). */
+static void join(struct shk_actor *a, pid_t init)
+{
+	if (a->joined == init)
+		return;
+	a->joined = init;
+	a->net = 0;
+	if (enter(init, "net", CLONE_NEWNET) && enter(init, "ipc", CLONE_NEWIPC) &&
+	    enter(init, "cgroup", CLONE_NEWCGROUP))
+		a->net = ns_ino(init, "net");
+}
+
+/* A mount keeps its filesystem, and its unique number is never given to another one. */
+int shk_actor_look(struct shk_actor *a, int fd, struct statx *sx, long *type)
+{
+	struct shk_fs_of_mount *m;
+	struct statfs fs;
+
+	if (fd == a->seen_fd) {
+		*sx = a->seen;
+		*type = a->seen_type;
+		return 0;
+	}
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID_UNIQUE, sx) < 0)
+		return -errno;
+	m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
+	if (sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id) {
+		*type = m->type;
+		return 0;
+	}
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	*type = fs.f_type;
+	if (sx->stx_mask & STATX_MNT_ID_UNIQUE)
+		*m = (struct shk_fs_of_mount){ sx->stx_mnt_id, fs.f_type };
+	return 0;
+}
+
+static bool is_proc(const struct shk_walk_from *from, int fd)
+{
+	struct shk_actor *a = from->arg;
+
+	if (shk_actor_look(a, fd, &a->seen, &a->seen_type) < 0)
+		return true;
+	if (a->seen_type == PROC_SUPER_MAGIC)
+		return true; /* and closed */
+	a->seen_fd = fd;
+	return false;
+}
+
+static int open_link(pid_t tid, const char *what)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
+{
+	struct shk_proc *p = shk_proc_task_of(ctx);
+	struct statx sx;
+	uint64_t mnt;
+	dev_t dev;
+	ino_t ino;
+
+	if (!shk_proc_root_mount(p, &dev, &ino, &mnt))
+		return -ESRCH;
+	if (a->root >= 0 && mnt && a->root_mnt == mnt && a->root_dev == dev && a->root_ino == ino)
+		return 0;
+	shk_close(&a->root);
+	a->root = open_link(tid, "root");
+	if (a->root < 0)
+		return a->root;
+	if (statx(a->root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
+		return -errno;
+	a->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
+	a->root_ino = sx.stx_ino;
+	a->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
+	return 0;
+}
+
+int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
+		    struct shk_walk_from *from)
+{
+	int r;
+
+	a->seen_fd = -1;
+	join(a, ctx->ctr->init_pid);
+	r = find_root(a, ctx, c->tid);
+	*from = (struct shk_walk_from){
+		.tid = c->tid, .tgid = c->tgid, .vtid = c->vtid, .vpid = c->vpid, .fsuid = c->fsuid,
+		.init = ctx->ctr->init_pid, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
+		.own_rights = own_rights, .is_proc = is_proc, .arg = a,
+	};
+	return r;
+}
+
+int shk_actor_base(const struct shk_caller *c, int dirfd)
+{
+	char what[32];
+	int fd;
+
+	if (dirfd == AT_FDCWD)
+		return open_link(c->tid, "cwd");
+	if (dirfd < 0)
+		return -EBADF;
+	snprintf(what, sizeof(what), "fd/%d", dirfd);
+	fd = open_link(c->tid, what);
+	return fd == -ENOENT ? -EBADF : fd;
+}
+
+bool shk_fs_is_fit(long type)
+{
+	static const unsigned fit[] = {
+		EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC,
+		OVERLAYFS_SUPER_MAGIC, SQUASHFS_MAGIC, EROFS_SUPER_MAGIC_V1, F2FS_SUPER_MAGIC,
+		MSDOS_SUPER_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC,
+		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, HUGETLBFS_MAGIC, PIPEFS_MAGIC, SOCKFS_MAGIC,
+		NSFS_MAGIC, ANON_INODE_FS_MAGIC, ISOFS_SUPER_MAGIC,
+		0x19800202 /* mqueue: ipc/mqueue.c */, 0x2fc12fc1 /* zfs */, 0xca451a4e /* bcachefs */,
+		0x6a656a63 /* virtiofs */,
+	};
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(fit); i++)
+		if ((unsigned)type == fit[i])
+			return true;
+	return false;
+}
+
+bool shk_fs_shows_namespaces(long type)
+{
+	return type == PROC_SUPER_MAGIC || type == SYSFS_MAGIC || type == CGROUP_SUPER_MAGIC ||
+	       type == CGROUP2_SUPER_MAGIC || type == 0x19800202;
+}
+
+bool shk_actor_sees_same(const struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c, long type,
+			 bool writes)
+{
+	if (!shk_fs_shows_namespaces(type))
+		return true;
+	if (!a->net || shk_proc_ns(shk_proc_task_of(ctx), SHK_NS_NET) != a->net)
+		return false;
+	return !writes || (ns_ino(c->tid, "ipc") == ns_ino(a->joined, "ipc") &&
+			   ns_ino(c->tid, "cgroup") == ns_ino(a->joined, "cgroup"));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * actor.h - a worker thread as it carries calls out (private to src/enforce, but for its life).
+ *
+ * Owns the rights that are worn, the root directory used last, and the thread's place in the container's namespaces.
+ * Belongs to the thread that made it.
+ */
+#ifndef SHK_ENFORCE_ACTOR_H
+#define SHK_ENFORCE_ACTOR_H
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "enforce/rights.h"
+#include "state/walk.h"
+
+struct shk_fs_of_mount {
+	uint64_t id;
+	long type;
+};
+
+struct shk_actor {
+	struct shk_rights *rights;
+	int fds;	/* our /proc/self/fd, whatever is worn */
+	int root;	/* the root directory used last, and which it is */
+	dev_t root_dev;
+	ino_t root_ino;
+	uint64_t root_mnt;
+	pid_t joined;	/* init of the container whose namespaces the thread is in */
+	ino_t net;	/* 0: not joined */
+	struct shk_fs_of_mount mounts[16];
+	int seen_fd;	/* what the walk looked at already; -1: nothing */
+	struct statx seen;
+	long seen_type;
+};
+
+struct shk_actor *shk_actor_new(void); /* of the calling thread. NULL: cannot be had */
+void shk_actor_free(struct shk_actor *a);
+SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
+
+/* What is held, in one call: type of file and of its filesystem. 0 or -errno. */
+int shk_actor_look(struct shk_actor *a, int fd, struct statx *sx, long *fs);
+
+/* Where the walks of one call begin. Fills all of `from` but follow, create, in_root and base_fd; joins the
+ * container's namespaces. Holding the container's lock. 0 or -errno. */
+int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
+		    struct shk_walk_from *from);
+/* What a relative path of the caller's begins at; owned. -EBADF, -ENOTDIR. */
+int shk_actor_base(const struct shk_caller *c, int dirfd);
+/* For shk_walk_from.own_rights: while this thread walks. */
+void shk_actor_acts(struct shk_actor *a);
+
+/* Filesystems whose calls end without anybody's help, and mean the same whoever makes them. */
+bool shk_fs_is_fit(long type);
+/* Those that show the namespaces of whoever opens them: is the thread where the task is, as far as these show? */
+bool shk_actor_sees_same(const struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c, long type,
+			 bool writes);
+bool shk_fs_shows_namespaces(long type);
+
+#endif

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforce/paths.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "enforce/device.h"
+
+enum how {
+	DIRECTORY = 1,	/* the name is changed */
+	FOLLOWED,	/* the object, behind links */
+	NOT_FOLLOWED,	/* the object, be it a link */
+	BY_FLAGS,	/* AT_SYMLINK_NOFOLLOW decides */
+	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides: object or name */
+};
+
+/* Per path argument in the order of the call's. */
+static const struct {
+	enum shk_call_id call;
+	enum how how[SHK_PATHS_MAX];
+	uint8_t flags; /* index of the argument with AT_ flags, 0: none */
+} known[] = {
+	{ SHK_CALL_mkdir, { DIRECTORY }, 0 },
+	{ SHK_CALL_mkdirat, { DIRECTORY }, 0 },
+	{ SHK_CALL_rmdir, { DIRECTORY }, 0 },
+	{ SHK_CALL_unlink, { DIRECTORY }, 0 },
+	{ SHK_CALL_unlinkat, { DIRECTORY }, 0 },
+	{ SHK_CALL_symlink, { DIRECTORY }, 0 },
+	{ SHK_CALL_symlinkat, { DIRECTORY }, 0 },
+	{ SHK_CALL_mknod, { DIRECTORY }, 0 },
+	{ SHK_CALL_mknodat, { DIRECTORY }, 0 },
+	{ SHK_CALL_rename, { DIRECTORY, DIRECTORY }, 0 },
+	{ SHK_CALL_renameat, { DIRECTORY, DIRECTORY }, 0 },
+	{ SHK_CALL_renameat2, { DIRECTORY, DIRECTORY }, 0 },
+	{ SHK_CALL_link, { DIRECTORY, DIRECTORY }, 0 },
+	{ SHK_CALL_linkat, { LINK_SOURCE, DIRECTORY }, 4 },
+	{ SHK_CALL_chmod, { FOLLOWED }, 0 },
+	{ SHK_CALL_fchmodat, { FOLLOWED }, 0 },
+	{ SHK_CALL_fchmodat2, { BY_FLAGS }, 3 },
+	{ SHK_CALL_chown, { FOLLOWED }, 0 },
+	{ SHK_CALL_chown32, { FOLLOWED }, 0 },
+	{ SHK_CALL_lchown, { NOT_FOLLOWED }, 0 },
+	{ SHK_CALL_lchown32, { NOT_FOLLOWED }, 0 },
+	{ SHK_CALL_fchownat, { BY_FLAGS }, 4 },
+	{ SHK_CALL_truncate, { FOLLOWED }, 0 },
+	{ SHK_CALL_truncate64, { FOLLOWED }, 0 },
+};
+
+static int row_of(enum shk_call_id id)
+{
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(known); i++)
+		if (known[i].call == id)
+			return (int)i;
+	return -1;
+}
+
+bool shk_paths_knows(enum shk_call_id id)
+{
+	return row_of(id) >= 0;
+}
+
+static enum shk_pinned fails(struct shk_paths *p, int err)
+{
+	p->err = err;
+	return SHK_PINNED_ERROR;
+}
+
+static enum shk_pinned unable(struct shk_paths *p, const char *why)
+{
+	p->why = why;
+	return SHK_PINNED_UNABLE;
+}
+
+/* ---- what is held ---- */
+
+/* "a/b/" is "a" and "b/"; "b" is the start and "b"; "/" is the root and ".". */
+static int split(struct shk_str path, struct shk_str *dir, char *last, size_t size)
+{
+	size_t end = path.n, at;
+
+	while (end && path.p[end - 1] == '/')
+		end--;
+	for (at = end; at && path.p[at - 1] != '/'; at--)
+		;
+	*dir = (struct shk_str){ path.p, at };
+	if (!end) {
+		dir->n = 1;
+		strcpy(last, ".");
+		return 0;
+	}
+	if (end - at > NAME_MAX || end - at + 2 > size)
+		return -ENAMETOOLONG;
+	memcpy(last, path.p + at, end - at);
+	strcpy(last + (end - at), end < path.n ? "/" : "");
+	return 0;
+}
+
+static int hold(struct shk_held *h, struct shk_str path)
+{
+	struct shk_str dir = path;
+	int r = h->object ? 0 : split(path, &dir, h->last, sizeof(h->last));
+
+	if (r < 0)
+		return r;
+	h->from.follow |= !h->object;
+	if (dir.n)
+		return shk_walk_pin(&h->from, dir, &h->pin);
+	h->pin = (struct shk_pin){ .fd = fcntl(h->base, F_DUPFD_CLOEXEC, 0), .dir = -1, .doubtful = true };
+	return h->pin.fd < 0 ? -errno : 0;
+}
+
+static bool name_it(struct shk_eval_ctx *ctx, struct shk_held *h)
+{
+	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
+	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 2);
+	size_t len = strlen(h->last);
+
+	if (n < 0)
+		return false;
+	if (!h->object) {
+		if (len > 1 && h->last[len - 1] == '/')
+			len--;
+		if (n > 1)
+			buf[n++] = '/';
+		memcpy(buf + n, h->last, len);
+		n += (ssize_t)len;
+	}
+	h->name = shk_arena_str(ctx->ev->arena, shk_container_path(ctx->ctr, (struct shk_str){ buf, (size_t)n }));
+	return h->name.p != NULL;
+}
+
+static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, struct shk_held *h)
+{
+	struct statx sx;
+	long fs;
+	int r = shk_actor_look(a, h->pin.fd, &sx, &fs);
+
+	if (r < 0)
+		return fails(p, -r);
+	if (h->pin.missing)
+		return fails(p, ENOENT);
+	if (!shk_fs_is_fit(fs))
+		return unable(p, "a filesystem that may wait for somebody");
+	if (!shk_actor_sees_same(a, ctx, &p->caller, fs, true))
+		return unable(p, "the file shows namespaces the task is alone in");
+	if (!h->object && !S_ISDIR(sx.stx_mode))
+		return fails(p, ENOTDIR);
+	return name_it(ctx, h) ? SHK_PINNED_OBJECT : unable(p, "an object without a name in the container");
+}
+
+static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, unsigned arg,
+			       enum how how, uint64_t at_flags)
+{
+	struct shk_event *ev = ctx->ev;
+	const struct shk_arg *text = shk_event_arg(ev, arg);
+	int dir = ev->call->arg[arg].dirfd_arg, r;
+	struct shk_held *h = &p->held[p->n++];
+
+	*h = (struct shk_held){ .arg = arg, .base = -1, .pin = { .fd = -1, .dir = -1 } };
+	if (text->state == SHK_ARG_TRUNCATED)
+		return fails(p, ENAMETOOLONG);
+	if (text->state != SHK_ARG_OK)
+		return fails(p, EFAULT);
+	/* The descriptor itself, then: what it is can change until the call is made. */
+	if (!text->bytes.n)
+		return at_flags & AT_EMPTY_PATH ? unable(p, "a descriptor in place of a path") : fails(p, ENOENT);
+	h->object = how == FOLLOWED || how == NOT_FOLLOWED || how == BY_FLAGS ||
+		    (how == LINK_SOURCE && at_flags & AT_SYMLINK_FOLLOW);
+	r = shk_actor_start(a, ctx, &p->caller, &h->from);
+	if (r == 0 && text->bytes.p[0] != '/')
+		r = h->base = shk_actor_base(&p->caller, dir >= 0 ? (int)ev->raw[dir] : AT_FDCWD);
+	h->from.base_fd = h->base;
+	h->from.follow = how == FOLLOWED || how == LINK_SOURCE || (how == BY_FLAGS && !(at_flags & AT_SYMLINK_NOFOLLOW));
+	if (r >= 0)
+		r = shk_rights_search(a->rights, &p->caller);
+	if (r >= 0) {
+		shk_actor_acts(a);
+		r = hold(h, text->bytes);
+	}
+	shk_rights_own(a->rights);
+	if (r == -EREMOTE)
+		return unable(p, "a filesystem that may not answer");
+	if (r == -ESTALE)
+		return unable(p, "a link of procfs whose task cannot be told");
+	return r < 0 ? fails(p, -r) : look_at(a, ctx, p, h);
+}
+
+static enum shk_pinned read_target(struct shk_eval_ctx *ctx, struct shk_paths *p)
+{
+	const struct shk_arg *t = shk_event_arg(ctx->ev, 0);
+
+	if (p->call != SHK_CALL_symlink && p->call != SHK_CALL_symlinkat)
+		return SHK_PINNED_OBJECT;
+	if (t->state == SHK_ARG_TRUNCATED)
+		return fails(p, ENAMETOOLONG);
+	if (t->state != SHK_ARG_OK)
+		return fails(p, EFAULT);
+	if (!t->bytes.n)
+		return fails(p, ENOENT);
+	if (t->bytes.n >= SHK_PATH_LIMIT)
+		return fails(p, ENAMETOOLONG);
+	p->target = shk_arena_strndup(ctx->ev->arena, t->bytes.p, t->bytes.n);
+	return p->target ? SHK_PINNED_OBJECT : fails(p, ENOMEM);
+}
+
+/* The kernel asks the control group of whoever makes a device. */
+static enum shk_pinned may_make(struct shk_eval_ctx *ctx, struct shk_paths *p)
+{
+	unsigned i = p->call == SHK_CALL_mknodat ? 2 : 1;
+	mode_t type = (mode_t)p->raw[i] & S_IFMT;
+	unsigned dev = (unsigned)p->raw[i + 1];
+	struct shk_str groups;
+
+	if ((p->call != SHK_CALL_mknod && p->call != SHK_CALL_mknodat) || (type != S_IFCHR && type != S_IFBLK))
+		return SHK_PINNED_OBJECT;
+	/* Overlay's mark of a removed file, which anybody may make. */
+	if (type == S_IFCHR && !dev)
+		return SHK_PINNED_OBJECT;
+	groups = shk_proc_cgroups(shk_proc_task_of(ctx), ctx->ev->arena);
+	/* include/linux/kdev_t.h, new_decode_dev */
+	return shk_device_makable(groups.p ? groups : SHK_STR(""), type,
+				  makedev(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00))) ?
+		       SHK_PINNED_OBJECT : fails(p, EPERM);
+}
+
+enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p)
+{
+	struct shk_event *ev = ctx->ev;
+	int row = row_of(ev->call->id);
+	bool again = p->again;
+	enum shk_pinned what;
+	unsigned k = 0;
+
+	*p = (struct shk_paths){ .call = ev->call->id, .again = again };
+	for (unsigned i = 0; i < 6; i++)
+		p->raw[i] = i < ev->call->nargs ? shk_event_reg(ev, i) : 0;
+	p->why = shk_caller_of(ctx, &p->caller);
+	if (p->why)
+		return SHK_PINNED_UNABLE;
+	what = read_target(ctx, p);
+	for (unsigned i = 0; what == SHK_PINNED_OBJECT && i < ev->call->nargs && k < SHK_PATHS_MAX; i++)
+		if (ev->call->arg[i].kind == SHK_ARG_PATH)
+			what = pin_one(a, ctx, p, i, known[row].how[k++],
+				       known[row].flags ? p->raw[known[row].flags] : 0);
+	return what == SHK_PINNED_OBJECT ? may_make(ctx, p) : what;
+}
+
+/* ---- and done ---- */
+
+/* -1 of 16 bit ids (i386's first calls): unchanged. */
+static uint32_t id_of(const struct shk_paths *p, uint64_t v)
+{
+	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown) && p->caller.narrow_ids ?
+		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
+}
+
+static long change_owner(const struct shk_paths *p, unsigned i)
+{
+	return fchownat(p->held[0].pin.fd, "", id_of(p, p->raw[i]), id_of(p, p->raw[i + 1]), AT_EMPTY_PATH);
+}
+
+static long change_mode(const struct shk_actor *a, const struct shk_paths *p, unsigned i)
+{
+	struct stat st;
+	char name[16];
+
+	if (fstat(p->held[0].pin.fd, &st) < 0)
+		return -1;
+	if (S_ISLNK(st.st_mode)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	snprintf(name, sizeof(name), "%d", p->held[0].pin.fd);
+	return syscall(SYS_fchmodat, a->fds, name, (mode_t)p->raw[i] & 07777);
+}
+
+static long change_size(const struct shk_paths *p)
+{
+	int64_t size = p->call == SHK_CALL_truncate64 ? (int64_t)(p->raw[1] | p->raw[2] << 32) : (int64_t)p->raw[1];
+	struct rlimit r;
+	char path[40];
+
+	/* The limit is the caller's; so is the signal, which it does not get. */
+	if (prlimit(p->caller.tid, RLIMIT_FSIZE, NULL, &r) == 0 && size > 0 && (uint64_t)size > r.rlim_cur) {
+		errno = EFBIG;
+		return -1;
+	}
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", p->held[0].pin.fd);
+	return truncate(path, size);
+}
+
+static long make_link(const struct shk_actor *a, const struct shk_paths *p, uint64_t flags)
+{
+	const struct shk_held *from = &p->held[0], *to = &p->held[1];
+	char name[16];
+
+	if (!from->object)
+		return linkat(from->pin.fd, from->last, to->pin.fd, to->last, (int)flags);
+	snprintf(name, sizeof(name), "%d", from->pin.fd);
+	return linkat(a->fds, name, to->pin.fd, to->last, (int)flags | AT_SYMLINK_FOLLOW);
+}
+
+static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
+{
+	const struct shk_held *h = &p->held[0], *to = &p->held[1];
+	const uint64_t *raw = p->raw;
+
+	switch (p->call) {
+	case SHK_CALL_mkdir:
+		return mkdirat(h->pin.fd, h->last, (mode_t)raw[1]);
+	case SHK_CALL_mkdirat:
+		return mkdirat(h->pin.fd, h->last, (mode_t)raw[2]);
+	case SHK_CALL_rmdir:
+		return unlinkat(h->pin.fd, h->last, AT_REMOVEDIR);
+	case SHK_CALL_unlink:
+		return unlinkat(h->pin.fd, h->last, 0);
+	case SHK_CALL_unlinkat:
+		return unlinkat(h->pin.fd, h->last, (int)raw[2]);
+	case SHK_CALL_symlink:
+	case SHK_CALL_symlinkat:
+		return symlinkat(p->target, h->pin.fd, h->last);
+	case SHK_CALL_mknod:
+		return syscall(SYS_mknodat, h->pin.fd, h->last, (mode_t)raw[1], (unsigned)raw[2]);
+	case SHK_CALL_mknodat:
+		return syscall(SYS_mknodat, h->pin.fd, h->last, (mode_t)raw[2], (unsigned)raw[3]);
+	case SHK_CALL_rename:
+	case SHK_CALL_renameat:
+		return renameat(h->pin.fd, h->last, to->pin.fd, to->last);
+	case SHK_CALL_renameat2:
+		return syscall(SYS_renameat2, h->pin.fd, h->last, to->pin.fd, to->last, (unsigned)raw[4]);
+	case SHK_CALL_link:
+		return make_link(a, p, 0);
+	case SHK_CALL_linkat:
+		return make_link(a, p, raw[4]);
+	case SHK_CALL_chmod:
+		return change_mode(a, p, 1);
+	case SHK_CALL_fchmodat:
+	case SHK_CALL_fchmodat2:
+		return change_mode(a, p, 2);
+	case SHK_CALL_chown:
+	case SHK_CALL_chown32:
+	case SHK_CALL_lchown:
+	case SHK_CALL_lchown32:
+		return change_owner(p, 1);
+	case SHK_CALL_fchownat:
+		return change_owner(p, 2);
+	case SHK_CALL_truncate:
+	case SHK_CALL_truncate64:
+		return change_size(p);
+	default:
+		errno = ENOSYS;
+		return -1;
+	}
+}
+
+/* An engine that ended may have done it: what the call would have made is there, what it would have taken is gone. */
+static bool done_before(const struct shk_paths *p, int err)
+{
+	const struct shk_held *to = &p->held[p->n - 1];
+	struct stat st;
+
+	switch (p->call) {
+	case SHK_CALL_rmdir:
+	case SHK_CALL_unlink:
+	case SHK_CALL_unlinkat:
+		return err == ENOENT;
+	case SHK_CALL_rename:
+	case SHK_CALL_renameat:
+	case SHK_CALL_renameat2:
+		return err == ENOENT && fstatat(to->pin.fd, to->last, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	case SHK_CALL_mkdir:
+	case SHK_CALL_mkdirat:
+	case SHK_CALL_symlink:
+	case SHK_CALL_symlinkat:
+	case SHK_CALL_mknod:
+	case SHK_CALL_mknodat:
+	case SHK_CALL_link:
+	case SHK_CALL_linkat:
+		return err == EEXIST && fstatat(to->pin.fd, to->last, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       (p->call == SHK_CALL_link || p->call == SHK_CALL_linkat || st.st_uid == p->caller.fsuid);
+	default:
+		return false;
+	}
+}
+
+int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
+{
+	int r = shk_rights_wear(a->rights, &p->caller);
+
+	if (r < 0)
+		return r;
+	shk_rights_umask(a->rights, p->caller.umask);
+	r = carry_out(a, p) < 0 ? -errno : 0;
+	if (r < 0 && p->again && done_before(p, -r))
+		r = 0;
+	shk_rights_own(a->rights);
+	return r;
+}
+
+void shk_paths_done(struct shk_paths *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		shk_pin_done(&p->held[i].pin);
+		shk_close(&p->held[i].base);
+	}
+	p->n = 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * paths.h - calls that change names, owners and modes, carried out for the caller.
+ *
+ * As open.h: the directory that a name is in, or the object a path leads to, is held by a descriptor; rules are asked
+ * about the names these have; the call is made relative to what is held, with the caller's rights, so that every check
+ * of the kernel's own stays in force. What a name in a held directory stands for may still change: rules about such
+ * calls are about names.
+ */
+#ifndef SHK_ENFORCE_PATHS_H
+#define SHK_ENFORCE_PATHS_H
+
+#include "enforce/actor.h"
+#include "enforce/open.h"
+
+#define SHK_PATHS_MAX 2
+
+struct shk_held {
+	unsigned arg;		/* of the call */
+	bool object;		/* pin is the object itself; else its directory, and last is in it */
+	int base;		/* owned, -1: none */
+	struct shk_walk_from from;
+	struct shk_pin pin;
+	char last[NAME_MAX + 2]; /* with a slash behind it if there was one */
+	struct shk_str name;	/* in the event's arena */
+};
+
+struct shk_paths {
+	struct shk_caller caller;
+	enum shk_call_id call;
+	unsigned n;
+	struct shk_held held[SHK_PATHS_MAX];
+	const char *target; /* symlink: its text, in the event's arena */
+	uint64_t raw[6];
+	int err;	    /* SHK_PINNED_ERROR: > 0 */
+	const char *why;    /* SHK_PINNED_UNABLE */
+	bool again;	    /* its effect may be there already */
+};
+
+/* Is it a call of this kind? */
+bool shk_paths_knows(enum shk_call_id id);
+/* Holding the container's lock. */
+enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p);
+/* 0 or -errno. */
+int shk_paths_do(struct shk_actor *a, struct shk_paths *p);
+void shk_paths_done(struct shk_paths *p);
+
+#endif

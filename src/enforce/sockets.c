@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforce/sockets.h"
+
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+/* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
+#define PIDFD_OF_THREAD O_EXCL
+
+bool shk_socket_knows(enum shk_call_id id)
+{
+	return id == SHK_CALL_connect || id == SHK_CALL_bind;
+}
+
+static enum shk_pinned fails(struct shk_socket *s, int err)
+{
+	s->err = err;
+	return SHK_PINNED_ERROR;
+}
+
+static enum shk_pinned unable(struct shk_socket *s, const char *why)
+{
+	s->why = why;
+	return SHK_PINNED_UNABLE;
+}
+
+/* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
+static int take(const struct shk_caller *c, int fd)
+{
+	_cleanup_close_ int pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
+	int r;
+
+	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
+		pidfd = shk_pidfd_open(c->tgid, 0);
+	if (pidfd < 0)
+		return -EOPNOTSUPP;
+	r = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	return r < 0 ? -errno : r;
+}
+
+static enum shk_pinned read_address(struct shk_eval_ctx *ctx, struct shk_socket *s)
+{
+	const struct shk_arg *a = shk_event_arg(ctx->ev, 1);
+	int len = (int)ctx->ev->raw[2];
+
+	if (len < 0 || (size_t)len > sizeof(s->addr))
+		return fails(s, EINVAL);
+	s->len = (socklen_t)len;
+	if (!len)
+		return SHK_PINNED_OBJECT;
+	if (a->state != SHK_ARG_OK || a->bytes.n < (size_t)len)
+		return fails(s, EFAULT);
+	memcpy(&s->addr, a->bytes.p, (size_t)len);
+	return SHK_PINNED_OBJECT;
+}
+
+/* The path of an AF_UNIX address; n = 0: it has none (abstract, or to be chosen). */
+static struct shk_str path_in(const struct shk_socket *s)
+{
+	const struct sockaddr_un *un = (const void *)&s->addr;
+	size_t room = s->len > offsetof(struct sockaddr_un, sun_path) ?
+			      s->len - offsetof(struct sockaddr_un, sun_path) : 0;
+
+	if (s->domain != AF_UNIX || s->addr.ss_family != AF_UNIX || !room || s->len > sizeof(*un) || !un->sun_path[0])
+		return (struct shk_str){ "", 0 };
+	return (struct shk_str){ un->sun_path, strnlen(un->sun_path, room) };
+}
+
+static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s, struct shk_str path)
+{
+	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
+	struct shk_str dir = path;
+	struct statx sx;
+	ssize_t n;
+	long fs;
+	int r;
+
+	if (s->binds) {
+		size_t at = path.n;
+
+		while (at && path.p[at - 1] != '/')
+			at--;
+		if (at == path.n || path.n - at > NAME_MAX)
+			return fails(s, at == path.n ? EADDRINUSE : ENAMETOOLONG);
+		memcpy(s->last, path.p + at, path.n - at);
+		s->last[path.n - at] = 0;
+		dir.n = at;
+	}
+	r = shk_actor_start(a, ctx, &s->caller, &s->from);
+	if (r == 0 && path.p[0] != '/')
+		r = s->base = shk_actor_base(&s->caller, AT_FDCWD);
+	s->from.base_fd = s->base;
+	s->from.follow = true;
+	r = r < 0 ? r : shk_rights_search(a->rights, &s->caller);
+	if (r >= 0) {
+		shk_actor_acts(a);
+		if (dir.n)
+			r = shk_walk_pin(&s->from, dir, &s->pin);
+		else
+			s->pin = (struct shk_pin){ .fd = fcntl(s->base, F_DUPFD_CLOEXEC, 0), .dir = -1,
+						   .doubtful = true };
+	}
+	shk_rights_own(a->rights);
+	if (r == -EREMOTE || r == -ESTALE)
+		return unable(s, "the path of a socket that cannot be followed");
+	if (r < 0)
+		return fails(s, -r);
+	if (s->pin.missing)
+		return fails(s, ENOENT);
+	if (s->pin.fd < 0 || shk_actor_look(a, s->pin.fd, &sx, &fs) < 0)
+		return fails(s, EIO);
+	if (!shk_fs_is_fit(fs))
+		return unable(s, "a filesystem that may wait for somebody");
+	n = shk_pin_name(&s->from, &s->pin, buf, sizeof(buf) - NAME_MAX - 2);
+	if (n < 0)
+		return unable(s, "an object without a name in the container");
+	if (s->binds) {
+		if (n > 1)
+			buf[n++] = '/';
+		memcpy(buf + n, s->last, strlen(s->last));
+		n += (ssize_t)strlen(s->last);
+	}
+	s->name = shk_arena_str(ctx->ev->arena, shk_container_path(ctx->ctr, (struct shk_str){ buf, (size_t)n }));
+	s->by_path = true;
+	return SHK_PINNED_OBJECT;
+}
+
+enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s)
+{
+	bool again = s->again;
+	enum shk_pinned what;
+	struct shk_str path;
+	socklen_t n = sizeof(int);
+
+	*s = (struct shk_socket){ .binds = ctx->ev->call->id == SHK_CALL_bind, .fd = -1, .base = -1,
+				  .pin = { .fd = -1, .dir = -1 }, .again = again };
+	s->why = shk_caller_of(ctx, &s->caller);
+	if (s->why)
+		return SHK_PINNED_UNABLE;
+	s->fd = take(&s->caller, (int)ctx->ev->raw[0]);
+	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
+		return unable(s, "the table of descriptors of a thread");
+	if (s->fd < 0)
+		return fails(s, -s->fd);
+	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
+	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0)
+		return fails(s, errno);
+	what = read_address(ctx, s);
+	if (what != SHK_PINNED_OBJECT)
+		return what;
+	path = path_in(s);
+	return path.n ? hold(a, ctx, s, path) : SHK_PINNED_OBJECT;
+}
+
+bool shk_socket_may_wait(const struct shk_socket *s)
+{
+	return !s->binds && s->domain != AF_NETLINK && (s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET) &&
+	       !(fcntl(s->fd, F_GETFL) & O_NONBLOCK);
+}
+
+static int call(const struct shk_socket *s)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const struct sockaddr *addr = (const void *)&s->addr;
+	socklen_t len = s->len;
+	int r;
+
+	if (!s->by_path) {
+		r = s->binds ? bind(s->fd, addr, len) : connect(s->fd, addr, len);
+		return r < 0 ? -errno : 0;
+	}
+	len = sizeof(un);
+	if (!s->binds) {
+		snprintf(un.sun_path, sizeof(un.sun_path), "/proc/thread-self/fd/%d", s->pin.fd);
+		return connect(s->fd, (const struct sockaddr *)&un, len) < 0 ? -errno : 0;
+	}
+	/* The thread's own working directory; nothing else in it uses one. */
+	if (strlen(s->last) >= sizeof(un.sun_path) || fchdir(s->pin.fd) < 0)
+		return strlen(s->last) >= sizeof(un.sun_path) ? -EINVAL : -errno;
+	strcpy(un.sun_path, s->last);
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(s->last) + 1);
+	r = bind(s->fd, (const struct sockaddr *)&un, len) < 0 ? -errno : 0;
+	if (chdir("/") < 0)
+		r = r < 0 ? r : -errno;
+	return r;
+}
+
+int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
+{
+	int r = s->domain == AF_UNIX ? shk_rights_be(a->rights, &s->caller) : shk_rights_wear(a->rights, &s->caller);
+
+	if (r == 0) {
+		shk_rights_umask(a->rights, s->caller.umask);
+		r = call(s);
+	}
+	shk_rights_unbe(a->rights);
+	/* EINVAL: it has a name already; EISCONN: it is connected. An engine that ended may have done it. */
+	if (s->again && (s->binds ? r == -EINVAL : r == -EISCONN))
+		r = 0;
+	return r;
+}
+
+void shk_socket_done(struct shk_socket *s)
+{
+	shk_pin_done(&s->pin);
+	shk_close(&s->fd);
+	shk_close(&s->base);
+}

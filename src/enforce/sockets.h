@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sockets.h - connect and bind, carried out for the caller on its own socket.
+ *
+ * The socket is taken out of the caller's table once and used under that descriptor: another one put under the number
+ * later is not touched. The address is the copy that was judged. A socket keeps the network namespace it was made in,
+ * so the thread's does not matter. What a Unix socket's path leads to is held as a file is by open.h.
+ */
+#ifndef SHK_ENFORCE_SOCKETS_H
+#define SHK_ENFORCE_SOCKETS_H
+
+#include <sys/socket.h>
+
+#include "enforce/actor.h"
+#include "enforce/open.h"
+
+struct shk_socket {
+	struct shk_caller caller;
+	bool binds;
+	int fd;			/* the caller's socket, owned; -1: none */
+	int domain, type;
+	struct sockaddr_storage addr;
+	socklen_t len;
+	bool by_path;		/* AF_UNIX, with a name in the file system: */
+	int base;		/* owned, -1: none */
+	struct shk_walk_from from;
+	struct shk_pin pin;	/* connect: the socket's file; bind: the directory of its last name */
+	char last[NAME_MAX + 1];
+	struct shk_str name;	/* in the event's arena, p NULL: none */
+	int err;		/* SHK_PINNED_ERROR: > 0 */
+	const char *why;	/* SHK_PINNED_UNABLE */
+	bool again;		/* its effect may be there already */
+};
+
+bool shk_socket_knows(enum shk_call_id id);
+/* Holding the container's lock. */
+enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s);
+/* May it wait for the other side? */
+bool shk_socket_may_wait(const struct shk_socket *s);
+/* 0 or -errno. */
+int shk_socket_do(struct shk_actor *a, struct shk_socket *s);
+void shk_socket_done(struct shk_socket *s);
+
+#endif

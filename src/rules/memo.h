@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * memo.h - what was found out about earlier events (private to src/rules).
+ *
+ * Which question a program asks next, and what matches in the end, depends on the answers so far and on
+ * nothing else. So a memo keeps, for one set, a tree of questions: a node asks (a comparison, a group),
+ * each answer leads to the next node, a leaf names the rules that match. An event that gives known answers
+ * never runs the program. Answers about texts are kept beside the texts themselves and found again by
+ * comparing all bytes, so a memo cannot be made to say anything but what the program would: all a container can
+ * do is to have new texts looked at, and room run out, in which case everything is forgotten and learnt again.
+ *
+ * Classes: the answers of a group about a text are a number that stands for its bits. Storage is bounded by
+ * the limits below, some 700 KiB at most. One thread at a time; memory that cannot be had is like room that
+ * has run out.
+ */
+#ifndef SHK_RULES_MEMO_H
+#define SHK_RULES_MEMO_H
+
+#include "rules/program.h"
+
+#define SHK_MEMO_NODES	 4096u
+#define SHK_MEMO_VALUES	 (256u << 10) /* bytes of texts and answers about them */
+#define SHK_MEMO_CLASSES (64u << 10)  /* bytes */
+#define SHK_MEMO_RULES	 4096u	      /* of all leaves */
+#define SHK_MEMO_TEXT	 2048u	      /* longer texts are not kept */
+#define SHK_MEMO_ANSWERS 128u	      /* about one text */
+#define SHK_MEMO_PROOF_NODES 4096u    /* of the graph below one program, */
+#define SHK_MEMO_GRAPH_NODES 65536u   /* and in all, past which no question is left out */
+
+#define SHK_MEMO_CREDIT 4096u
+
+enum shk_memo_kind { /* of a question */
+	SHK_MEMO_LEAF,
+	SHK_MEMO_BOOL,	/* comparison of a truth value */
+	SHK_MEMO_TEST,	/* made anew each time */
+	SHK_MEMO_TEXT_TEST, /* kept beside the text */
+	SHK_MEMO_GROUP,
+	SHK_MEMO_MULTI,	/* group and one candidate */
+};
+
+/* Answers: 0 and 1 of comparisons; of groups a class. */
+#define SHK_CLASS_MISSING 1u /* no value: no bit is set */
+#define SHK_CLASS_END	  2u /* no more candidates */
+#define SHK_CLASS_FIRST	  4u /* others are places in shk_memo.classes, 0: none */
+
+struct shk_memo_node {
+	uint8_t kind;
+	bool want;	   /* BOOL: the value at which it holds */
+	uint16_t answer;   /* TEXT_TEST, GROUP, MULTI: its place among those about a text; BOOL: of a field */
+	uint32_t slot, answered; /* of the text */
+	uint32_t id;	   /* test, group; LEAF: first of its rules */
+	uint32_t aux;	   /* tests: number of the kept answer; MULTI: candidate; LEAF: number of rules */
+	uint32_t from, by; /* node and answer that lead here */
+	uint32_t to[2];	   /* tests: per answer, 0: unknown; groups: the first class that was met and its node */
+};
+
+/* Open addressing; a hash and a place each, 0: empty. */
+struct shk_memo_table {
+	struct shk_memo_cell {
+		uint32_t hash, at;
+	} *v;
+	uint32_t size, used;
+};
+
+struct shk_memo_pool { /* of 32-bit words; place 0 is never given out */
+	uint32_t *p;
+	uint32_t n, room;
+};
+
+struct shk_memo_slot {
+	const struct shk_field_ref *ref; /* NULL: it is made of others */
+	uint32_t slot, n_answer;
+	uint32_t last; /* place of the text met last, 0: none */
+};
+
+struct shk_memo_list { /* nodes of the graph below a program's rules, ascending */
+	uint32_t *node;
+	uint32_t n;
+	bool tried;
+};
+
+/* The questions of an event: the first n_path are in the tree. */
+struct shk_memo_log {
+	struct shk_memo_asked {
+		struct shk_memo_node n;
+		uint32_t by, q;
+	} *v;
+	uint32_t n, n_path, n_question, room;
+};
+
+struct shk_memo {
+	uint64_t serial; /* of the set, 0: none yet */
+	struct shk_memo_node *node;
+	uint32_t n_node, room_node;
+	uint32_t *root;	 /* per program */
+	uint32_t n_root;
+	struct shk_memo_slot *slot; /* per slot with answers */
+	uint32_t n_slot;
+	uint8_t *scratch; /* of the event in hand: values of slots, places of texts, states */
+	struct shk_memo_table ways, texts, class_of;
+	struct shk_memo_pool values, classes, rules;
+	bool full, values_full;
+	/* memoproof.c */
+	struct shk_memo_list *list; /* per program; NULL: not made */
+	uint8_t *val;		    /* per node of the graph */
+	uint32_t credit;	    /* grows with events */
+};
+
+#define SHK_MEMO_NONE UINT32_MAX /* a text that is not kept */
+
+static inline uint64_t shk_memo_load(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return w;
+}
+
+/* Less than 8 bytes as a number: of one length, the same for the same bytes alone. */
+static inline uint64_t shk_memo_short(const char *p, size_t n)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	uint32_t a, b;
+
+	if (n < 4)
+		return n ? u[0] | (uint64_t)u[n / 2] << 8 | (uint64_t)u[n - 1] << 16 : 0;
+	memcpy(&a, p, 4);
+	memcpy(&b, p + n - 4, 4);
+	return (uint64_t)a << 32 | b;
+}
+
+/* Texts are short: no call for most of them. */
+static inline __attribute__((always_inline)) bool shk_same_bytes(const char *a, const char *b, size_t n)
+{
+	if (n < 8)
+		return shk_memo_short(a, n) == shk_memo_short(b, n);
+	if (shk_memo_load(a) != shk_memo_load(b) || shk_memo_load(a + n - 8) != shk_memo_load(b + n - 8))
+		return false;
+	if (n > 128)
+		return memcmp(a + 8, b + 8, n - 16) == 0;
+	for (size_t i = 8; i + 8 < n; i += 8)
+		if (shk_memo_load(a + i) != shk_memo_load(b + i))
+			return false;
+	return true;
+}
+
+/* Of some of the bytes: what they leave out, the comparison finds. */
+static inline uint32_t shk_memo_hash(struct shk_str s, uint32_t slot)
+{
+	uint64_t h = (s.n << 32 | slot) * UINT64_C(0x9e3779b97f4a7c15), w = 0;
+
+	for (size_t i = 64; i + 8 <= s.n; i += 64)
+		h = (h ^ shk_memo_load(s.p + i)) * UINT64_C(0x9e3779b97f4a7c15);
+	if (s.n >= 8) {
+		h ^= shk_memo_load(s.p) + shk_memo_load(s.p + s.n / 2 - 4) * UINT64_C(0xff51afd7ed558ccd);
+		w = shk_memo_load(s.p + s.n - 8);
+	} else {
+		w = shk_memo_short(s.p, s.n);
+	}
+	h = (h ^ w << 1) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 20);
+}
+
+/* ---- memo.c ---- */
+/* Makes the memo one of this set, with room for an event. false: do without. */
+bool shk_memo_make_room(struct shk_memo *m, const struct shk_ruleset *rs);
+static inline bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *rs)
+{
+	if (m->serial != rs->serial || m->full || m->values_full)
+		return shk_memo_make_room(m, rs);
+	m->credit += m->credit < SHK_MEMO_CREDIT;
+	return true;
+}
+/* A text of a slot with answers that is not where it should be: its place in values, made if need be. NONE: it
+ * is not kept. */
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
+/* In values: slot, length, answers, bytes. */
+#define SHK_MEMO_HEAD 2
+static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
+				 struct shk_str s)
+{
+	const uint32_t *v = m->values.p + value;
+
+	return v[1] == s.n && v[0] == slot->slot &&
+	       shk_same_bytes((const char *)(v + SHK_MEMO_HEAD + slot->n_answer), s.p, s.n);
+}
+/* The class of a group's bits. 0: no room. */
+uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32_t group,
+			const uint64_t *bits);
+/* Sets the bits of a class of this group, which are those of no value so far. */
+void shk_memo_class_bits(const struct shk_memo *m, const struct shk_group *g, uint32_t class,
+			 uint64_t *bits);
+/* The node behind the group's question `at` by this class, 0: unknown. */
+uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, uint32_t class);
+/* Puts a node there; n->from and n->by say where. 0: no room. */
+uint32_t shk_memo_add(struct shk_memo *m, const struct shk_memo_node *n);
+bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule);
+
+/* ---- memowalk.c ---- */
+/* Follows the event's answers. NULL: they lead to no leaf; the program is to be run, with shk_memo_seed first. */
+const struct shk_memo_node *shk_memo_walk(struct shk_run *run);
+/* Puts the answers met on the way where the program looks for them. */
+void shk_memo_seed(struct shk_run *run);
+/* Asks on behalf of the program, and notes it. */
+bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep);
+void shk_memo_group(struct shk_run *run, uint32_t group);
+/* What matches in the end. */
+void shk_memo_end(struct shk_run *run, const uint64_t *hit);
+
+/* ---- memoproof.c ---- */
+/* Takes questions off the log that need not be asked, and puts the most useful of the others in front. false: not
+ * now, it was done too often of late. */
+bool shk_memo_prove(struct shk_run *run, struct shk_memo_log *log);
+void shk_memo_forget_lists(struct shk_memo *m);
+
+#endif

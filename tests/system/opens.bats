@@ -1,0 +1,234 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Opens that are carried out for their caller: what was judged is what is opened, and nothing else is different.
+
+load lib
+
+setup() {
+	need_root
+	need runc crun jq busybox
+	shk_setup
+}
+
+teardown() {
+	[ -z "${T:-}" ] || shk_teardown
+}
+
+# A file nobody may open, whatever it is called.
+guarded() {
+	cat >"$T/rules.yaml" <<-END
+		- rule: Guarded file opened
+		  desc: .
+		  condition: evt.type in (open, openat, openat2, creat) and fd.name = /etc/guarded
+		  output: opened %fd.name (given=%evt.arg.name)
+		  priority: WARNING
+		- rule: Message opened
+		  desc: .
+		  condition: evt.type in (open, openat, openat2, creat) and fd.name = /etc/motd
+		  output: opened %fd.name
+		  priority: NOTICE
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		mode: enforce
+		limits: { alerts_per_second: 0, burst: 0 }
+		deadline: { ms: ${1:-2000}, then: deny }
+		actions:
+		  - match: { rules: ["Guarded file opened"] }
+		    then: { deny: EPERM }
+	END
+	start_daemon
+	ARGS='["/bin/sh", "/opt/script"]' make_bundle "$T/b" \
+		'(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SETUID", "CAP_SETGID", "CAP_CHOWN", "CAP_MKNOD", "CAP_SYS_CHROOT"]'
+	install -m 755 "$SHK_BUILDDIR/tests/system/opens" "$T/b/rootfs/opt/opens"
+	echo rare >"$T/b/rootfs/etc/guarded"
+	cp -r "$T/b" "$T/free"
+	add_hook "$T/b" prestart
+}
+
+# script: what both containers run, with the guard and without.
+script() {
+	cat >"$T/b/rootfs/opt/script"
+	cp "$T/b/rootfs/opt/script" "$T/free/rootfs/opt/script"
+}
+
+@test "no name leads to a guarded file, and others are opened as ever" {
+	guarded
+	script <<-'END'
+		cd /etc
+		rm -f /tmp/link; ln -s /etc/guarded /tmp/link; ln /etc/guarded /tmp/hard 2>/dev/null
+		mkdir -p /tmp/dir; mount --bind /etc /tmp/dir
+		for f in /etc/guarded guarded ../etc/./guarded /tmp/link /proc/self/root/etc/guarded \
+			/proc/self/cwd/guarded /proc/1/root/etc/guarded /proc/thread-self/root/etc/guarded; do
+			cat $f >/dev/null 2>&1 && echo "open: $f"
+		done
+		exec 5</etc/motd
+		cat /etc/motd motd /proc/self/fd/5 /proc/self/cwd/motd <&5
+		echo done
+	END
+	local r
+	for r in $RUNTIMES; do
+		run run_in "$r" "o-$r-$$" "$T/b"
+		echo "$output"
+		[ "$output" = $'hello\nhello\nhello\nhello\ndone' ]
+		expect_alert "Message opened" "o-$r-$$"
+		[ "$(alerts_of "Message opened" "o-$r-$$" | jq -r .shrike.guarantee | sort -u)" = emulated ]
+		[ "$(alerts_of "Guarded file opened" "o-$r-$$" | jq -r .shrike.verdict | sort -u)" = deny ]
+		[ "$(alerts_of "Guarded file opened" "o-$r-$$" | wc -l)" = 8 ]
+	done
+}
+
+@test "a path exchanged while its open waits" {
+	guarded
+	script <<-'END'
+		/opt/opens flip /etc/motd /etc/guarded 3000
+	END
+	local r
+	for r in $RUNTIMES; do
+		run run_in "$r" "f-$r-$$" "$T/b"
+		echo "$output"
+		[ "$(echo "$output" | jq .bad)" = 0 ]
+		[ "$(echo "$output" | jq .good)" -gt 100 ]
+		[ "$(echo "$output" | jq .refused)" -gt 100 ]
+	done
+}
+
+@test "owners, modes, masks, groups and flags are those of the native call" {
+	guarded
+	script <<-'END'
+		exec 2>&1
+		cd /tmp && umask 027
+		o() { echo "$*: $(/opt/opens open "$@" 2>&1)"; }
+		a() { echo "$*: $(/opt/opens as "$@" 2>&1)"; }
+		o 0 0 /etc/motd; o 2000000 0 /etc/motd; o 2 0 /etc/motd; o 1 0 /etc; o 101 666 new; o 301 600 new
+		o 101 600 new; o 1001 0 new; o 2001 0 new; o 200000 0 /etc/motd; o 200000 0 /etc
+		o 101 600 nodir/new; o 101 600 new/; o 101 600 /etc; o 0 0 ''; o 0 0 /etc/motd/x; o 20000001 0 /etc/motd
+		o 20200002 600 /tmp; o 20200000 600 /tmp; o 0 0 "$(printf 'x%.0s' $(seq 300))"
+		ln -s loop loop; o 0 0 loop; ln -s gone dangling; o 0 0 dangling; o 101 640 dangling; o 400000 0 dangling
+		ln -s /etc/motd l; o 400000 0 l; o 0 0 l; o 301 600 l
+		mkdir g; chgrp 7 g; chmod 2777 g; o 101 666 g/new; mkdir s; chmod 1777 s; o 101 666 s/own
+		echo secret >rootonly; chmod 600 rootonly; a 1000 1000 5 0 0 rootonly; a 1000 1000 5 1 0 rootonly
+		echo group >grouponly; chmod 640 grouponly; chgrp 5 grouponly
+		a 1000 1000 5 0 0 grouponly; a 1000 1000 6 0 0 grouponly; a 1000 5 6 0 0 grouponly; a 1000 1000 5 0 1 grouponly
+		a 1000 1000 5 0 101 g/by1000; a 1000 1000 5 0 101 s/by1000; a 1000 1000 5 0 101 by1000; chmod 1777 .
+		a 1000 1000 5 0 101 by1000; a 1000 1000 5 0 301 s/own; a 1000 1000 5 0 101 s/own; a 1000 1000 5 0 4000000 /etc/motd
+		mkdir closed; echo x >closed/x; chmod 700 closed; a 1000 1000 5 0 0 closed/x; a 1000 1000 5 0 0 closed/../l
+		mknod kmsg c 1 11; o 0 0 kmsg; mknod null c 1 3; o 2 0 null; o 0 0 /dev/null; o 0 0 /dev/tty
+		mkdir c; cp /opt/opens c/; echo in >c/f; chroot c /opens open 0 0 /f; chroot c /opens open 0 0 ../../f
+		cat /proc/self/stat | cut -d' ' -f2; cat /proc/self/comm; cat /proc/mounts >/dev/null && echo mounts
+		echo 5 >/proc/self/oom_score_adj && cat /proc/self/oom_score_adj; echo x >/proc/version; echo
+		cat /proc/sys/kernel/osrelease >/dev/null && echo sys; echo piped | cat /dev/stdin; cat </dev/fd/0 </etc/motd
+	END
+	local r free
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp" "$T/free/rootfs/tmp"
+		mkdir "$T/b/rootfs/tmp" "$T/free/rootfs/tmp"
+		run run_in "$r" "n-$r-$$" "$T/free"
+		free=$output
+		run run_in "$r" "s-$r-$$" "$T/b"
+		diff <(echo "$free") <(echo "$output")
+		[ "$(echo "$output" | wc -l)" -gt 50 ]
+	done
+}
+
+@test "FIFOs: many wait at a time, and none longer than the deadline" {
+	guarded 1000
+	script <<-'END'
+		/opt/opens fifos /tmp/fifo 24
+		/opt/opens lone /tmp/lone
+		cat /etc/motd
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -f "$T"/b/rootfs/tmp/*
+		run run_in "$r" "q-$r-$$" "$T/b"
+		echo "$output"
+		[ "${lines[0]}" = '{"met":24}' ]
+		[[ ${lines[1]} =~ ^EPERM\ ([0-9]+)$ ]]
+		[ "${BASH_REMATCH[1]}" -ge 900 ]
+		[ "${lines[2]}" = hello ]
+	done
+}
+
+@test "an engine that ends while files are made" {
+	guarded
+	script <<-'END'
+		mkdir /tmp/x; /opt/opens excl /tmp/x 30000
+	END
+	local r e n=0
+	for r in $RUNTIMES; do
+		rm -rf "$T"/b/rootfs/tmp/*
+		run_in "$r" "k-$r-$$" "$T/b" >"$T/k.out" 2>"$T/k.err" &
+		local run=$!
+		while kill -0 $run 2>/dev/null; do
+			sleep 0.3
+			e=$(engine_pid) && kill -9 "$e" 2>/dev/null && n=$((n + 1))
+		done
+		wait $run || true
+		cat "$T/k.out" "$T/k.err"
+		[ "$(jq .made "$T/k.out")" = 30000 ]
+		[ "$(jq .errors "$T/k.out")" = 0 ]
+	done
+	echo "$n engines ended"
+	[ "$n" -ge 4 ]
+}
+
+@test "names, owners and modes are changed as by the native call" {
+	guarded
+	cat >>"$T/rules.yaml" <<-END
+		- rule: Guarded name changed
+		  desc: .
+		  condition: >
+		    evt.type in (mkdir, mkdirat, rmdir, unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink,
+		    symlinkat, mknod, mknodat, chmod, fchmodat, fchmodat2, chown, lchown, fchownat, truncate)
+		    and (fs.path.name startswith /etc/keep or fs.path.source startswith /etc/keep or fs.path.target startswith /etc/keep)
+		  output: changed %fs.path.name %evt.args
+		  priority: WARNING
+	END
+	sed -i 's/"Guarded file opened"/"Guarded file opened", "Guarded name changed"/' "$T/policies/default.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<-'END'
+		exec 2>&1
+		cd /tmp && umask 022; ls() { command ls -ln "$@" | sed 's/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /; s/^total.*//'; }
+		mkdir a a/b a/b/c; mkdir a; mkdir /; mkdir a/.; mkdir gone/x; mkdir -m 7777 m; rmdir a/b; rmdir a/.; rmdir gone; rmdir a/b/c/
+		touch f; rmdir f; unlink a; rm gone; rm f/; ln -s a/b lb; ls lb/; rmdir lb; rmdir lb/; ls
+		touch f g; mv f h; mv g a/; mv gone x; mv a lb/; mv h h2/; mv a/b a2; ls . a
+		ln f2 x; touch f2; ln f2 x; ln f2 x; ln -s f2 s; ln s s2; ln -P s s3; ls; ln -s f2 a; ls a
+		chmod 600 f2; chmod 4755 x; chmod 700 s; chmod 1777 a; chmod 600 gone; ls
+		chown 5:6 f2; chown -h 7:8 s; chown 1000 a; chown :3 gone; ls
+		mkfifo p; mknod n c 1 3; mknod k c 1 11; mknod n c 1 3; ls; truncate -s 100 f2; truncate -s 5 a; ls f2
+		chroot / /bin/busybox su -s /bin/sh web -c 'cd /tmp; mkdir web; rmdir m; rm f2; chmod 777 x; chown 0 x; mv x y; ln /etc/motd z; mkdir a/w; rm -f a/w; rmdir a/w'
+		ls; rm -rf /tmp/a /tmp/m; ls
+		/opt/keep
+		echo done
+	END
+	printf '#!/bin/sh\n' >"$T/free/rootfs/opt/keep"
+	cat >"$T/b/rootfs/opt/keep" <<-'END'
+		#!/bin/sh
+		exec 2>/dev/null
+		mkdir -p /tmp/kx; ln -s /etc /tmp/kx/e; ln -s keepfile /etc/alias
+		mkdir /etc/keepdir && echo BAD; mkdir /tmp/kx/e/keepdir && echo BAD; touch /tmp/t; mv /tmp/t /tmp/kx/e/keep1 && echo BAD
+		mv /etc/keepfile /tmp/t && echo BAD; rm /tmp/kx/e/keepfile && echo BAD; chmod 777 /etc/alias && echo BAD
+		cd /etc; rm keepfile && echo BAD; rm ../etc/keepfile && echo BAD; ln keepfile /tmp/k && echo BAD; chown 1 /proc/self/root/etc/keepfile && echo BAD
+		rm /proc/self/cwd/keepfile && echo BAD
+	END
+	chmod 755 "$T/b/rootfs/opt/keep" "$T/free/rootfs/opt/keep"
+	local r free
+	for r in $RUNTIMES; do
+		for b in b free; do
+			rm -rf "$T/$b/rootfs/tmp" "$T/$b/rootfs/etc/alias"
+			mkdir -m 1777 "$T/$b/rootfs/tmp"
+			echo keep >"$T/$b/rootfs/etc/keepfile"
+		done
+		run run_in "$r" "n-$r-$$" "$T/free"
+		free=$output
+		run run_in "$r" "s-$r-$$" "$T/b"
+		diff <(echo "$free") <(echo "$output")
+		[ "$(echo "$output" | wc -l)" -gt 80 ]
+		expect_alert "Guarded name changed" "s-$r-$$"
+		alerts_of "Guarded name changed" "s-$r-$$" | jq -r .output
+		[ "$(alerts_of "Guarded name changed" "s-$r-$$" | wc -l)" -ge 11 ]
+	done
+}
