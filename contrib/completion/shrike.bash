@@ -8,6 +8,19 @@ _shrike_policies() {
 		grep -o '"name":"[^"\\]*"' | cut -d'"' -f4
 }
 
+_shrike_supervised() {
+	shrike ps --json 2>/dev/null | grep -o '"id":"[^"\\]*"' | cut -d'"' -f4
+}
+
+# Those of the usual places; docker and containerd have a directory between.
+_shrike_running() {
+	local d
+
+	for d in /run/runc/*/ /run/crun/*/ /run/docker/runtime-*/*/*/ /run/containerd/runc/*/*/; do
+		[ -d "$d" ] && basename "$d"
+	done
+}
+
 _shrike() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} cmd=${COMP_WORDS[1]}
 
@@ -18,7 +31,7 @@ _shrike() {
 		return
 	fi
 	case $prev in
-	--policy-dir | --rules-path)
+	--policy-dir | --rules-path | --root)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
@@ -37,7 +50,7 @@ _shrike() {
 			grep -oE '"(id|name)":"[^"\\]+"' | cut -d'"' -f4)" -- "$cur")
 		return
 		;;
-	--last | -n | --metadata | --condition | --max-size)
+	--last | -n | --pid | --metadata | --condition | --max-size)
 		return
 		;;
 	esac
@@ -53,6 +66,12 @@ _shrike() {
 		;;
 	esac
 	case $cmd in
+	attach)
+		mapfile -t COMPREPLY < <(compgen -W "$(_shrike_running)" -- "$cur")
+		;;
+	detach | freeze | thaw | kill)
+		mapfile -t COMPREPLY < <(compgen -W "$(_shrike_supervised)" -- "$cur")
+		;;
 	list)
 		mapfile -t COMPREPLY < <(compgen -W "syscalls fields flags" -- "$cur")
 		;;

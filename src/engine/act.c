@@ -16,10 +16,28 @@ static const struct shk_rule_info unable_rule = {
 	.name = { "Shrike internal: call that cannot be carried out", 48 },
 };
 
-static bool emulated(const struct shk_policy *p, const struct shk_plan *plan, const struct shk_event *ev)
+bool shk_act_landlock(void)
 {
+	static atomic_int found = -1; /* not looked yet */
+	struct shk_buf b;
+
+	if (atomic_load(&found) < 0) {
+		shk_buf_init(&b, 4096);
+		atomic_store(&found, shk_read_file("/sys/kernel/security/lsm", &b, NULL) < 0 || !b.n ||
+					     strstr(b.p, "landlock") != NULL);
+		shk_buf_done(&b);
+	}
+	return atomic_load(&found);
+}
+
+static bool emulated(const struct shk_worker *w, const struct shk_policy *p, const struct shk_plan *plan,
+		     const struct shk_event *ev)
+{
+	/* A task that was attached to may have put a Landlock domain around itself before: we are in none, and would
+	 * open what it may not (THREATS A3). Its calls are let go, as best-effort. */
 	return p->mode == SHK_MODE_ENFORCE && plan && ev->call &&
-	       plan->call[ev->call->id].enforced && shk_method_of(ev->call->id) == SHK_METHOD_EMULATE;
+	       plan->call[ev->call->id].enforced && shk_method_of(ev->call->id) == SHK_METHOD_EMULATE &&
+	       !(w->l->attached && shk_act_landlock());
 }
 
 static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
@@ -106,7 +124,7 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	a->what = SHK_ACT_CONTINUE;
 	a->method = SHK_METHOD_CONTINUE;
 	a->why = NULL;
-	if (!emulated(p, plan, ctx->ev))
+	if (!emulated(w, p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);
 	if (a->why) {

@@ -41,6 +41,8 @@ struct shk_act {
 	unsigned tries;
 };
 
+/* Can a task of this machine be in a Landlock domain? Any thread. */
+bool shk_act_landlock(void);
 void shk_act_init(struct shk_act *a);
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "verdict/kill.h"
 
 static void add_str(struct json_object *o, const char *key, struct shk_str s)
 {
@@ -16,6 +17,27 @@ static void add_str(struct json_object *o, const char *key, struct shk_str s)
 static void add_u64(struct json_object *o, const char *key, uint64_t v)
 {
 	json_object_object_add(o, key, json_object_new_int64((int64_t)v));
+}
+
+/* Tasks that could not be attached to and still are there. */
+static void add_unattached(struct json_object *o, struct shk_entry *e)
+{
+	struct json_object *all = shk_json_array(e->record, "unattached"), *left;
+	size_t n = all ? json_object_array_length(all) : 0;
+
+	if (!n)
+		return;
+	left = json_object_new_array();
+	for (size_t i = 0; left && i < n; i++) {
+		struct json_object *t = json_object_array_get_idx(all, i);
+
+		if (shk_start_time((pid_t)shk_json_int(t, "tid", 0)) == (uint64_t)shk_json_int(t, "start", -1))
+			json_object_array_add(left, json_object_get(t));
+	}
+	if (left && json_object_array_length(left))
+		json_object_object_add(o, "unattached", left);
+	else
+		json_object_put(left);
 }
 
 static struct json_object *describe(struct shk_entry *e)
@@ -42,6 +64,9 @@ static struct json_object *describe(struct shk_entry *e)
 	add_str(o, "mode", shk_str(shk_mode_name((enum shk_mode)atomic_load(&e->mode))));
 	add_str(o, "way", shk_str(shk_way_name(c->way)));
 	json_object_object_add(o, "armed", json_object_new_boolean(armed));
+	json_object_object_add(o, "released", json_object_new_boolean(atomic_load(&e->released)));
+	json_object_object_add(o, "frozen", json_object_new_boolean(shk_container_frozen(c)));
+	add_unattached(o, e);
 	add_str(o, "sources", SHK_STR("notify"));
 	json_object_object_add(o, "pid", json_object_new_int(c->init_pid));
 	add_u64(o, "started", c->start_ns);

@@ -203,6 +203,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	pthread_mutex_init(&g->keeper_lock, NULL);
 	pthread_mutex_init(&g->reg_lock, NULL);
 	pthread_cond_init(&g->reg_cond, NULL);
+	pthread_mutex_init(&g->probe_lock, NULL);
 	pthread_mutex_init(&g->job_lock, NULL);
 	pthread_cond_init(&g->job_cond, NULL);
 	shk_history_init(&g->history);
@@ -334,6 +335,7 @@ void shk_engine_free(struct shk_engine *g)
 	pthread_mutex_destroy(&g->keeper_lock);
 	pthread_mutex_destroy(&g->reg_lock);
 	pthread_cond_destroy(&g->reg_cond);
+	pthread_mutex_destroy(&g->probe_lock);
 	pthread_mutex_destroy(&g->job_lock);
 	pthread_cond_destroy(&g->job_cond);
 	free(g);

@@ -75,6 +75,8 @@ struct shk_entry {
 	bool had_listener, removed;
 	atomic_uint n_execs;		/* being compared (gate.c) */
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
+	atomic_bool released;		/* detach: calls pass unjudged; also in the record */
+	bool attaching;			/* an earlier engine ended while it attached (restore, main thread) */
 
 	struct shk_recorded_lines lines; /* guarded by the container's lock */
 	struct shk_memo *memo;		 /* likewise; may be NULL */
@@ -91,13 +93,17 @@ void shk_narrow_record(struct json_object *record, const struct shk_plan *plan);
  * memory. The caller's. */
 struct json_object *shk_narrow_missing(struct json_object *record, const uint64_t *notified,
 				       const struct shk_plan *plan);
+/* Another filter is beside those that are there: what both of them do is recorded, so that nothing counts as
+ * watched that one of them lets pass. Main thread. */
+void shk_narrow_merge(struct shk_entry *e, const struct shk_plan *plan);
 /* The same for an entry's filter, kept as e->unwatched. Main thread, or before the entry is in the registry. */
 void shk_narrow_check(struct shk_entry *e, const struct shk_plan *plan);
 
 /* ---- listener and its workers ---- */
 #define SHK_WORKERS_MAX	  5   /* four may be stuck */
 #define SHK_WAITERS_MAX	  64  /* beside them: those whose call waits as it would have without us (a FIFO) */
-#define SHK_LISTENERS_MAX 256 /* of one container: init and exec sessions */
+#define SHK_LISTENERS_MAX 1024 /* of one container: init and exec sessions; attached: one for each process */
+#define SHK_LISTENERS_ALL 3072 /* of all that are attached: keeper and journal have room for 4096 entries */
 enum { SHK_ARMED_INIT = 1, SHK_ARMED_OTHERS = 2, SHK_ARMED_ALL = 3 };
 
 struct shk_worker {
@@ -127,6 +133,7 @@ struct shk_listener {
 	int fd;
 	bool session;			/* else the container's init */
 	atomic_bool signals_end_wait;	/* learned: its filter lacks WAIT_KILLABLE_RECV (enforce/exec.h) */
+	bool attached;			/* its tasks had run before: what they did is not known (THREATS A3) */
 	bool restored;			/* its slots of earlier engines are to be recovered */
 	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
 	uint64_t runtime_start;
@@ -200,6 +207,9 @@ struct shk_engine {
 	_Atomic uint64_t first_event_ns, last_event_ns; /* evt.reltime, evt.deltatime */
 	_Atomic uint64_t no_patience_until; /* CLOCK_MONOTONIC: the writer did not make room in time */
 	_Atomic bool stopping;
+	_Atomic pid_t probed;		/* attach: whose next execve is only to show whose filter it has */
+	_Atomic pid_t probe_hit;	/* that came to a listener of ours */
+	pthread_mutex_t probe_lock;	/* one probe at a time; a leaf */
 	atomic_uint n_abandoned;	/* workers that hang and outlive their listener */
 	int exit_code;
 	unsigned ticks;			/* main thread */
@@ -282,12 +292,34 @@ int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object
 struct json_object *shk_record_new(struct json_object *from, const char *const *keep, const char *way);
 /* rootfs of the record: root.path of its config, made absolute against its bundle. */
 void shk_record_add_rootfs(struct json_object *record);
+/* One registration of a process at a time; waits. */
+void shk_turn_take(struct shk_engine *g, pid_t pid);
+void shk_turn_end(struct shk_engine *g, pid_t pid);
 /* Members of the record that say which process and files it is about. */
 void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd);
 /* Reports a privileged container (THREATS C). */
 void shk_report_privileged(struct shk_entry *e, struct json_object *config);
 /* Does this peer's process belong to a supervised container? (mount namespace or cgroup, THREATS B4) */
 int shk_peer_outside(struct shk_engine *g, const struct shk_peer *p, struct shk_err *err);
+
+/* ---- attach.c, attach_scope.c, attach_inject.c: way D ---- */
+int shk_op_attach(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* Is this the execve of a probe? Then it is answered here. Worker. */
+bool shk_attach_probed(struct shk_listener *l, struct shk_call_slot *s);
+/* Containers that were being attached when the engine before this one ended: thawed; those without a listener are
+ * given up. After everything was restored. */
+void shk_attach_restore(struct shk_engine *g);
+
+/* ---- hold_ops.c: detach, freeze, thaw, kill ---- */
+int shk_op_detach(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_freeze(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_thaw(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_kill(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* The live entry that a person means: by id, name, or the beginning of an id that no other has. */
+struct shk_entry *shk_registry_find(struct shk_engine *g, struct shk_str what, struct shk_err *err);
+/* Released or judged, also for the next engine. Judged: facts from before are forgotten; -EBUSY: calls of the
+ * container hold it up. */
+int shk_entry_release(struct shk_entry *e, bool released, struct shk_err *err);
 
 /* ---- listener.c ---- */
 struct shk_listener *shk_listener_new(struct shk_entry *e, int fd /* taken over */, bool session);

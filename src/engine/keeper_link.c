@@ -189,6 +189,8 @@ static void restore_container(struct shk_engine *g, struct have *h, uint64_t key
 	e->had_listener = json_object_object_get_ex(h->o, "listening", &o) &&
 			  json_object_get_boolean(o);
 	pthread_mutex_unlock(&g->reg_lock);
+	atomic_store(&e->released, json_object_object_get_ex(h->o, "released", &o));
+	e->attaching = json_object_object_get_ex(h->o, "attaching", &o);
 	/* Policies may have changed since the filter was made. */
 	plan = shk_armoury_plan(e->arm, e->policy);
 	if (plan && e->had_listener)
@@ -212,6 +214,9 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 	}
 	l = shk_listener_new(e, TAKE_FD(h->fd), shk_json_int(h->o, "session", 0) != 0);
 	if (l) {
+		struct json_object *o;
+
+		l->attached = json_object_object_get_ex(h->o, "attached", &o);
 		l->key = key;
 		l->restored = true;
 		l->runtime_pid = (pid_t)shk_json_int(h->o, "runtime_pid", 0);
@@ -317,6 +322,7 @@ int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 	if (r < 0)
 		return r;
 	drop_orphans(g);
+	shk_attach_restore(g);
 	return shk_loop_add_io(g->loop, g->keeper_fd, EPOLLIN, on_keeper, g) ?
 		       0 : shk_err_set(err, ENOMEM, "out of memory");
 }

@@ -56,6 +56,8 @@ static struct json_object *blob_of(struct shk_listener *l)
 	json_object_object_add(o, "container", json_object_new_int64((int64_t)l->e->ctr->key));
 	json_object_object_add(o, "session", json_object_new_int(l->session));
 	json_object_object_add(o, "armed", json_object_new_int((int)atomic_load(&l->armed)));
+	if (l->attached)
+		json_object_object_add(o, "attached", json_object_new_boolean(true));
 	if (l->session_root)
 		json_object_object_add(o, "session_root", json_object_new_int(l->session_root));
 	if (l->runtime_pid) {

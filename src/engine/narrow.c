@@ -110,3 +110,41 @@ void shk_narrow_check(struct shk_entry *e, const struct shk_plan *plan)
 	pthread_mutex_unlock(&e->seq_lock);
 	json_object_put(old);
 }
+
+static bool same_tests(struct json_object *a, struct json_object *b, const char *name)
+{
+	struct json_object *x = NULL, *y = NULL;
+
+	json_object_object_get_ex(a, name, &x);
+	json_object_object_get_ex(b, name, &y);
+	return json_object_equal(x, y);
+}
+
+void shk_narrow_merge(struct shk_entry *e, const struct shk_plan *plan)
+{
+	struct json_object *fresh = json_object_new_object(), *names = json_object_new_array();
+	struct json_object *refused = json_object_new_array(), *have = shk_json_array(e->record, "refused");
+
+	if (!fresh || !names || !refused)
+		goto out;
+	shk_narrow_record(fresh, plan);
+	for (unsigned i = 0; i < SHK_CALL_N; i++) {
+		const char *name = shk_syscalls[i].name;
+		bool refuses = plan->call[i].what == SHK_PLAN_ERRNO;
+
+		if (refuses && has_text(have, name))
+			json_object_array_add(refused, json_object_new_string(name));
+		/* Tests that differ: what both of them find is not worked out, it counts as unseen. */
+		if (plan->call[i].what == SHK_PLAN_PASS || refuses != has_text(have, name) ||
+		    !same_tests(shk_json_object(e->record, "tests"), shk_json_object(fresh, "tests"), name))
+			e->notified[i / 64] &= ~(1ull << i % 64);
+		if (e->notified[i / 64] >> i % 64 & 1)
+			json_object_array_add(names, json_object_new_string(name));
+	}
+	json_object_object_add(e->record, "refused", TAKE_PTR(refused));
+	json_object_object_add(e->record, "notified", TAKE_PTR(names));
+out:
+	json_object_put(fresh);
+	json_object_put(names);
+	json_object_put(refused);
+}

@@ -138,7 +138,7 @@ void shk_report_privileged(struct shk_entry *e, struct json_object *config)
 
 /* ---- register ---- */
 
-static void take_turn(struct shk_engine *g, pid_t pid)
+void shk_turn_take(struct shk_engine *g, pid_t pid)
 {
 	pthread_mutex_lock(&g->reg_lock);
 	for (;;) {
@@ -159,7 +159,7 @@ static void take_turn(struct shk_engine *g, pid_t pid)
 	pthread_mutex_unlock(&g->reg_lock);
 }
 
-static void end_turn(struct shk_engine *g, pid_t pid)
+void shk_turn_end(struct shk_engine *g, pid_t pid)
 {
 	pthread_mutex_lock(&g->reg_lock);
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(g->in_progress); i++)
@@ -300,13 +300,13 @@ static void run(struct shk_job *j)
 	x->r = shk_target_check(&x->peer, pid, x->pidfd, &x->err);
 	if (x->r < 0)
 		return;
-	take_turn(j->g, pid);
+	shk_turn_take(j->g, pid);
 	e = shk_registry_by_pid(j->g, pid, shk_start_time(pid));
 	if (e)
 		x->r = answer(x, e->had_listener ? "hook" : "wrapper", NULL);
 	else
 		x->r = register_new(x, pid);
-	end_turn(j->g, pid);
+	shk_turn_end(j->g, pid);
 }
 
 static void done(struct shk_job *j)

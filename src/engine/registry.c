@@ -382,7 +382,7 @@ struct shk_container *shk_container_from_json(uint64_t key, struct json_object *
 	c->rootfs = shk_container_str(c, shk_json_str(record, "rootfs"));
 	c->cgroup = shk_container_str(c, shk_json_str(record, "cgroup"));
 	c->runtime = shk_container_str(c, shk_json_str(record, "runtime_name"));
-	for (enum shk_way w = SHK_WAY_HOOK; w <= SHK_WAY_RUN; w++)
+	for (enum shk_way w = SHK_WAY_HOOK; w <= SHK_WAY_ATTACH; w++)
 		if (shk_str_eqz(way, shk_way_name(w)))
 			c->way = w;
 	c->start_ns = (uint64_t)shk_json_int(record, "registered", (int64_t)shk_now_real());

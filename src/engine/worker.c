@@ -66,6 +66,13 @@ static void judge(struct shk_worker *w, struct shk_call_slot *s)
 
 	if (!s->recv_mono_ns)
 		s->recv_mono_ns = shk_now_mono();
+	if (atomic_load_explicit(&l->g->probed, memory_order_relaxed) && shk_attach_probed(l, s))
+		return;
+	if (atomic_load_explicit(&l->e->released, memory_order_relaxed)) {
+		shk_answer(l, s, 0);
+		shk_journal_release(l->g->journal, s);
+		return;
+	}
 	atomic_store_explicit(&s->state, SHK_CALL_RUNNING, memory_order_release);
 	if (atomic_load(&w->blind) || s->attempts >= ATTEMPTS_MAX) {
 		shk_answer_deadline(l, s, atomic_load(&w->blind) ? "too many calls hang" :

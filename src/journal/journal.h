@@ -26,7 +26,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define SHK_JOURNAL_CALLS      1024
+#define SHK_JOURNAL_CALLS      4096 /* each worker holds one: an attached container has many */
 #define SHK_JOURNAL_CONTAINERS 1024
 #define SHK_JOURNAL_RING       (4u << 20) /* bytes of the alert ring */
 #define SHK_JOURNAL_ALERT_MAX  (64u << 10) /* one record */

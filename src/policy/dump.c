@@ -234,6 +234,7 @@ WORD_KEY(rule_matching, d->pub.match_all ? "all" : "first")
 WORD_KEY(exec_sessions, d->pub.exec_sessions == SHK_EXEC_REFUSE	 ? "refuse" :
 			d->pub.exec_sessions == SHK_EXEC_OBSERVE ? "observe" :
 								   "no_new_privs")
+WORD_KEY(attach, d->pub.attach_refuse ? "refuse" : "no_new_privs")
 #undef WORD_KEY
 
 /* Written out, strict: true makes loading fail on what cannot be guaranteed; as a default it does not.

@@ -25,6 +25,7 @@
 	X(exec_sessions, "no_new_privs", "processes that enter without our filter")                \
 	X(exec_verify, "auto", "is what an allowed execve runs compared with what was judged")     \
 	X(traced_exec, "deny", "an execve that cannot be compared, as its task is being traced")   \
+	X(attach, "no_new_privs", "attaching to programs without CAP_SYS_ADMIN: so, or refuse")    \
 	X(strict, "true in mode enforce", "refuse what cannot be guaranteed")                      \
 	X(rule_matching, "first", "first: one alert per event; all: one per matching rule")        \
 	X(limits, "{ alerts_per_second: 0, burst: 0 }", "alerts per container; 0: no limit")

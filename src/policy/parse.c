@@ -301,6 +301,17 @@ static int parse_traced_exec(struct shk_pparse *p, const struct shk_ynode *n, vo
 	return parse_allow(p, n, &p->d->pub.traced_exec_allow);
 }
 
+static int parse_attach(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
+{
+	static const char *const words[] = { "no_new_privs", "refuse", NULL };
+	int r = shk_pparse_word(p, n, words);
+
+	if (r < 0)
+		return r;
+	p->d->pub.attach_refuse = r == 1;
+	return 0;
+}
+
 static int parse_strict(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
 {
 	p->d->strict_node = n;

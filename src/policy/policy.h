@@ -48,6 +48,7 @@ struct shk_policy {
 	enum shk_exec_sessions exec_sessions;
 	enum shk_exec_verify exec_verify;
 	bool traced_exec_allow;		  /* traced_exec: allow; of a task that somebody else traces */
+	bool attach_refuse;		  /* attach: refuse; else no_new_privs where nothing else will do */
 	bool unjudged_doors_allow;	  /* unjudged_doors: allow; else refused in mode enforce */
 };
 

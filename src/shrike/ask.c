@@ -20,9 +20,9 @@ static bool lost(int r)
 	return r == -ECONNRESET || r == -EPIPE || r == -ETIMEDOUT;
 }
 
-int shk_cli_ask(const struct shk_cli *c, struct json_object *request, int refused,
-		int (*on_more)(struct json_object *more, void *arg), void *arg, int timeout_ms,
-		struct json_object **answer)
+static int ask(const struct shk_cli *c, struct json_object *request, int fd, int refused,
+	       int (*on_more)(struct json_object *more, void *arg), void *arg, int timeout_ms,
+	       struct json_object **answer)
 {
 	SHK_CLEANUP(shk_client_freep) struct shk_client *client = NULL;
 	struct shk_err err = { 0 };
@@ -35,11 +35,24 @@ int shk_cli_ask(const struct shk_cli *c, struct json_object *request, int refuse
 		json_object_put(request);
 		return shk_cli_fail(SHK_EXIT_NO_DAEMON, "%s", err.text);
 	}
-	r = shk_client_call(client, request, NULL, 0, on_more, arg, timeout_ms, answer, &err);
+	r = shk_client_call(client, request, &fd, fd >= 0, on_more, arg, timeout_ms, answer, &err);
 	json_object_put(request);
 	if (r == 0)
 		return SHK_EXIT_OK;
 	if (r == -EPROTO)
 		return shk_cli_fail(SHK_EXIT_FAILED, "%s", err.text);
 	return shk_cli_fail(lost(r) ? SHK_EXIT_NO_DAEMON : refused, "%s", err.text);
+}
+
+int shk_cli_ask(const struct shk_cli *c, struct json_object *request, int refused,
+		int (*on_more)(struct json_object *more, void *arg), void *arg, int timeout_ms,
+		struct json_object **answer)
+{
+	return ask(c, request, -1, refused, on_more, arg, timeout_ms, answer);
+}
+
+int shk_cli_ask_fd(const struct shk_cli *c, struct json_object *request, int fd, int refused,
+		   int timeout_ms, struct json_object **answer)
+{
+	return ask(c, request, fd, refused, NULL, NULL, timeout_ms, answer);
 }

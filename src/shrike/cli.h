@@ -113,6 +113,9 @@ int shk_cli_table_print(const struct shk_cli *c, struct shk_cli_table *t);
 int shk_cli_ask(const struct shk_cli *c, struct json_object *request, int refused,
 		int (*on_more)(struct json_object *more, void *arg), void *arg, int timeout_ms,
 		struct json_object **answer);
+/* The same with a descriptor (borrowed), and one answer. */
+int shk_cli_ask_fd(const struct shk_cli *c, struct json_object *request, int fd, int refused,
+		   int timeout_ms, struct json_object **answer);
 #define SHK_CLI_ASK_MS 10000
 /* `shrike events --record FILE`; size: --max-size or NULL. An exit code. */
 int shk_cli_record(const struct shk_cli *c, const char *file, const char *size);

@@ -118,6 +118,17 @@ static void way_c(const struct shk_report *r, struct way *w)
 			 !r->notify ? r->why_no_notify : "no runtime here takes SCMP_ACT_NOTIFY");
 }
 
+static void way_d(const struct shk_report *r, struct way *w)
+{
+	const char *no = !r->notify ? r->why_no_notify :
+			 !r->ptrace ? "ptrace is refused (see ptrace scope)" :
+			 !r->getfd  ? "pidfd_getfd is refused" : NULL;
+
+	w->ok = !no;
+	snprintf(w->text, sizeof(w->text), "%s%s", no ? no : "filter put into every task of a running container by ptrace",
+		 no || r->caps ? "" : "; the supervisor needs CAP_SYS_PTRACE and CAP_SYS_ADMIN, which this caller lacks");
+}
+
 static void print_mark(const struct shk_cli *c, enum shk_answer a)
 {
 	static const char *const word[] = { "no ", "yes", " - " };
@@ -225,7 +236,8 @@ static int run(struct shk_cli *c)
 {
 	struct way w[] = { { .name = "A", .what = "OCI hook" },
 			   { .name = "B", .what = "runtime wrapper" },
-			   { .name = "C", .what = "seccomp profile" } };
+			   { .name = "C", .what = "seccomp profile" },
+			   { .name = "D", .what = "shrike attach" } };
 	struct shk_report *r = calloc(1, sizeof(*r));
 	bool any;
 
@@ -238,11 +250,12 @@ static int run(struct shk_cli *c)
 	way_a(r, &w[0]);
 	way_b(r, &w[1]);
 	way_c(r, &w[2]);
+	way_d(r, &w[3]);
 	if (shk_cli_flag(c, "json"))
 		print_json(r, w, SHK_ARRAY_SIZE(w));
 	else
 		print_text(c, r, w, SHK_ARRAY_SIZE(w));
-	any = w[0].ok || w[1].ok || w[2].ok;
+	any = w[0].ok || w[1].ok || w[2].ok || w[3].ok;
 	free(r);
 	return any ? SHK_EXIT_OK : SHK_EXIT_FINDING;
 }

@@ -49,27 +49,57 @@ static bool narrow(struct listing *l, struct json_object *o)
 	return true;
 }
 
+static bool is_true(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_get_boolean(v);
+}
+
+static bool partial(struct listing *l, struct json_object *o)
+{
+	struct json_object *tasks = shk_json_array(o, "unattached");
+	size_t n = tasks ? json_object_array_length(tasks) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *t = json_object_array_get_idx(tasks, i);
+
+		shk_cli_clean(&l->notes, short_id(o));
+		shk_buf_printf(&l->notes, ": not supervised: task %" PRId64 " (", shk_json_int(t, "tid", 0));
+		shk_cli_clean(&l->notes, shk_json_str(t, "name"));
+		shk_buf_adds(&l->notes, "): ");
+		shk_cli_clean(&l->notes, shk_json_str(t, "why"));
+		shk_buf_addc(&l->notes, '\n');
+	}
+	return n;
+}
+
+static const char *state_of(struct listing *l, struct json_object *o)
+{
+	bool is_narrow = narrow(l, o), is_partial = partial(l, o);
+
+	return is_true(o, "frozen")   ? "frozen" :
+	       is_true(o, "released") ? "released" :
+	       !is_true(o, "armed")   ? "waiting" :
+	       is_partial	      ? "partial" :
+	       is_narrow	      ? "narrow" : "armed";
+}
+
 static void row(struct listing *l, struct json_object *o)
 {
-	struct json_object *armed = NULL;
-	bool is_narrow;
 	uint64_t now = shk_now_real(), since = (uint64_t)shk_json_int(o, "started", 0);
 	_cleanup_buf_ struct shk_buf age = { 0 };
 
 	shk_buf_init(&age, 32);
 	if (since && since <= now)
 		shk_cli_duration(&age, now - since);
-	json_object_object_get_ex(o, "armed", &armed);
-	is_narrow = narrow(l, o);
 	shk_cli_cell(&l->t, short_id(o));
 	shk_cli_cell(&l->t, shk_json_str(o, "name"));
 	shk_cli_cell(&l->t, shk_json_str(o, "image"));
 	shk_cli_cell(&l->t, shk_json_str(o, "policy"));
 	shk_cli_cell(&l->t, shk_json_str(o, "mode"));
 	shk_cli_cell(&l->t, shk_json_str(o, "way"));
-	shk_cli_cell(&l->t, !json_object_get_boolean(armed) ? SHK_STR("waiting") :
-			    is_narrow			    ? SHK_STR("narrow") :
-							      SHK_STR("armed"));
+	shk_cli_cell(&l->t, shk_str(state_of(l, o)));
 	shk_cli_cell(&l->t, shk_buf_view(&age));
 	number(&l->t, o, "events");
 	number(&l->t, o, "alerts");
@@ -121,9 +151,11 @@ const struct shk_cli_cmd shk_cmd_ps = {
 	.summary = "List the supervised containers",
 	.detail = "\nSTATE is \"armed\" once the container's own program has started: from then on its\n"
 		  "calls are judged; \"narrow\" says that its filter lacks calls which the policy of a later\n"
-		  "reload needs (listed below the table; see reserve in shrike-policy(5)).\n"
+		  "reload needs (listed below the table; see reserve in shrike-policy(5)); \"partial\" that shrike\n"
+		  "attach did not reach some of its tasks; \"released\" is it after shrike detach, \"frozen\" by\n"
+		  "a verdict, shrike freeze or its engine.\n"
 		  "CALLS counts the calls seen, DENIED and KILLED the verdicts.\n"
-		  "WAY is how it came under supervision: hook, wrapper, profile or run.",
+		  "WAY is how it came under supervision: hook, wrapper, profile, run or attach.",
 	.opt = { SHK_OPT_JSON },
 	.exits = "  0 listed (also when there are none)   2 wrong usage\n"
 		 "  3 shriked cannot be reached           4 other failure",

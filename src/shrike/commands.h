@@ -12,6 +12,11 @@
 	X(events)                                                                                  \
 	X(status)                                                                                  \
 	X(reload)                                                                                  \
+	X(attach)                                                                                  \
+	X(detach)                                                                                  \
+	X(freeze)                                                                                  \
+	X(thaw)                                                                                    \
+	X(kill)                                                                                    \
 	X(check)                                                                                   \
 	X(replay)                                                                                  \
 	X(test)                                                                                    \

@@ -302,6 +302,14 @@ struct shk_proc *shk_proc_in_arena(struct shk_arena *arena, pid_t tid)
 	return shk_read_stat(p) ? p : NULL;
 }
 
+void shk_procs_flush(struct shk_container *c)
+{
+	struct shk_procs *s = c->proc_state;
+
+	while (s && s->oldest)
+		forget(c, s->oldest);
+}
+
 void shk_procs_free(struct shk_container *c)
 {
 	struct shk_procs *s = c->proc_state;

@@ -16,6 +16,7 @@ const char *shk_way_name(enum shk_way w)
 		[SHK_WAY_WRAPPER] = "wrapper",
 		[SHK_WAY_PROFILE] = "profile",
 		[SHK_WAY_RUN] = "run",
+		[SHK_WAY_ATTACH] = "attach",
 	};
 
 	return (unsigned)w < SHK_ARRAY_SIZE(names) ? names[w] : "unknown";

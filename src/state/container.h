@@ -28,8 +28,8 @@ struct shk_mount_info {	 /* of config.json: container.mount.* */
 	struct shk_str source, dest, type, options;
 };
 
-/* Who started it. */
-enum shk_way { SHK_WAY_HOOK, SHK_WAY_WRAPPER, SHK_WAY_PROFILE, SHK_WAY_RUN };
+/* How it came under supervision. Of an attached one what happened before is not known (THREATS A3). */
+enum shk_way { SHK_WAY_HOOK, SHK_WAY_WRAPPER, SHK_WAY_PROFILE, SHK_WAY_RUN, SHK_WAY_ATTACH };
 const char *shk_way_name(enum shk_way w);
 
 #define SHK_HOST_PID	 1u

@@ -215,6 +215,9 @@ struct shk_str shk_container_path(const struct shk_container *c, struct shk_str 
 bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
 			 struct shk_str *ret);
 
+/* Forgets what is known of every task; marks of exec sessions stay. For when calls that change facts have passed
+ * unseen. Between decisions, with the container's lock. */
+void shk_procs_flush(struct shk_container *c);
 /* Frees all records of a container (called by shk_container_unref). */
 void shk_procs_free(struct shk_container *c);
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -71,6 +72,35 @@ static int open_cgroup(const struct shk_container *c)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool mount_point(const char *type, const char *controller, char *out, size_t room);
+static bool line_of(pid_t pid, const char *controller, char *out, size_t room);
+
+/* On a hybrid hierarchy runtimes freeze by the old freezer, while our cgroup is the unified one: the container's own
+ * directory there, which has the same name. */
+static int open_old_freezer(const struct shk_container *c)
+{
+	char dir[4096], mount[1024];
+	_cleanup_free_ char *path = NULL;
+	int fd;
+
+	if (!c->cgroup.n || !line_of(c->init_pid, "freezer", dir, sizeof(dir)) || !dir[1] ||
+	    !shk_str_ends(c->cgroup, shk_str(dir)) || !mount_point("cgroup", "freezer", mount, sizeof(mount)) ||
+	    asprintf(&path, "%s%s", mount, dir) < 0) {
+		path = NULL;
+		return -ENOENT;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void thaw_old(const struct shk_container *c)
+{
+	_cleanup_close_ int dir = open_old_freezer(c);
+
+	if (dir >= 0)
+		(void)write_file(dir, "freezer.state", "THAWED");
+}
+
 /* One pass over cgroup.procs: how many were there. */
 static int kill_listed(int dir)
 {
@@ -118,6 +148,8 @@ int shk_kill_container(const struct shk_container *c, struct shk_err *err)
 		for (int i = 0; i < ROUNDS && kill_listed(dir) > 0; i++)
 			;
 	r = kill_init(c);
+	/* A frozen task of the old hierarchy dies when it thaws, and not before. */
+	thaw_old(c);
 	if (r < 0 && dir < 0)
 		return shk_err_sys(err, -r, "kill the container's init, process %d",
 				   (int)c->init_pid);
@@ -131,10 +163,45 @@ int shk_freeze_container(const struct shk_container *c, bool frozen, struct shk_
 
 	if (r < 0 && dir >= 0)
 		r = write_file(dir, "freezer.state", frozen ? "FROZEN" : "THAWED");
+	if (!frozen)
+		thaw_old(c);
 	if (r < 0)
 		return shk_err_sys(err, r == -ENOENT ? EOPNOTSUPP : -r,
 				   "%s the container's cgroup", frozen ? "freeze" : "thaw");
 	return 0;
+}
+
+/* Does this file of the cgroup hold the text? false when there is no such file, too. */
+static bool file_has(int dir, const char *name, const char *text)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char buf[256];
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	buf[n > 0 ? n : 0] = 0;
+	return strstr(buf, text) != NULL;
+}
+
+bool shk_container_frozen(const struct shk_container *c)
+{
+	_cleanup_close_ int dir = open_cgroup(c), old = open_old_freezer(c);
+
+	return (dir >= 0 && file_has(dir, "cgroup.freeze", "1")) ||
+	       (old >= 0 && file_has(old, "freezer.state", "FR"));
+}
+
+bool shk_freeze_wait(const struct shk_container *c, int timeout_ms)
+{
+	_cleanup_close_ int dir = open_cgroup(c);
+
+	for (int ms = 0; dir >= 0; ms++) {
+		if (file_has(dir, "cgroup.events", "frozen 1") || file_has(dir, "freezer.state", "FROZEN"))
+			return true;
+		if (ms >= timeout_ms)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	return false;
 }
 
 /* ---- where a process is ---- */

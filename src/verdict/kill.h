@@ -20,6 +20,10 @@ int shk_process_open(pid_t tid);
 int shk_kill_container(const struct shk_container *c, struct shk_err *err);
 /* cgroup.freeze (v2) or freezer.state (v1). -EOPNOTSUPP: the container has no cgroup to freeze. */
 int shk_freeze_container(const struct shk_container *c, bool frozen, struct shk_err *err);
+/* Was it told to freeze, by whomever? */
+bool shk_container_frozen(const struct shk_container *c);
+/* Waits until everything in it stands still; false: not in time (somebody waits in the kernel). */
+bool shk_freeze_wait(const struct shk_container *c, int timeout_ms);
 
 /* Is cgroup `dir` this one, or below it? */
 bool shk_cgroup_below(struct shk_str dir, struct shk_str of);

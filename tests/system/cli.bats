@@ -149,7 +149,7 @@ has_command() {
 	need jq
 	run "$S" doctor --json
 	[ "$status" = 0 ] || [ "$status" = 1 ]
-	[ "$(jq -r '.ways | map(.way) | join("")' <<<"$output")" = ABC ]
+	[ "$(jq -r '.ways | map(.way) | join("")' <<<"$output")" = ABCD ]
 	[ "$(jq -r '[.ways[] | select(.text == "")] | length' <<<"$output")" = 0 ]
 	any=$(jq '[.ways[] | select(.ok)] | length > 0' <<<"$output")
 	[ "$any" = "$([ "$status" = 0 ] && echo true || echo false)" ]

@@ -174,7 +174,7 @@ make_rootfs() {
 			[ -e "$r$lib" ] || cp -L "$lib" "$r$lib"
 		done
 	done
-	install -m 755 "$SHK_BUILDDIR"/tests/system/{act,doors,stall,witness} "$r/opt/"
+	install -m 755 "$SHK_BUILDDIR"/tests/system/{act,crowd,doors,fusehold,stall,witness} "$r/opt/"
 	printf 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000:web:/tmp:/bin/sh\n' >"$r/etc/passwd"
 	printf 'root:x:0:\nweb:x:1000:\n' >"$r/etc/group"
 	printf 'root:*:19000:0:99999:7:::\n' >"$r/etc/shadow"

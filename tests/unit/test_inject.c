@@ -28,58 +28,7 @@
 #include "base/io.h"
 #include "sources/ptrace/inject.h"
 #include "sources/ptrace/target.h"
-
-#define LD(off)	      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, off))
-#define JEQ(k, t, f)  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (t), (f))
-#define RET(k)	      BPF_STMT(BPF_RET | BPF_K, (k))
-#define ANSWER	      4242
-#define WAIT_KILLABLE (1u << 5)
-
-/* getppid is notified; so are close and munmap, which the injection itself makes afterwards. */
-static const struct sock_filter filter[] = {
-	LD(arch), JEQ(AUDIT_ARCH_X86_64, 1, 0),	 RET(SECCOMP_RET_ALLOW),
-	LD(nr),	  JEQ(SYS_getppid, 3, 0),	 JEQ(SYS_close, 2, 0),
-	JEQ(SYS_munmap, 1, 0), RET(SECCOMP_RET_ALLOW), RET(SECCOMP_RET_USER_NOTIF),
-};
-
-struct child {
-	pid_t pid;
-	int pidfd;
-	int in[2], out[2]; /* to the child, from the child */
-};
-
-static void child_start(struct child *c, void (*fn)(struct child *c, void *arg), void *arg)
-{
-	assert_int_equal(pipe2(c->in, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(c->out, O_CLOEXEC), 0);
-	c->pid = fork();
-	assert_true(c->pid >= 0);
-	if (c->pid == 0) {
-		/* A failing parent must not leave it behind. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		close(c->in[1]);
-		close(c->out[0]);
-		fn(c, arg);
-		_exit(0);
-	}
-	close(c->in[0]);
-	close(c->out[1]);
-	c->pidfd = shk_pidfd_open(c->pid, 0);
-	assert_true(c->pidfd >= 0);
-}
-
-static int child_end(struct child *c)
-{
-	int st = -1;
-
-	shk_close(&c->in[1]);
-	kill(c->pid, SIGCONT);
-	assert_int_equal(waitpid(c->pid, &st, 0), c->pid);
-	close(c->out[0]);
-	close(c->pidfd);
-	return st;
-}
+#include "tracees.h"
 
 /* Waits until the child is in state s ('S' asleep, 'T' stopped), so that the case is the one meant. */
 static void until_state(pid_t pid, char s)
@@ -137,20 +86,6 @@ static void answer_getppid(int listener, pid_t pid)
 	}
 }
 
-static void tell(struct child *c, long v)
-{
-	if (write(c->out[1], &v, sizeof(v)) != sizeof(v))
-		_exit(9);
-}
-
-static long told(struct child *c)
-{
-	long v = -1;
-
-	assert_int_equal(read(c->out[0], &v, sizeof(v)), sizeof(v));
-	return v;
-}
-
 static char live_stack(volatile char *p, size_t n)
 {
 	char sum = 0;
@@ -175,11 +110,6 @@ static void sleeper(struct child *c, void *arg)
 	n = read(c->in[0], &b, 1);
 	tell(c, n == 1 && b == 'x' && live_stack(above, sizeof(above)) == sum ? 1 : -errno);
 	tell(c, syscall(SYS_getppid));
-}
-
-static void wake(struct child *c)
-{
-	assert_int_equal(write(c->in[1], "x", 1), 1);
 }
 
 static unsigned long mappings(pid_t pid)

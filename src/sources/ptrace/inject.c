@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/io.h"
@@ -14,6 +15,10 @@
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* linux/seccomp.h, 5.19 */
+#endif
+
+#ifndef SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+#define SECCOMP_FILTER_FLAG_TSYNC_ESRCH (1UL << 4) /* linux/seccomp.h, 5.7 */
 #endif
 
 #if defined(__x86_64__)
@@ -59,29 +64,55 @@ static int refused(const struct shk_tracee *t, const char *what, long res, struc
 			   (int)t->tid);
 }
 
+/* One attempt. With TSYNC the kernel answers ESRCH when another thread has filters that this one lacks. */
+static int try_install(struct shk_tracee *t, const struct shk_inject *req, unsigned long scratch,
+		       unsigned flags, long *res, struct shk_err *err)
+{
+	unsigned long a[6] = { SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | flags, scratch };
+
+	if (req->tsync)
+		a[1] |= SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+	return shk_tracee_call(t, SYS_seccomp, a, res, err);
+}
+
+static int set_nnp(struct shk_tracee *t, struct shk_err *err)
+{
+	unsigned long a[6] = { PR_SET_NO_NEW_PRIVS, 1 };
+	long res;
+	int r = shk_tracee_call(t, SYS_prctl, a, &res, err);
+
+	return r < 0 || res == 0 ? r : refused(t, "prctl(2)", res, err);
+}
+
 /* Installs the filter; returns the listener's number in the target or -errno. *unsure: whether the filter was
  * installed is not known, because tracing failed around the call. */
 static int install(struct shk_tracee *t, const struct shk_inject *req, unsigned long scratch,
-		   unsigned *flags, bool *unsure, struct shk_err *err)
+		   struct shk_injected *done, bool *unsure, struct shk_err *err)
 {
-	unsigned long a[6] = { SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, scratch };
 	unsigned f = req->flags & ~(unsigned)SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	long res;
-	int r;
+	int r = try_install(t, req, scratch, f, &res, err);
 
-	a[1] |= f;
-	r = shk_tracee_call(t, SYS_seccomp, a, &res, err);
+	if (r == 0 && res == -EACCES && req->may_nnp) {
+		r = set_nnp(t, err);
+		if (r < 0)
+			return r;
+		done->nnp = true;
+		r = try_install(t, req, scratch, f, &res, err);
+	}
 	if (r == 0 && res == -EINVAL && (f & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)) {
 		f &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-		a[1] = SECCOMP_FILTER_FLAG_NEW_LISTENER | f;
-		r = shk_tracee_call(t, SYS_seccomp, a, &res, err);
+		r = try_install(t, req, scratch, f, &res, err);
 	}
 	*unsure = r < 0;
 	if (r < 0)
 		return r;
+	if (res == -ESRCH && req->tsync)
+		return shk_err_set(err, ENOTUNIQ, "the threads of process %d have different filters",
+				   (int)t->tgid);
 	if (res < 0 || res > INT32_MAX)
 		return refused(t, "seccomp(2)", res, err);
-	*flags = f;
+	done->flags = f;
 	return (int)res;
 }
 
@@ -114,62 +145,74 @@ static int must_be_zero(struct shk_tracee *t, long nr, const char *what, unsigne
 	return r < 0 || res == 0 ? r : refused(t, what, res, err);
 }
 
-int shk_inject_filter(const struct shk_inject *req, int timeout_ms, unsigned *ret_flags,
-		      struct shk_err *err)
+int shk_inject_stopped(struct shk_tracee *t, const struct shk_inject *req, struct shk_injected *ret,
+		       struct shk_err *err)
 {
 	unsigned long len = sizeof(uint64_t) * 2 + sizeof(*req->bpf) * req->bpf_len;
 	unsigned long a[6] = { 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			       (unsigned long)-1 };
 	_cleanup_close_ int fd = -1;
-	struct shk_tracee t;
 	bool unsure = false;
-	unsigned flags = 0;
 	long scratch;
 	int number, r;
 
-	r = shk_tracee_attach(&t, req->tid, req->pidfd, timeout_ms, err);
-	if (r < 0)
-		return r;
-	r = shk_tracee_call(&t, SYS_mmap, a, &scratch, err);
+	*ret = (struct shk_injected){ 0 };
+	r = shk_tracee_call(t, SYS_mmap, a, &scratch, err);
 	if (r == 0 && (scratch <= 0 || (unsigned long)scratch % PAGE))
-		r = refused(&t, "mmap(2)", scratch < 0 ? scratch : -EIO, err);
+		r = refused(t, "mmap(2)", scratch < 0 ? scratch : -EIO, err);
 	if (r < 0)
 		goto undo;
-	r = fill_scratch(&t, req, (unsigned long)scratch, err);
-	number = r < 0 ? r : install(&t, req, (unsigned long)scratch, &flags, &unsure, err);
+	r = fill_scratch(t, req, (unsigned long)scratch, err);
+	number = r < 0 ? r : install(t, req, (unsigned long)scratch, ret, &unsure, err);
 	if (number < 0)
-		number = shk_tracee_blame(&t, number, err);
+		number = shk_tracee_blame(t, number, err);
 	if (unsure) {
-		shk_tracee_kill(&t);
+		shk_tracee_kill(t);
 		return number;
 	}
 	if (number < 0) {
 		r = number;
-		if (t.seized)
-			must_be_zero(&t, SYS_munmap, "munmap(2)", (unsigned long)scratch, len, NULL);
+		if (t->seized && must_be_zero(t, SYS_munmap, "munmap(2)", (unsigned long)scratch, len,
+					      NULL) == 0 && (r == -EBUSY || r == -ENOTUNIQ))
+			return r;
 		goto undo;
 	}
 	/* From here on the target has a filter that only this process can serve: it goes on with all
 	 * of it, or not at all. */
-	fd = fetch(&t, number, err);
+	fd = fetch(t, number, err);
 	r = SHK_MIN(fd, 0);
-	t.listener = fd;
+	t->listener = fd;
 	if (r == 0)
-		r = must_be_zero(&t, SYS_close, "close(2)", (unsigned long)number, 0, err);
+		r = must_be_zero(t, SYS_close, "close(2)", (unsigned long)number, 0, err);
 	if (r == 0)
-		r = must_be_zero(&t, SYS_munmap, "munmap(2)", (unsigned long)scratch, len, err);
+		r = must_be_zero(t, SYS_munmap, "munmap(2)", (unsigned long)scratch, len, err);
 	if (r == 0)
-		r = shk_tracee_release(&t, err);
+		r = req->stay ? shk_tracee_return(t, req->stay, err) : shk_tracee_release(t, err);
 	if (r < 0) {
-		r = shk_tracee_blame(&t, r, err);
-		shk_tracee_kill(&t);
+		r = shk_tracee_blame(t, r, err);
+		shk_tracee_kill(t);
 		return r;
 	}
-	if (ret_flags)
-		*ret_flags = flags;
 	return TAKE_FD(fd);
 undo:
-	shk_tracee_release(&t, NULL);
+	shk_tracee_release(t, NULL);
+	return r;
+}
+
+int shk_inject_filter(const struct shk_inject *req, int timeout_ms, unsigned *ret_flags,
+		      struct shk_err *err)
+{
+	struct shk_injected done;
+	struct shk_tracee t;
+	int r = shk_tracee_attach(&t, req->tid, req->pidfd, timeout_ms, err);
+
+	if (r < 0)
+		return r;
+	r = shk_inject_stopped(&t, req, &done, err);
+	if (r < 0)
+		shk_tracee_release(&t, NULL);
+	else if (ret_flags)
+		*ret_flags = done.flags;
 	return r;
 }
 
@@ -181,6 +224,13 @@ int shk_inject_filter(const struct shk_inject *req, int timeout_ms, unsigned *re
 	(void)req, (void)timeout_ms, (void)ret_flags;
 	return shk_err_set(err, EOPNOTSUPP,
 			   "filters are injected on x86_64 only; use shrike-runtime on this machine");
+}
+
+int shk_inject_stopped(struct shk_tracee *t, const struct shk_inject *req, struct shk_injected *ret,
+		       struct shk_err *err)
+{
+	(void)t, (void)ret;
+	return shk_inject_filter(req, 0, NULL, err);
 }
 
 #endif

@@ -202,12 +202,35 @@ static int seize(struct shk_tracee *t, struct shk_err *err)
 	return shk_err_sys(err, e, "trace process %d", (int)t->tid);
 }
 
-int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
-		      struct shk_err *err)
+/* Registers and mask are saved, asynchronous signals kept away. */
+static int prepare(struct shk_tracee *t, struct shk_err *err)
 {
 	/* Faults stay deliverable: blocked, the kernel would make them fatal (force_sig_info). */
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
 	uint64_t all = ~(uint64_t)0;
+	int r = trace(t, PTRACE_GETREGS, NULL, &t->regs, err);
+
+	if (r == 0 && (t->regs.cs != USER_CS ||
+		       ((long)t->regs.orig_rax >= 0 && (t->regs.orig_rax & X32_BIT))))
+		r = shk_err_set(err, EOPNOTSUPP, "process %d is an i386 or x32 program; a filter can be "
+				"put into x86_64 programs only, use shrike-runtime", (int)t->tid);
+	if (r == 0)
+		r = trace(t, PTRACE_GETSIGMASK, (void *)sizeof(t->mask), &t->mask, err);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(faults); i++)
+		all &= ~((uint64_t)1 << (faults[i] - 1));
+	if (r == 0) {
+		t->changed = true;
+		r = trace(t, PTRACE_SETSIGMASK, (void *)sizeof(all), &all, err);
+	}
+	if (r == 0)
+		r = shk_task_find_syscall(t->tid, t->regs.rip,
+					  (long)t->regs.orig_rax >= 0, &t->insn, err);
+	return r;
+}
+
+int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
+		      struct shk_err *err)
+{
 	int r;
 
 	*t = (struct shk_tracee){ .tid = tid, .pidfd = pidfd, .listener = -1 };
@@ -222,22 +245,27 @@ int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms
 	if (r == 0)
 		r = first_stop(t, err);
 	if (r == 0)
-		r = trace(t, PTRACE_GETREGS, NULL, &t->regs, err);
-	if (r == 0 && (t->regs.cs != USER_CS ||
-		       ((long)t->regs.orig_rax >= 0 && (t->regs.orig_rax & X32_BIT))))
-		r = shk_err_set(err, EOPNOTSUPP, "process %d is an i386 or x32 program; a filter can be "
-				"put into x86_64 runtimes only, use shrike-runtime", (int)tid);
-	if (r == 0)
-		r = trace(t, PTRACE_GETSIGMASK, (void *)sizeof(t->mask), &t->mask, err);
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(faults); i++)
-		all &= ~((uint64_t)1 << (faults[i] - 1));
-	if (r == 0) {
-		t->changed = true;
-		r = trace(t, PTRACE_SETSIGMASK, (void *)sizeof(all), &all, err);
+		r = prepare(t, err);
+	if (r < 0) {
+		r = shk_tracee_blame(t, r, err);
+		shk_tracee_release(t, NULL);
 	}
-	if (r == 0)
-		r = shk_task_find_syscall(tid, t->regs.rip,
-					  (long)t->regs.orig_rax >= 0, &t->insn, err);
+	return r;
+}
+
+int shk_tracee_adopt(struct shk_tracee *t, pid_t tid, pid_t tgid, int pidfd, int timeout_ms,
+		     struct shk_err *err)
+{
+	int r;
+
+	*t = (struct shk_tracee){ .tid = tid, .tgid = tgid, .pidfd = pidfd, .listener = -1,
+				  .seized = true, .stop = SHK_STOP_EVENT };
+	t->due = shk_now_mono() + (uint64_t)SHK_MAX(timeout_ms, 1) * 1000000;
+	/* Stopped, or not: the execve of another thread may have put it in that one's place. */
+	if (ptrace(PTRACE_SETOPTIONS, tid, NULL, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD) < 0)
+		return errno == ESRCH ? shk_err_set(err, EINPROGRESS, "process %d is not stopped", (int)tid) :
+					shk_err_sys(err, errno, "ptrace options of process %d", (int)tid);
+	r = prepare(t, err);
 	if (r < 0) {
 		r = shk_tracee_blame(t, r, err);
 		shk_tracee_release(t, NULL);
@@ -372,15 +400,13 @@ void shk_tracee_kill(struct shk_tracee *t)
 	t->seized = false;
 }
 
-int shk_tracee_release(struct shk_tracee *t, struct shk_err *err)
+/* To the stop at which the kernel looks at orig_rax again and restarts, with what was there before. */
+static int put_back(struct shk_tracee *t, struct shk_err *err)
 {
 	int r = 0;
 
-	if (!t->seized)
-		return 0;
 	t->due = SHK_MAX(t->due, shk_now_mono() + EXTRA_NS);
 	if (t->stop != SHK_STOP_EVENT) {
-		/* Only from this stop does the kernel look at orig_rax again and restart. */
 		r = trace(t, PTRACE_INTERRUPT, NULL, NULL, err);
 		if (r == 0 && t->stop == SHK_STOP_NONE)
 			r = wait_stop(t, err);
@@ -398,12 +424,67 @@ int shk_tracee_release(struct shk_tracee *t, struct shk_err *err)
 	}
 	for (unsigned i = 0; r == 0 && i < t->n_later; i++)
 		syscall(SYS_tgkill, t->tgid, t->tid, t->later[i]);
+	return r;
+}
+
+int shk_tracee_release(struct shk_tracee *t, struct shk_err *err)
+{
+	int r;
+
+	if (!t->seized)
+		return 0;
+	r = put_back(t, err);
 	if (r == 0)
 		r = trace(t, PTRACE_DETACH, NULL, NULL, err);
 	if (r < 0)
 		shk_tracee_kill(t);
 	t->seized = false;
 	return r;
+}
+
+int shk_tracee_return(struct shk_tracee *t, unsigned long options, struct shk_err *err)
+{
+	int r;
+
+	if (!t->seized)
+		return shk_err_set(err, ESRCH, "process %d is not traced any more", (int)t->tid);
+	r = put_back(t, err);
+	if (r == 0)
+		r = trace(t, PTRACE_SETOPTIONS, NULL, (void *)options, err);
+	if (r < 0)
+		shk_tracee_kill(t);
+	t->seized = false;
+	return r;
+}
+
+#else
+
+#include <errno.h>
+
+int shk_tracee_adopt(struct shk_tracee *t, pid_t tid, pid_t tgid, int pidfd, int timeout_ms,
+		     struct shk_err *err)
+{
+	(void)t, (void)tid, (void)tgid, (void)pidfd, (void)timeout_ms;
+	return shk_err_set(err, EOPNOTSUPP, "tasks are stopped on x86_64 only");
+}
+
+int shk_tracee_call(struct shk_tracee *t, long nr, const unsigned long args[6], long *ret,
+		    struct shk_err *err)
+{
+	(void)t, (void)nr, (void)args, (void)ret;
+	return shk_err_set(err, EOPNOTSUPP, "tasks are stopped on x86_64 only");
+}
+
+int shk_tracee_release(struct shk_tracee *t, struct shk_err *err)
+{
+	(void)t, (void)err;
+	return 0;
+}
+
+int shk_tracee_return(struct shk_tracee *t, unsigned long options, struct shk_err *err)
+{
+	(void)t, (void)options, (void)err;
+	return 0;
 }
 
 #endif

@@ -43,6 +43,11 @@ struct shk_tracee {
  * -ESRCH, -EPERM, -EOPNOTSUPP, -ETIMEDOUT. */
 int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
 		      struct shk_err *err);
+/* The same for a task that this thread has seized already and that is at its PTRACE_EVENT_STOP: from here on it
+ * dies with its tracer. Its tid is its own, so pidfd is not looked at. On failure it is let go, but for
+ * -EINPROGRESS: it is not stopped, or is gone. */
+int shk_tracee_adopt(struct shk_tracee *t, pid_t tid, pid_t tgid, int pidfd, int timeout_ms,
+		     struct shk_err *err);
 /* Runs one system call; *ret as the kernel returns it (-errno). 0, or the tracing itself failed. */
 int shk_tracee_call(struct shk_tracee *t, long nr, const unsigned long args[6], long *ret,
 		    struct shk_err *err);
@@ -54,6 +59,8 @@ int shk_tracee_write(struct shk_tracee *t, unsigned long addr, const void *p, si
 int shk_tracee_blame(struct shk_tracee *t, int r, struct shk_err *err);
 /* Restores and detaches. When that cannot be done the task is killed and -errno returned. */
 int shk_tracee_release(struct shk_tracee *t, struct shk_err *err);
+/* Restores, and leaves it stopped and traced, with these PTRACE_O_* options. Failing as above. */
+int shk_tracee_return(struct shk_tracee *t, unsigned long options, struct shk_err *err);
 /* Kills it and collects what the tracer must collect. */
 void shk_tracee_kill(struct shk_tracee *t);
 
