@@ -314,6 +314,8 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 	o.err = 0;
 	o.n_alerts = 0;
 	o.unreadable = false;
+	o.exec = NULL;
+	o.unknown = 0;
 	shk_act_init(&o.act);
 	begin(w, s, &ev, &nctx);
 	stage = shk_arming(l, &ev, &why);
