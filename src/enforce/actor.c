@@ -85,9 +85,10 @@ static void join(struct shk_actor *a, pid_t init)
 }
 
 /* A mount keeps its filesystem, and its unique number is never given to another one. */
-int shk_actor_look(struct shk_actor *a, int fd, struct statx *sx, long *type)
+int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *type)
 {
 	struct shk_fs_of_mount *m;
+	char name[16], c = '/';
 	struct statfs fs;
 
 	if (fd == a->seen_fd) {
@@ -102,6 +103,12 @@ int shk_actor_look(struct shk_actor *a, int fd, struct statx *sx, long *type)
 		*type = m->type;
 		return 0;
 	}
+	/* fstatfs asks a FUSE server: not before the mount is known to be none. What has no path (pipes, sockets) is
+	 * the kernel's own. Before Linux 6.8 numbers of mounts are given again at once, and asking is all there is. */
+	snprintf(name, sizeof(name), "%d", fd);
+	if (sx->stx_mask & STATX_MNT_ID_UNIQUE && readlinkat(a->fds, name, &c, 1) == 1 && c == '/' &&
+	    !shk_walk_answers(from->tid, from->init, fd))
+		return -EREMOTE;
 	if (fstatfs(fd, &fs) < 0)
 		return -errno;
 	*type = fs.f_type;
@@ -114,7 +121,7 @@ static bool is_proc(const struct shk_walk_from *from, int fd)
 {
 	struct shk_actor *a = from->arg;
 
-	if (shk_actor_look(a, fd, &a->seen, &a->seen_type) < 0)
+	if (shk_actor_look(a, from, fd, &a->seen, &a->seen_type) < 0)
 		return true;
 	if (a->seen_type == PROC_SUPER_MAGIC)
 		return true; /* and closed */

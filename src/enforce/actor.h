@@ -38,8 +38,8 @@ struct shk_actor *shk_actor_new(void); /* of the calling thread. NULL: cannot be
 void shk_actor_free(struct shk_actor *a);
 SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
 
-/* What is held, in one call: type of file and of its filesystem. 0 or -errno. */
-int shk_actor_look(struct shk_actor *a, int fd, struct statx *sx, long *fs);
+/* What is held, in one call: type of file and of its filesystem. 0 or -errno; -EREMOTE: one that may not answer. */
+int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *fs);
 
 /* Where the walks of one call begin. Fills all of `from` but follow, create, in_root and base_fd; joins the
  * container's namespaces. Holding the container's lock. 0 or -errno. */

@@ -157,16 +157,9 @@ static bool changes_nothing(const struct shk_open *o)
 
 /* ---- the walk ---- */
 
-static bool on_proc(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC;
-}
-
 /* The kernel's own walk keeps to what openat2 asks for. A walk that would leave the start for the root, or meet
  * "self" in procfs, which means us there, is refused as if the kernel knew no openat2: programs then use openat. */
-static int pin_restricted(struct shk_open *o, struct shk_str path)
+static int pin_restricted(struct shk_actor *a, struct shk_open *o, struct shk_str path)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | (o->flags & O_NOFOLLOW),
 				.resolve = o->resolve | RESOLVE_CACHED };
@@ -194,7 +187,8 @@ static int pin_restricted(struct shk_open *o, struct shk_str path)
 	if (fd < 0)
 		return errno == EXDEV && !(o->resolve & (RESOLVE_BENEATH | RESOLVE_NO_XDEV)) ? -ENOSYS : -errno;
 	o->pin = (struct shk_pin){ .fd = (int)fd, .dir = -1, .doubtful = true };
-	if (!on_proc(o->pin.fd))
+	o->looked = shk_actor_look(a, &o->from, o->pin.fd, &o->sx, &o->fs) == 0;
+	if (o->looked && o->fs != PROC_SUPER_MAGIC)
 		return 0;
 	shk_pin_done(&o->pin);
 	return -ENOSYS;
@@ -207,10 +201,10 @@ static int walk(struct shk_actor *a, struct shk_open *o, struct shk_str path)
 	if (r < 0)
 		return r;
 	shk_actor_acts(a);
-	r = o->resolve ? pin_restricted(o, path) : shk_walk_pin(&o->from, path, &o->pin);
+	r = o->resolve ? pin_restricted(a, o, path) : shk_walk_pin(&o->from, path, &o->pin);
 	/* Capabilities are changed once, not twice, where what comes next may come now. */
 	if (r == 0 && shk_rights_on(a->rights) && changes_nothing(o) && !o->pin.missing &&
-	    shk_actor_look(a, o->pin.fd, &o->sx, &o->fs) == 0) {
+	    shk_actor_look(a, &o->from, o->pin.fd, &o->sx, &o->fs) == 0) {
 		o->looked = true;
 		if (is_plain(o))
 			o->early = open_pinned(a, o);
@@ -266,11 +260,11 @@ static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
 
 static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
 {
-	int r = o->looked ? 0 : shk_actor_look(a, o->pin.fd, &o->sx, &o->fs);
+	int r = o->looked ? 0 : shk_actor_look(a, &o->from, o->pin.fd, &o->sx, &o->fs);
 
-	if (r < 0)
+	if (r < 0 && r != -EREMOTE)
 		return fails(o, -r);
-	if (!shk_fs_is_fit(o->fs))
+	if (r < 0 || !shk_fs_is_fit(o->fs))
 		return unable(o, "a filesystem whose opens may wait for somebody");
 	if (!shk_actor_sees_same(a, ctx, &o->caller, o->fs, writes(o)))
 		return unable(o, "the file shows namespaces the task is alone in");
@@ -383,14 +377,20 @@ int shk_open_do(struct shk_actor *a, struct shk_open *o)
 
 	if (o->early != -1)
 		return TAKE_FD(o->early);
-	r = same ? shk_rights_search(a->rights, &o->caller) : shk_rights_wear(a->rights, &o->caller);
-	if (r < 0)
+	/* Sysctls ask for the effective id (fs/proc/proc_sysctl.c, test_perm). */
+	if (shk_fs_shows_namespaces(o->fs))
+		r = shk_rights_be(a->rights, &o->caller);
+	else
+		r = same ? shk_rights_search(a->rights, &o->caller) : shk_rights_wear(a->rights, &o->caller);
+	if (r < 0) {
+		shk_rights_unbe(a->rights);
 		return r;
+	}
 	/* O_TMPFILE makes a file, too. */
 	if ((o->flags & O_TMPFILE) == O_TMPFILE)
 		shk_rights_umask(a->rights, o->caller.umask);
 	r = o->pin.missing ? make(a, o) : open_pinned(a, o);
-	shk_rights_own(a->rights);
+	shk_rights_unbe(a->rights);
 	return r;
 }
 

@@ -140,10 +140,12 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 {
 	struct statx sx;
 	long fs;
-	int r = shk_actor_look(a, h->pin.fd, &sx, &fs);
+	int r = shk_actor_look(a, &h->from, h->pin.fd, &sx, &fs);
 
-	if (r < 0)
+	if (r < 0 && r != -EREMOTE)
 		return fails(p, -r);
+	if (r < 0)
+		return unable(p, "a filesystem that may wait for somebody");
 	if (h->pin.missing)
 		return fails(p, ENOENT);
 	if (!shk_fs_is_fit(fs))
@@ -392,15 +394,17 @@ static bool done_before(const struct shk_paths *p, int err)
 
 int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
 {
-	int r = shk_rights_wear(a->rights, &p->caller);
+	int r = shk_rights_be(a->rights, &p->caller);
 
-	if (r < 0)
+	if (r < 0) {
+		shk_rights_unbe(a->rights);
 		return r;
+	}
 	shk_rights_umask(a->rights, p->caller.umask);
 	r = carry_out(a, p) < 0 ? -errno : 0;
 	if (r < 0 && p->again && done_before(p, -r))
 		r = 0;
-	shk_rights_own(a->rights);
+	shk_rights_unbe(a->rights);
 	return r;
 }
 

@@ -195,8 +195,11 @@ int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
 	/* Effective ids take the filesystem's along, and capabilities away. */
 	r->any = false;
 	r->on = r->other = true;
-	if (syscall(SYS_setresgid, -1, c->egid, -1) < 0 || syscall(SYS_setresuid, -1, c->euid, -1) < 0)
+	if (syscall(SYS_setresgid, -1, c->egid, -1) < 0 || syscall(SYS_setresuid, -1, c->euid, -1) < 0 ||
+	    capabilities(r->own, r->permitted) < 0)
 		return -errno;
+	if (!set_fs_id(SYS_setfsgid, c->fsgid) || !set_fs_id(SYS_setfsuid, c->fsuid))
+		return -EPERM;
 	r->effective = c->effective & r->permitted;
 	return capabilities(r->effective, r->permitted);
 }

@@ -47,8 +47,8 @@ bool shk_rights_on(const struct shk_rights *r);
 void shk_rights_own(struct shk_rights *r);
 /* The caller's capabilities again, after own. */
 void shk_rights_again(struct shk_rights *r);
-/* As wear, with the caller's effective ids as well: the other side of a Unix socket is told them (SO_PEERCRED). To be
- * ended by unbe, which includes own. */
+/* As wear, with the caller's effective ids as well: the other side of a Unix socket is told them (SO_PEERCRED), and
+ * sysctls ask for them. To be ended by unbe, which includes own, even when it fails. */
 int shk_rights_be(struct shk_rights *r, const struct shk_caller *c);
 void shk_rights_unbe(struct shk_rights *r);
 /* The mode mask for files made from here on. */

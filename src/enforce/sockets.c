@@ -113,7 +113,7 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 		return fails(s, -r);
 	if (s->pin.missing)
 		return fails(s, ENOENT);
-	if (s->pin.fd < 0 || shk_actor_look(a, s->pin.fd, &sx, &fs) < 0)
+	if (s->pin.fd < 0 || shk_actor_look(a, &s->from, s->pin.fd, &sx, &fs) < 0)
 		return fails(s, EIO);
 	if (!shk_fs_is_fit(fs))
 		return unable(s, "a filesystem that may wait for somebody");

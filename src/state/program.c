@@ -135,7 +135,7 @@ static bool is_memfd(const struct statx *sx)
 static _Atomic uint64_t answering[64];
 
 /* Does the filesystem of a file answer by itself? */
-static bool answers(pid_t tid, int fd)
+static bool answers(pid_t tid, pid_t init, int fd)
 {
 	_Atomic uint64_t *known = NULL;
 	struct statx sx;
@@ -149,7 +149,7 @@ static bool answers(pid_t tid, int fd)
 	}
 	if (is_memfd(&sx))
 		return true;
-	if (!shk_walk_answers(tid, fd))
+	if (!shk_walk_answers(tid, init, fd))
 		return false;
 	if (known)
 		atomic_store(known, sx.stx_mnt_id);
@@ -167,7 +167,7 @@ ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t siz
 		return -errno;
 	if (!S_ISREG(sx.stx_mode))
 		return -EACCES;
-	if (!answers(ctx->ev->tid, fd))
+	if (!answers(ctx->ev->tid, ctx->ctr ? ctx->ctr->init_pid : 0, fd))
 		return -EREMOTE;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */

@@ -79,8 +79,8 @@ static void read_mounts(struct walk *w)
 	}
 }
 
-/* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS" */
-static bool mount_answers(struct walk *w, uint64_t id)
+/* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS"; n = 0: it is mounted nowhere. */
+static struct shk_str mount_type(struct walk *w, uint64_t id, bool *at_root)
 {
 	struct shk_str text;
 
@@ -91,13 +91,22 @@ static bool mount_answers(struct walk *w, uint64_t id)
 		struct shk_str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
 		uint64_t got;
 
-		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id)
-			return shk_type_answers(shk_mount_field(line, 100),
-					    shk_str_eqz(shk_mount_field(line, 4), "/"));
+		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id) {
+			*at_root = shk_str_eqz(shk_mount_field(line, 4), "/");
+			return shk_mount_field(line, 100);
+		}
 		text.p += line.n + (nl ? 1 : 0);
 		text.n -= line.n + (nl ? 1 : 0);
 	}
-	return false;
+	return (struct shk_str){ "", 0 };
+}
+
+static bool mount_answers(struct walk *w, uint64_t id)
+{
+	bool at_root = false;
+	struct shk_str type = mount_type(w, id, &at_root);
+
+	return type.n && shk_type_answers(type, at_root);
 }
 
 /* AT_STATX_DONT_SYNC: the server is not asked. */
@@ -540,19 +549,24 @@ static int quickly(const struct walk *w, const char *path, uint64_t more)
 	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
 }
 
-/* "self" is somebody else's there. */
-static bool on_proc(int fd)
+/* "self" is somebody else's there. The filesystem itself is not asked: it need not answer. */
+static bool on_proc(struct walk *w, int fd)
 {
-	struct statfs fs;
+	struct statx sx, root;
+	bool at_root;
 
-	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC;
+	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+		return true;
+	if (look(w->dir[0], &root) == 0 && root.stx_mask & STATX_MNT_ID && root.stx_mnt_id == sx.stx_mnt_id)
+		return false;
+	return shk_str_eqz(mount_type(w, sx.stx_mnt_id, &at_root), "proc");
 }
 
-static int quickly_but_proc(const struct walk *w, const char *path)
+static int quickly_but_proc(struct walk *w, const char *path)
 {
 	int fd = quickly(w, path, 0);
 
-	if (fd >= 0 && on_proc(fd)) {
+	if (fd >= 0 && on_proc(w, fd)) {
 		close(fd);
 		return -EAGAIN;
 	}
@@ -618,9 +632,10 @@ int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
 	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
 }
 
-bool shk_walk_answers(pid_t tid, int fd)
+bool shk_walk_answers(pid_t tid, pid_t init, int fd)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
+	const struct shk_walk_from from = { .tid = tid, .init = init };
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 }, .from = &from };
 
 	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return answers(&w, fd);
@@ -679,7 +694,9 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 		dir = fcntl(w->dir[0], F_DUPFD_CLOEXEC, 0);
 	} else if (last) {
 		*last = 0;
-		dir = quickly_but_proc(&up, path);
+		dir = quickly(&up, path, 0);
+		if (dir >= 0 && w->from->is_proc(w->from, dir))
+			shk_close(&dir);
 		*last = '/';
 	} else {
 		dir = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
