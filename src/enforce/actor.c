@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 
 #include "base/io.h"
+#include "state/program.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
@@ -19,6 +20,8 @@ static _Thread_local struct shk_actor *acting;
 
 static void own_rights(bool on)
 {
+	/* A walk goes on: descriptors it looked at are closed, and their numbers come again. */
+	acting->seen_fd = -1;
 	if (on)
 		shk_rights_own(acting->rights);
 	else
@@ -107,7 +110,7 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 	 * the kernel's own. Before Linux 6.8 numbers of mounts are given again at once, and asking is all there is. */
 	snprintf(name, sizeof(name), "%d", fd);
 	if (sx->stx_mask & STATX_MNT_ID_UNIQUE && readlinkat(a->fds, name, &c, 1) == 1 && c == '/' &&
-	    !shk_walk_answers(from->tid, from->init, fd))
+	    !shk_is_memfd(sx) && !shk_walk_answers(from->tid, from->init, fd))
 		return -EREMOTE;
 	if (fstatfs(fd, &fs) < 0)
 		return -errno;

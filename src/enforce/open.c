@@ -64,6 +64,27 @@ static bool writes(const struct shk_open *o)
 	return (o->flags & O_ACCMODE) != O_RDONLY || o->flags & (O_CREAT | O_TRUNC);
 }
 
+/* Of a later kernel's struct what is not known here must be zero (copy_struct_from_user). */
+static int check_size(struct shk_event *ev)
+{
+	size_t known = sizeof(struct open_how);
+	unsigned char *rest;
+
+	if (ev->raw[3] < known)
+		return EINVAL;
+	if (ev->raw[3] > 4096)
+		return E2BIG;
+	rest = shk_arena_alloc_raw(ev->arena, ev->raw[3] - known + 1);
+	if (!rest)
+		return ENOMEM;
+	if (shk_event_read(ev, ev->raw[2] + known, rest, ev->raw[3] - known) < 0)
+		return EFAULT;
+	for (size_t i = 0; i < ev->raw[3] - known; i++)
+		if (rest[i])
+			return E2BIG;
+	return 0;
+}
+
 static enum shk_pinned read_call(struct shk_eval_ctx *ctx, struct shk_open *o)
 {
 	struct shk_event *ev = ctx->ev;
@@ -71,9 +92,9 @@ static enum shk_pinned read_call(struct shk_eval_ctx *ctx, struct shk_open *o)
 	int e;
 
 	o->is_openat2 = ev->call->id == SHK_CALL_openat2;
-	/* Of a later kernel's struct only the known part is read; E2BIG is what an older kernel says of it. */
-	if (o->is_openat2 && ev->raw[3] != sizeof(struct open_how))
-		return fails(o, ev->raw[3] < sizeof(struct open_how) ? EINVAL : E2BIG);
+	e = o->is_openat2 ? check_size(ev) : 0;
+	if (e)
+		return fails(o, e);
 	if (!shk_event_open_flags(ev, &o->flags, &o->mode))
 		return fails(o, EFAULT);
 	if (o->is_openat2 && !shk_event_open_resolve(ev, &o->resolve))
@@ -181,9 +202,17 @@ static int pin_restricted(struct shk_actor *a, struct shk_open *o, struct shk_st
 		/* Brings the names into the cache, with care for filesystems that may not answer. */
 		if (shk_walk_pin(&o->from, path, &warm) == 0)
 			shk_pin_done(&warm);
+		a->seen_fd = -1;
 	}
 	if (fd < 0 && errno == EAGAIN)
 		return o->resolve & RESOLVE_CACHED ? -EAGAIN : -ENOSYS;
+	/* "self" of procfs is nothing for us. */
+	if (fd < 0 && errno == ENOENT && shk_walk_pin(&o->from, path, &warm) == 0) {
+		fd = warm.missing ? -ENOENT : -ENOSYS;
+		shk_pin_done(&warm);
+		a->seen_fd = -1;
+		return (int)fd;
+	}
 	if (fd < 0)
 		return errno == EXDEV && !(o->resolve & (RESOLVE_BENEATH | RESOLVE_NO_XDEV)) ? -ENOSYS : -errno;
 	o->pin = (struct shk_pin){ .fd = (int)fd, .dir = -1, .doubtful = true };

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include "base/io.h"
 #include "engine/act.h"
@@ -40,6 +41,27 @@ static bool emulated(const struct shk_worker *w, const struct shk_policy *p, con
 	       !(w->l->attached && shk_act_landlock());
 }
 
+/* A connect in another guise, with its address in memory and data behind it: programs fall back to connect. */
+static bool fast_open(const struct shk_policy *p, const struct shk_plan *plan, const struct shk_event *ev)
+{
+	unsigned flags;
+
+	if (p->mode != SHK_MODE_ENFORCE || !plan || !ev->call || !plan->call[SHK_CALL_connect].enforced)
+		return false;
+	switch (ev->call->id) {
+	case SHK_CALL_sendto:
+	case SHK_CALL_sendmmsg:
+		flags = (unsigned)ev->raw[3];
+		break;
+	case SHK_CALL_sendmsg:
+		flags = (unsigned)ev->raw[2];
+		break;
+	default:
+		return false;
+	}
+	return flags & MSG_FASTOPEN;
+}
+
 static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
 	enum shk_call_id id = ctx->ev->call->id;
@@ -48,6 +70,8 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 	if (shk_socket_knows(id)) {
 		a->what = SHK_ACT_SOCKET;
 		r = shk_socket_pin(w->actor, ctx, &a->socket);
+		ctx->held = SHK_MAX(a->socket.fd, 0);
+		ctx->held_nr = (int)ctx->ev->raw[0];
 		a->object[1] = a->socket.name;
 		a->err = a->socket.err;
 		a->why = a->socket.why;
@@ -124,6 +148,12 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	a->what = SHK_ACT_CONTINUE;
 	a->method = SHK_METHOD_CONTINUE;
 	a->why = NULL;
+	if (fast_open(p, plan, ctx->ev)) {
+		a->what = SHK_ACT_FAIL;
+		a->err = EOPNOTSUPP;
+		a->method = SHK_METHOD_REGISTER;
+		return;
+	}
 	if (!emulated(w, p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);

@@ -5,6 +5,7 @@
  * link, a magic link of /proc or a descriptor leads past none.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "engine/internal.h"
 #include "engine/judge.h"
@@ -75,6 +76,27 @@ void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct 
 	j->m.lost += more.lost;
 }
 
+/* A Unix socket's address with the name of the object in place of the one given. */
+static bool held_address(struct shk_event *ev, unsigned i, struct shk_str name)
+{
+	struct shk_str *bytes = &ev->arg[i].bytes;
+	sa_family_t family = AF_UNIX;
+	char *p;
+
+	if (!name.p || bytes->n < sizeof(family) ||
+	    shk_str_eq(name, (struct shk_str){ bytes->p + sizeof(family),
+					       strnlen(bytes->p + sizeof(family), bytes->n - sizeof(family)) }))
+		return false;
+	p = shk_arena_alloc_raw(ev->arena, sizeof(family) + name.n + 1);
+	if (!p)
+		return false;
+	memcpy(p, &family, sizeof(family));
+	memcpy(p + sizeof(family), name.p, name.n);
+	p[sizeof(family) + name.n] = 0;
+	*bytes = (struct shk_str){ p, sizeof(family) + name.n + 1 };
+	return true;
+}
+
 /* The same for objects that are held already. */
 static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, struct shk_eval_ctx *real)
 {
@@ -83,6 +105,10 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 	for (unsigned i = 0; i < ctx->ev->call->nargs; i++) {
 		struct shk_str given;
 
+		if (ctx->ev->call->arg[i].kind == SHK_ARG_SOCKADDR)
+			differs |= held_address(ctx->ev, i, held[i]);
+		if (ctx->ev->call->arg[i].kind != SHK_ARG_PATH)
+			continue;
 		if (!held[i].p || (shk_event_abs_path(ctx, i, &given) && shk_str_eq(given, held[i])))
 			continue;
 		real->abs_path[i] = held[i];
@@ -95,6 +121,8 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
 	       const struct shk_str *held, struct shk_judgement *j)
 {
+	struct shk_str address = ctx->ev->arg[1].bytes;
+
 	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
 	j->n_given = j->m.n;
 	j->real = *ctx;
@@ -103,4 +131,7 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 		   !decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
 		return;
 	shk_judge_also(p, &j->real, j);
+	/* Both views share the event: what the given name met is told with it. */
+	if (held && j->n_given)
+		ctx->ev->arg[1].bytes = address;
 }

@@ -88,6 +88,7 @@ struct shk_eval_ctx {
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
 	struct shk_memo *memo;	       /* rules/rules.h: of this thread for now; NULL: none */
+	int held, held_nr;	       /* the caller's descriptor held_nr as taken once, ours; held 0: none */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
 				       * that all fd.* of an event speak of the same object */
 };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/net.h>
+#include <sys/socket.h>
 
 #define DOOR_MAX 10
 
@@ -125,6 +126,31 @@ static void plan_clone3(struct shk_plan *plan)
 	};
 }
 
+/* TCP fast open connects by sending: MSG_FASTOPEN, a register, is looked at wherever connect is enforced. */
+static void plan_fast_open(struct shk_plan *plan)
+{
+	static const struct {
+		const char *call;
+		uint8_t flags;
+	} sends[] = { { "sendto", 3 }, { "sendmsg", 2 }, { "sendmmsg", 3 } };
+
+	if (!plan->call[SHK_CALL_connect].enforced)
+		return;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(sends); i++) {
+		struct shk_plan_call *c = &plan->call[id_of(sends[i].call)];
+
+		if (c->what == SHK_PLAN_NOTIFY && (c->when.always || c->when.n == SHK_REG_DISJ_MAX)) {
+			c->when = (struct shk_reg_filter){ .always = true };
+			continue;
+		}
+		if (c->what == SHK_PLAN_PASS)
+			*c = (struct shk_plan_call){ .what = SHK_PLAN_NOTIFY, .enforced = true, .why = "door" };
+		c->when.c[c->when.n++] = (struct shk_reg_conj){
+			.t = { { .arg = sends[i].flags, .negate = true, .mask = MSG_FASTOPEN, .value = 0 } }, .n = 1
+		};
+	}
+}
+
 static void plan_socketcall(struct shk_plan *plan)
 {
 	int id = id_of("socketcall");
@@ -158,5 +184,6 @@ void shk_doors_apply(const struct shk_policy *p, struct shk_plan *plan)
 		for (size_t g = 0; g < SHK_ARRAY_SIZE(groups); g++)
 			plan_group(p, plan, groups[g]);
 	plan_clone3(plan);
+	plan_fast_open(plan);
 	plan_socketcall(plan);
 }

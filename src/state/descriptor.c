@@ -136,10 +136,12 @@ void shk_fd_name_socket(struct shk_fd_facts *f, struct shk_arena *arena)
 	f->name = shk_arena_str(arena, shk_buf_view(&b));
 }
 
-static bool socket_facts(struct shk_proc *task, int fd, struct shk_arena *arena,
+/* held > 0: the socket is there already. */
+static bool socket_facts(struct shk_proc *task, int fd, int held, struct shk_arena *arena,
 			 struct shk_fd_facts *f)
 {
-	_cleanup_close_ int sock = duplicate(task->tid, shk_proc_pid(task), fd);
+	_cleanup_close_ int sock = held ? fcntl(held, F_DUPFD_CLOEXEC, 0) :
+					  duplicate(task->tid, shk_proc_pid(task), fd);
 	struct stat st;
 
 	if (sock < 0 || fstat(sock, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != f->ino)
@@ -175,6 +177,7 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 	struct shk_str link;
 	struct statx sx;
 	ssize_t n;
+	int held;
 
 	*ret = (struct shk_fd_facts){ 0 };
 	if (!task)
@@ -183,9 +186,11 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 		return shk_recorded_fd(task, fd, arena, ret);
 	if (fd <= STDERR_FILENO && task->c && task->c->proc_state)
 		task->c->proc_state->streams_asked = task->c->proc_state->decision;
-	snprintf(what, sizeof(what), "fd/%d", fd);
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)task->tid, what);
-	n = shk_proc_readlink(task->tid, what, buf, sizeof(buf));
+	/* What is judged is what the call will be carried out on, whatever has come under the number since. */
+	held = ctx->held && fd == ctx->held_nr ? ctx->held : 0;
+	snprintf(what, sizeof(what), "fd/%d", held ? held : fd);
+	snprintf(path, sizeof(path), "/proc/%d/%s", held ? (int)getpid() : (int)task->tid, what);
+	n = shk_proc_readlink(held ? getpid() : task->tid, what, buf, sizeof(buf));
 	if (n <= 0 || (size_t)n == sizeof(buf))
 		return false;
 	link = (struct shk_str){ buf, (size_t)n };
@@ -196,7 +201,7 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 	ret->mode = sx.stx_mode;
 	if (S_ISSOCK(sx.stx_mode) && link.p[0] != '/') {
 		ret->name = shk_arena_str(arena, link);
-		if (ret->name.p && socket_facts(task, fd, arena, ret))
+		if (ret->name.p && socket_facts(task, fd, held, arena, ret))
 			return true;
 		/* A socket nobody knows anything of must not pass for one that no rule is about. */
 		ctx->ev->memory_failed = true;

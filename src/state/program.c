@@ -113,7 +113,7 @@ int shk_program_pin_interpreter(struct shk_eval_ctx *ctx, struct shk_str path, b
 }
 
 /* All memfds lie on one mount of the kernel's own, which is in no list of mounts. */
-static bool is_memfd(const struct statx *sx)
+bool shk_is_memfd(const struct statx *sx)
 {
 	static _Atomic uint64_t device; /* major << 32 | minor, 0: not known yet */
 	uint64_t dev = (uint64_t)sx->stx_dev_major << 32 | sx->stx_dev_minor;
@@ -147,7 +147,7 @@ static bool answers(pid_t tid, pid_t init, int fd)
 		if (atomic_load(known) == sx.stx_mnt_id)
 			return true;
 	}
-	if (is_memfd(&sx))
+	if (shk_is_memfd(&sx))
 		return true;
 	if (!shk_walk_answers(tid, init, fd))
 		return false;

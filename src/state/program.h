@@ -25,4 +25,8 @@ struct shk_str shk_program_filename(struct shk_event *ev);
 /* Has a rule asked for the environment of the program to come? */
 bool shk_program_env_asked(const struct shk_eval_ctx *ctx);
 
+/* Is it a memfd, or another file of the kernel's own tmpfs, which is mounted nowhere? */
+struct statx;
+bool shk_is_memfd(const struct statx *sx);
+
 #endif
