@@ -42,7 +42,8 @@ struct shk_actor *shk_actor_new(void)
 	a->root = -1;
 	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	a->rights = shk_rights_new();
-	return a->fds < 0 || !a->rights ? NULL : TAKE_PTR(a);
+	a->aliases = shk_aliases_new();
+	return a->fds < 0 || !a->rights || !a->aliases ? NULL : TAKE_PTR(a);
 }
 
 void shk_actor_free(struct shk_actor *a)
@@ -52,6 +53,7 @@ void shk_actor_free(struct shk_actor *a)
 	shk_close(&a->root);
 	shk_close(&a->fds);
 	shk_rights_free(a->rights);
+	shk_aliases_free(a->aliases);
 	free(a);
 }
 

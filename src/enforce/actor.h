@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "enforce/aliases.h"
 #include "enforce/rights.h"
 #include "state/walk.h"
 
@@ -21,6 +22,7 @@ struct shk_fs_of_mount {
 
 struct shk_actor {
 	struct shk_rights *rights;
+	struct shk_aliases *aliases;
 	int fds;	/* our /proc/self/fd, whatever is worn */
 	int root;	/* the root directory used last, and which it is */
 	dev_t root_dev;

@@ -72,24 +72,57 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 		r = shk_socket_pin(w->actor, ctx, &a->socket);
 		ctx->held = SHK_MAX(a->socket.fd, 0);
 		ctx->held_nr = (int)ctx->ev->raw[0];
-		a->object[1] = a->socket.name;
+		a->names.object[1] = a->socket.name;
 		a->err = a->socket.err;
 		a->why = a->socket.why;
 	} else if (shk_paths_knows(id)) {
 		a->what = SHK_ACT_PATHS;
 		r = shk_paths_pin(w->actor, ctx, &a->paths);
 		for (unsigned i = 0; i < a->paths.n; i++)
-			a->object[a->paths.held[i].arg] = a->paths.held[i].name;
+			a->names.object[a->paths.held[i].arg] = a->paths.held[i].name;
 		a->err = a->paths.err;
 		a->why = a->paths.why;
 	} else {
 		a->what = SHK_ACT_OPEN;
 		r = shk_open_pin(w->actor, ctx, &a->open);
-		a->object[shk_event_path_arg(ctx->ev)] = a->open.name;
+		a->names.object[shk_event_path_arg(ctx->ev)] = a->open.name;
 		a->err = a->open.err;
 		a->why = a->open.why;
 	}
 	return r;
+}
+
+/* NULL, or why they cannot be told. */
+static const char *add_names(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a, unsigned arg, int fd)
+{
+	struct shk_str name = a->names.object[arg], other[SHK_ALIASES_MAX];
+	int n = name.p ? shk_aliases_of(w->actor->aliases, ctx, fd, name, other) : 0;
+
+	for (int i = 0; i < n && a->names.n_alias < SHK_HELD_ALIASES; i++) {
+		a->names.alias[a->names.n_alias].arg = arg;
+		a->names.alias[a->names.n_alias++].name = other[i];
+	}
+	return n < 0 ? "the mounts of the container cannot be told" : NULL;
+}
+
+static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
+{
+	const char *why = NULL;
+
+	if (a->what == SHK_ACT_OPEN)
+		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd);
+	if (a->what == SHK_ACT_SOCKET)
+		return add_names(w, ctx, a, 1, a->socket.pin.fd);
+	for (unsigned i = 0; i < a->paths.n && !why; i++)
+		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd);
+	return why;
+}
+
+static void let_go(struct shk_act *a)
+{
+	shk_open_done(&a->open);
+	shk_paths_done(&a->paths);
+	shk_socket_done(&a->socket);
 }
 
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
@@ -102,10 +135,21 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 		a->why = "out of memory";
 		return;
 	}
-	memset(a->object, 0, sizeof(a->object));
+	memset(&a->names, 0, sizeof(a->names));
 	a->open.again = a->paths.again = a->socket.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
-	r = pin_kind(w, ctx, a);
+	for (unsigned i = 0;; i++) {
+		if (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX) {
+			a->what = SHK_ACT_CONTINUE;
+			a->why = "the mounts of the container cannot be told";
+			return;
+		}
+		r = pin_kind(w, ctx, a);
+		if (shk_aliases_hold(w->actor->aliases))
+			break;
+		let_go(a);
+		memset(&a->names, 0, sizeof(a->names));
+	}
 	/* While it waits its number is nobody else's: what was taken from /proc under it is the caller's own. */
 	if (shk_notify_valid(w->l->fd, s->notif.id) < 0) {
 		a->err = ESRCH;
@@ -113,11 +157,14 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	}
 	switch (r) {
 	case SHK_PINNED_OBJECT:
+		a->why = other_names(w, ctx, a);
+		if (a->why)
+			a->what = SHK_ACT_CONTINUE;
 		break;
 	case SHK_PINNED_ERROR:
 		a->what = SHK_ACT_FAIL;
 		ctx->ev->ret = -a->err;
-		memset(a->object, 0, sizeof(a->object));
+		memset(&a->names, 0, sizeof(a->names));
 		break;
 	case SHK_PINNED_HARMLESS:
 		a->what = SHK_ACT_CONTINUE;
@@ -239,8 +286,6 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 			 "A call was %s, as nobody can carry it out for its caller: %s (call=%s tid=%d)",
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
 			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
-	shk_open_done(&a->open);
-	shk_paths_done(&a->paths);
-	shk_socket_done(&a->socket);
+	let_go(a);
 	shk_close(&a->fd);
 }

@@ -12,6 +12,7 @@
 #include "enforce/open.h"
 #include "enforce/paths.h"
 #include "enforce/sockets.h"
+#include "engine/judge.h"
 #include "policy/plan.h"
 
 struct shk_worker;
@@ -32,7 +33,7 @@ struct shk_act {
 	struct shk_open open;
 	struct shk_paths paths;
 	struct shk_socket socket;
-	struct shk_str object[6]; /* per argument; p NULL: none */
+	struct shk_held_names names;
 	int err;	       /* FAIL: > 0 */
 	const char *why;       /* UNABLE, or let through: constant text */
 	int fd;		       /* owned */

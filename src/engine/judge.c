@@ -118,8 +118,24 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 	return differs;
 }
 
+static void judge_held(const struct shk_policy *p, struct shk_eval_ctx *ctx, const struct shk_held_names *held,
+		       struct shk_judgement *j)
+{
+	if (held_names(ctx, held->object, &j->real))
+		shk_judge_also(p, &j->real, j);
+	for (unsigned i = 0; i < held->n_alias; i++) {
+		struct shk_str name[6] = { { NULL, 0 } };
+		struct shk_eval_ctx as = *ctx;
+
+		as.fd = NULL;
+		name[held->alias[i].arg] = held->alias[i].name;
+		if (held_names(ctx, name, &as))
+			shk_judge_also(p, &as, j);
+	}
+}
+
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
-	       const struct shk_str *held, struct shk_judgement *j)
+	       const struct shk_held_names *held, struct shk_judgement *j)
 {
 	struct shk_str address = ctx->ev->arg[1].bytes;
 
@@ -127,11 +143,11 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	j->n_given = j->m.n;
 	j->real = *ctx;
 	j->real.fd = NULL;
-	if (held ? !held_names(ctx, held, &j->real) :
-		   !decides(p, plan, ctx->ev) || !real_names(ctx, p, &j->real))
-		return;
-	shk_judge_also(p, &j->real, j);
-	/* Both views share the event: what the given name met is told with it. */
+	if (held)
+		judge_held(p, ctx, held, j);
+	else if (decides(p, plan, ctx->ev) && real_names(ctx, p, &j->real))
+		shk_judge_also(p, &j->real, j);
+	/* All views share the event: what the given name met is told with it. */
 	if (held && j->n_given)
 		ctx->ev->arg[1].bytes = address;
 }

@@ -7,16 +7,27 @@
 
 #include "policy/plan.h"
 
+/* What a call will be carried out on: names per argument, p NULL: none, and other names of the same, by bind mounts. */
+#define SHK_HELD_ALIASES 16
+struct shk_held_names {
+	struct shk_str object[6];
+	struct {
+		unsigned arg;
+		struct shk_str name;
+	} alias[SHK_HELD_ALIASES];
+	unsigned n_alias;
+};
+
 struct shk_judgement {
 	struct shk_matches m;
 	unsigned n_given;	  /* so many of them by the name given; the others by the object's */
 	struct shk_eval_ctx real; /* for the output of these */
 };
 
-/* Holding the container's lock. plan: the policy's, may be NULL. held: per argument the name of the object
- * that the call will be carried out on, p NULL: there is none; NULL: they are looked up here, and ev->memory_failed is set when it cannot be told. */
+/* Holding the container's lock. plan: the policy's, may be NULL. held: what the call will be
+ * carried out on; NULL: it is looked up here, and ev->memory_failed is set when it cannot be told. */
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
-	       const struct shk_str *held, struct shk_judgement *j);
+	       const struct shk_held_names *held, struct shk_judgement *j);
 
 /* The same call as somebody else may see it: its rules are added to j, and are not of the name given. */
 void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct shk_judgement *j);

@@ -163,7 +163,7 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
 	o->unknown = -shk_gate_pin(p, plan, ctx, &o->exec);
-	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? o->act.object : NULL, &j);
+	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
 	shk_verdict_decide(p, m, ctx->ev, &o->v);

@@ -251,6 +251,7 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 		return;
 	/* Of the set, only its counters are written to. */
 	run.rs = (struct shk_ruleset *)(uintptr_t)rs;
+	run.gave_up = false;
 	run.memo.m = ctx->memo && shk_memo_begin(ctx->memo, rs) ? ctx->memo : NULL;
 	if (!prepare_slots(&run, ctx))
 		return;

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforce/aliases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "state/mount_text.h"
+#include "state/process.h"
+#include "state/program.h"
+
+#define MOUNTS_MAX 4096
+#define TEXT_MAX   (2u << 20)
+
+struct row {
+	uint64_t id;
+	struct shk_str dev;	   /* "MAJOR:MINOR" */
+	struct shk_str root, at;   /* in its filesystem, in the container; without a slash at the end */
+};
+
+struct shk_aliases {
+	int fd; /* mountinfo, -1: none */
+	ino_t ns;
+	struct shk_buf text;
+	struct row row[MOUNTS_MAX];
+	size_t n;
+	bool any; /* two of them overlap */
+	bool stale;
+};
+
+struct shk_aliases *shk_aliases_new(void)
+{
+	struct shk_aliases *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->fd = -1;
+	shk_buf_init(&l->text, TEXT_MAX);
+	return l;
+}
+
+void shk_aliases_free(struct shk_aliases *l)
+{
+	if (!l)
+		return;
+	shk_close(&l->fd);
+	shk_buf_done(&l->text);
+	free(l);
+}
+
+/* \040 and its like, in place: blanks, tabs, newlines, backslashes. */
+static struct shk_str unescaped(struct shk_str s)
+{
+	char *p = (char *)(uintptr_t)s.p;
+	size_t w = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (p[i] == '\\' && i + 3 < s.n) {
+			p[w++] = (char)((p[i + 1] - '0') << 6 | (p[i + 2] - '0') << 3 | (p[i + 3] - '0'));
+			i += 3;
+		} else {
+			p[w++] = p[i];
+		}
+	}
+	while (w && p[w - 1] == '/')
+		w--;
+	return (struct shk_str){ p, w };
+}
+
+/* Is path the directory dir, or below it? "" is the root. */
+static bool in(struct shk_str path, struct shk_str dir)
+{
+	return shk_str_starts(path, dir) && (path.n == dir.n || path.p[dir.n] == '/');
+}
+
+static bool overlap(const struct row *a, const struct row *b)
+{
+	return shk_str_eq(a->dev, b->dev) && (in(a->root, b->root) || in(b->root, a->root));
+}
+
+static void parse(struct shk_aliases *l)
+{
+	struct shk_str text = shk_buf_view(&l->text);
+
+	l->n = 0;
+	l->any = false;
+	while (text.n && l->n < MOUNTS_MAX) {
+		const char *nl = memchr(text.p, '\n', text.n);
+		struct shk_str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
+		struct row *r = &l->row[l->n];
+
+		if (shk_str_to_u64(shk_mount_field(line, 0), &r->id)) {
+			r->dev = shk_mount_field(line, 2);
+			r->root = unescaped(shk_mount_field(line, 3));
+			r->at = unescaped(shk_mount_field(line, 4));
+			for (size_t i = 0; i < l->n && !l->any; i++)
+				l->any = overlap(&l->row[i], r);
+			l->n++;
+		}
+		text.p += line.n + (nl ? 1 : 0);
+		text.n -= line.n + (nl ? 1 : 0);
+	}
+}
+
+static int find(const struct shk_aliases *l, uint64_t id, struct shk_str name, struct shk_arena *arena,
+		struct shk_str *ret)
+{
+	const struct row *own = NULL;
+	_cleanup_buf_ struct shk_buf whole;
+	struct shk_str path;
+	int n = 0;
+
+	shk_buf_init(&whole, 4 * SHK_PATH_LIMIT);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].id == id)
+			own = &l->row[i];
+	/* Its mount has gone since: what other names it had is not to be told. */
+	if (!own || !in(name, own->at))
+		return -EAGAIN;
+	/* The path within the filesystem, then below every other mount of it. */
+	shk_buf_addstr(&whole, own->root);
+	shk_buf_add(&whole, name.p + own->at.n, name.n - own->at.n);
+	path = shk_buf_view(&whole);
+	if (whole.failed)
+		return -EAGAIN;
+	for (size_t i = 0; i < l->n && n < SHK_ALIASES_MAX; i++) {
+		const struct row *r = &l->row[i];
+
+		if (r == own || !shk_str_eq(r->dev, own->dev) || !in(path, r->root))
+			continue;
+		ret[n].p = shk_arena_printf(arena, SHK_STR_FMT "%.*s", SHK_STR_ARG(r->at), (int)(path.n - r->root.n),
+					    path.p + r->root.n);
+		if (!ret[n].p)
+			return -EAGAIN;
+		ret[n] = shk_str(ret[n].p);
+		if (ret[n].n && !shk_str_eq(ret[n], name))
+			n++;
+	}
+	return n;
+}
+
+int shk_aliases_in(struct shk_str mountinfo, uint64_t id, struct shk_str name, struct shk_arena *arena,
+		   struct shk_str *ret)
+{
+	SHK_CLEANUP(shk_aliases_freep) struct shk_aliases *l = shk_aliases_new();
+
+	if (!l)
+		return -EAGAIN;
+	shk_buf_addstr(&l->text, mountinfo);
+	parse(l);
+	return l->any ? find(l, id, name, arena, ret) : 0;
+}
+
+static int read_again(struct shk_aliases *l)
+{
+	shk_buf_reset(&l->text);
+	if (lseek(l->fd, 0, SEEK_SET) < 0)
+		return -EAGAIN;
+	for (;;) {
+		char chunk[16384];
+		ssize_t n = read(l->fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -EAGAIN;
+		if (!n)
+			break;
+		shk_buf_add(&l->text, chunk, (size_t)n);
+	}
+	if (l->text.failed)
+		return -EAGAIN;
+	parse(l);
+	return 0;
+}
+
+/* Of the namespace the task is in; the container's init sees all of it, whatever root the task has. */
+static int follow(struct shk_aliases *l, struct shk_eval_ctx *ctx, ino_t ns)
+{
+	pid_t of[2] = { ctx->ctr->init_pid, ctx->ev->tid };
+	char path[64];
+	struct stat st;
+
+	shk_close(&l->fd);
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)of[i]);
+		if (of[i] <= 0 || stat(path, &st) < 0 || st.st_ino != ns)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
+		l->fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (l->fd < 0)
+			continue;
+		l->ns = ns;
+		return read_again(l);
+	}
+	return -EAGAIN;
+}
+
+/* The kernel tells once that something has changed. */
+static bool changed(struct shk_aliases *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLPRI };
+
+	l->stale |= l->fd < 0 || poll(&p, 1, 0) != 0;
+	return l->stale;
+}
+
+int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
+{
+	struct shk_proc *p = shk_proc_task_of(ctx);
+	ino_t ns = p ? shk_proc_ns(p, SHK_NS_MNT) : 0;
+	int r = 0;
+
+	if (!ns)
+		return -EAGAIN;
+	if (l->fd < 0 || l->ns != ns)
+		r = follow(l, ctx, ns);
+	else if (changed(l))
+		r = read_again(l);
+	l->stale = r < 0;
+	if (r < 0)
+		shk_close(&l->fd);
+	return r;
+}
+
+bool shk_aliases_hold(struct shk_aliases *l)
+{
+	return !changed(l);
+}
+
+int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, struct shk_str name,
+		   struct shk_str *ret)
+{
+	struct statx sx;
+
+	if (!l->any)
+		return 0;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &sx) < 0 ||
+	    !(sx.stx_mask & STATX_MNT_ID))
+		return -EAGAIN;
+	/* Pipes and the like, and memfds, are mounted nowhere. */
+	if (name.p[0] != '/' || shk_is_memfd(&sx))
+		return 0;
+	return find(l, sx.stx_mnt_id, name, ctx->ev->arena, ret);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * aliases.h - other names of a file, by bind mounts.
+ *
+ * A directory that is mounted in two places gives each file in it two names, and a rule may know one of them. The list
+ * of mounts tells both: the same filesystem, and roots of which one lies in the other. It is kept, and the kernel
+ * is asked (poll of mountinfo) whether it has changed. Belongs to an actor.
+ */
+#ifndef SHK_ENFORCE_ALIASES_H
+#define SHK_ENFORCE_ALIASES_H
+
+#include "fields/fields.h"
+
+#define SHK_ALIASES_MAX 8 /* of one file */
+
+struct shk_aliases;
+struct shk_aliases *shk_aliases_new(void);
+void shk_aliases_free(struct shk_aliases *l);
+SHK_DEFINE_CLEANUP(struct shk_aliases, shk_aliases_free)
+
+/* Numbers of mounts are given again at once, so the list must be the same before and after a file was held: begin, hold
+ * the file, ask whether the list holds; if not, once more. Holding the container's lock. -EAGAIN: it cannot be had. */
+int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx);
+bool shk_aliases_hold(struct shk_aliases *l);
+/* Other names of the file that is held as fd (or of a name in the held directory) and is called `name` in the
+ * container: their number, up to SHK_ALIASES_MAX, in the event's arena. -EAGAIN: they cannot be told. */
+int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, struct shk_str name,
+		   struct shk_str *ret);
+
+/* ---- for tests ---- */
+/* As above on the text of a mountinfo; id: of the file's mount. */
+int shk_aliases_in(struct shk_str mountinfo, uint64_t id, struct shk_str name, struct shk_arena *arena,
+		   struct shk_str *ret);
+
+#endif
