@@ -149,7 +149,8 @@ static void unjudged(struct shk_listener *l, const struct shk_event *ev, const s
 
 	o->unreadable = (ev->arena->failed || (enforced && p->unreadable_deny)) &&
 			shk_limit_allow(l->g->limits, ev->ctr, p, &unreadable_rule);
-	if (enforced && p->unreadable_deny)
+	/* One that fails by itself does so with its own errno. */
+	if (enforced && p->unreadable_deny && o->act.what != SHK_ACT_FAIL)
 		o->err = EFAULT;
 }
 
@@ -182,8 +183,7 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 		if (i == 0 || p->match_all || verdict)
 			render(w, s, i < j.n_given ? ctx : &j.real, p, m->rule[i], verdict, o);
 	}
-	/* A call that fails by its arguments needs no judge. */
-	if (!o->err && o->act.what != SHK_ACT_FAIL && (ctx->ev->memory_failed || ctx->ev->arena->failed))
+	if (!o->err && (ctx->ev->memory_failed || ctx->ev->arena->failed))
 		unjudged(w->l, ctx->ev, arm, p, o);
 	if (shk_recorder_on(&w->l->g->recorder) &&
 	    shk_recorder_note(&w->l->g->recorder, &w->l->e->lines, ctx, &j))
@@ -270,7 +270,7 @@ static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, in
 {
 	shk_tell(w->l->g, w->l->e, SHK_PRIO_WARNING, "Shrike internal: unreadable argument", NULL,
 		 "A call was %s, as its arguments %s (call=%s tid=%d)",
-		 err ? "refused with EFAULT" : "let through unjudged",
+		 err ? "refused" : "let through unjudged",
 		 ev->arena->failed ? "are too large to be judged" : "cannot be read",
 		 ev->call ? ev->call->name : "unknown", (int)ev->tid);
 }
