@@ -20,6 +20,7 @@ void shk_event_init(struct shk_event *ev, struct shk_arena *arena)
 	ev->memory_failed = false;
 	ev->unwrapped = false;
 	ev->object = NULL;
+	ev->program = NULL;
 	ev->has_object = false;
 	ev->obj_dev = ev->obj_ino = 0;
 }

@@ -107,7 +107,7 @@ static int run(struct shk_cli *c)
 {
 	struct json_object *request, *answer = NULL;
 	_cleanup_close_ int pidfd = -1;
-	struct shk_found f = { 0 };
+	SHK_CLEANUP(shk_found_done) struct shk_found f = { 0 };
 	struct shk_task_facts t;
 	int r = find(c, &f);
 

@@ -102,7 +102,7 @@ static int fits(const struct search *s, const struct shk_found *f)
 	return r;
 }
 
-static void drop(struct shk_found *f)
+void shk_found_done(struct shk_found *f)
 {
 	free(f->id);
 	free(f->bundle);
@@ -122,12 +122,12 @@ static void look_into(struct search *s, const char *dir)
 			continue;
 		how = fits(s, &f);
 		if (!how || how < s->fits) {
-			drop(&f);
+			shk_found_done(&f);
 			continue;
 		}
 		s->n = how > s->fits ? 1 : s->n + 1;
 		s->fits = how;
-		drop(&s->best);
+		shk_found_done(&s->best);
 		s->best = f;
 	}
 }
@@ -167,7 +167,7 @@ int shk_find_container(const char *root, const char *what, struct shk_found *ret
 		*ret = s.best;
 		return 0;
 	}
-	drop(&s.best);
+	shk_found_done(&s.best);
 	if (s.n)
 		return shk_err_set(err, EINVAL, "%u running containers are called \"%.64s\"; give the whole id, or "
 				   "--root for the runtime's directory", s.n, what);
