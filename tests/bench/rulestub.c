@@ -111,6 +111,8 @@ bool bench_stub(struct shk_ruleset *rs, struct shk_arena *a)
 		stub->f = *ref->field;
 		stub->f.get = get;
 		stub->f.multi = ref->field->multi ? multi : NULL;
+		/* The cells' values are clean: that is part of getting them. */
+		stub->f.flags |= SHK_F_RAW;
 		stub->id = (unsigned)s;
 		ref->field = &stub->f;
 	}
