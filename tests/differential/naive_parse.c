@@ -103,15 +103,22 @@ static bool is_keyword(struct shk_str s)
 	return shk_str_eqz(s, "and") || shk_str_eqz(s, "or") || shk_str_eqz(s, "not");
 }
 
+/* Does this quote end the text? Not one behind a backslash, escaped or not, and in front of another quote. */
+static bool closes(const struct in *in, char quote, size_t start)
+{
+	return in->s[in->i] == quote && !(in->i > start && in->s[in->i - 1] == '\\' && in->i + 1 < in->n &&
+					  in->s[in->i + 1] == quote);
+}
+
 /* Behind the opening quote up to behind the closing one. */
 static int quoted(struct in *in, char quote, struct shk_str *ret)
 {
 	char *out = shk_arena_alloc(in->a, in->n - in->i + 1);
-	size_t n = 0;
+	size_t n = 0, start = in->i;
 
 	if (!out)
 		return -ENOMEM;
-	while (in->i < in->n && in->s[in->i] != quote) {
+	while (in->i < in->n && !closes(in, quote, start)) {
 		char c = in->s[in->i++], e;
 
 		if (c != '\\') {
