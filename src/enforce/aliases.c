@@ -217,9 +217,10 @@ int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
 
 	if (!ns)
 		return -EAGAIN;
+	/* Asked afterwards: "nothing since the last time" speaks for all of the time between. */
 	if (l->fd < 0 || l->ns != ns)
 		r = follow(l, ctx, ns);
-	else if (changed(l))
+	else if (l->stale)
 		r = read_again(l);
 	l->stale = r < 0;
 	if (r < 0)
