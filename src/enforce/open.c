@@ -287,6 +287,13 @@ static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
 	return fails(o, EPERM);
 }
 
+/* What an engine that ended may have made for this very call. */
+static bool may_be_ours(const struct shk_open *o)
+{
+	return S_ISREG(o->sx.stx_mode) && !o->sx.stx_size && o->sx.stx_nlink == 1 &&
+	       o->sx.stx_uid == o->caller.fsuid;
+}
+
 static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
 {
 	int r = o->looked ? 0 : shk_actor_look(a, &o->from, o->pin.fd, &o->sx, &o->fs);
@@ -299,7 +306,7 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return unable(o, "the file shows namespaces the task is alone in");
 	if (o->pin.missing)
 		return SHK_PINNED_OBJECT;
-	if ((o->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) && !o->again)
+	if ((o->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) && !(o->again && may_be_ours(o)))
 		return fails(o, EEXIST);
 	if (S_ISLNK(o->sx.stx_mode))
 		return fails(o, ELOOP);
