@@ -57,6 +57,8 @@ bool shk_plan_keeps(const struct shk_plan *plan, enum shk_call_id id);
 
 /* Pseudo-code of the filter, and the table call x what x why x register test x verdict class. */
 void shk_plan_print(const struct shk_plan *plan, const struct shk_policy *p, struct shk_buf *out);
+/* Each rule with an action: the calls it can match, what a verdict on them promises, and why. -ENOMEM. */
+int shk_plan_print_verdicts(const struct shk_plan *plan, const struct shk_policy *p, struct shk_buf *out);
 /* What the filter says of one call: SECCOMP_RET_* value. Interprets plan->bpf (tests, explain). */
 uint32_t shk_plan_simulate(const struct shk_plan *plan, uint32_t audit_arch, int32_t nr,
 			   const uint64_t args[6]);

@@ -124,13 +124,13 @@ static int run_explain(struct shk_cli *c)
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	bool bpf = shk_cli_flag(c, "bpf"), rules = shk_cli_flag(c, "rules"),
 	     oci = shk_cli_flag(c, "oci"), dump = shk_cli_flag(c, "dump"),
-	     program = shk_cli_flag(c, "program");
+	     program = shk_cli_flag(c, "program"), verdicts = shk_cli_flag(c, "verdicts");
 	int r;
 
 	shk_buf_init(&b, TEXT_MAX);
-	if (bpf + rules + oci + dump + program > 1)
-		return shk_cli_usage(c, "explain: --bpf, --rules, --program, --oci and --dump exclude "
-					"each other");
+	if (bpf + rules + oci + dump + program + verdicts > 1)
+		return shk_cli_usage(c, "explain: --bpf, --rules, --verdicts, --program, --oci and --dump "
+					"exclude each other");
 	r = load(c, &l);
 	if (r)
 		return r;
@@ -142,6 +142,11 @@ static int run_explain(struct shk_cli *c)
 		return print_oci(&l, NULL, SHK_NOTIFY_SOCKET, NULL);
 	if (dump) {
 		shk_policy_dump(l.policy, &b);
+		return print_buf(&b);
+	}
+	if (verdicts) {
+		if (shk_plan_print_verdicts(l.plan, l.policy, &b) < 0)
+			return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
 		return print_buf(&b);
 	}
 	if (program) {
@@ -203,6 +208,7 @@ const struct shk_cli_cmd shk_cmd_explain = {
 	.opt = { SHK_OPT_POLICY_DIR, SHK_OPT_RULES_PATH, SHK_OPT_CONFIG,
 		 { "bpf", 0, NULL, "print the filter's instructions" },
 		 { "rules", 0, NULL, "print the rules with what the policy does, macros and lists resolved" },
+		 { "verdicts", 0, NULL, "print each rule that acts, the calls it can match, and what is promised" },
 		 { "program", 0, NULL, "print what the rules were compiled into" },
 		 { "oci", 0, NULL, "print the filter as linux.seccomp of an OCI config.json" },
 		 { "dump", 0, NULL, "print the policy as a file with every key and the value in force" } },

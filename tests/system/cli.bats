@@ -213,6 +213,12 @@ has_command() {
 	run "$S" explain "$R/policies/default.yaml" --rules-path "$R" --bpf
 	[ "$status" = 0 ]
 	[[ "$output" = "   0: load [4]"* ]]
+	# A rule, a call, and what is promised: each of them once.
+	run "$S" explain "$R/policies/enforce-example.yaml" --rules-path "$R" --verdicts
+	[ "$status" = 0 ]
+	[[ $output == *"rule "*": "*$'\n'"  "* ]]
+	grep -Eq '^  (open|openat|rename) +emulated +carried out' <<<"$output"
+	! grep -Ev '^(rule |  [a-z0-9_]+ +(register|emulated|verified|best-effort|refused|none) +[a-z]|  \(no call\))' <<<"$output"
 	run "$S" explain --bpf --oci
 	[ "$status" = 2 ]
 	"$S" explain "$R/policies/enforce-example.yaml" --rules-path "$R" --dump >"$BATS_TEST_TMPDIR/dump.yaml"
