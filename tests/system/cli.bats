@@ -218,7 +218,9 @@ has_command() {
 	[ "$status" = 0 ]
 	[[ $output == *"rule "*": "*$'\n'"  "* ]]
 	grep -Eq '^  (open|openat|rename) +emulated +carried out' <<<"$output"
-	! grep -Ev '^(rule |  [a-z0-9_]+ +(register|emulated|verified|best-effort|refused|none) +[a-z]|  \(no call\))' <<<"$output"
+	run grep -Ev '^(rule |  [a-z0-9_]+ +(register|emulated|verified|best-effort|refused|none) +[a-z]|  \(no call\))' <<<"$output"
+	echo "$output"
+	[ "$status" = 1 ]
 	run "$S" explain --bpf --oci
 	[ "$status" = 2 ]
 	"$S" explain "$R/policies/enforce-example.yaml" --rules-path "$R" --dump >"$BATS_TEST_TMPDIR/dump.yaml"
