@@ -52,6 +52,11 @@ void shk_aliases_free(struct shk_aliases *l)
 	free(l);
 }
 
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* \040 and its like, in place: blanks, tabs, newlines, backslashes. */
 static struct shk_str unescaped(struct shk_str s)
 {
@@ -59,7 +64,7 @@ static struct shk_str unescaped(struct shk_str s)
 	size_t w = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (p[i] == '\\' && i + 3 < s.n) {
+		if (p[i] == '\\' && i + 3 < s.n && is_octal(p[i + 1]) && is_octal(p[i + 2]) && is_octal(p[i + 3])) {
 			p[w++] = (char)((p[i + 1] - '0') << 6 | (p[i + 2] - '0') << 3 | (p[i + 3] - '0'));
 			i += 3;
 		} else {
