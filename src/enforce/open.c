@@ -6,12 +6,10 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -106,7 +104,6 @@ static enum shk_pinned read_call(struct shk_eval_ctx *ctx, struct shk_open *o)
 	e = check_flags(ctx, o);
 	if (e)
 		return fails(o, e);
-	/* An i386 task's files are small unless it says otherwise; 64 bit calls always say so. */
 	if (path->state == SHK_ARG_TRUNCATED)
 		return fails(o, ENAMETOOLONG);
 	if (path->state != SHK_ARG_OK)

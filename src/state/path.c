@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -30,6 +31,15 @@ ssize_t shk_proc_readlink(pid_t tid, const char *what, char *buf, size_t size)
 static bool below(struct shk_str s, struct shk_str dir)
 {
 	return shk_str_starts(s, dir) && (s.n == dir.n || s.p[dir.n] == '/');
+}
+
+bool shk_has_long_name(struct shk_str path)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < path.n && n <= NAME_MAX; i++)
+		n = path.p[i] == '/' ? 0 : n + 1;
+	return n > NAME_MAX;
 }
 
 struct shk_str shk_inside(const struct shk_container *c, struct shk_str link)

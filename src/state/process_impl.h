@@ -186,6 +186,8 @@ bool shk_procs_fs_unsettled(struct shk_procs *s);
 /* ---- path.c ---- */
 /* readlink of a /proc link: bytes in buf (not terminated), or -errno. */
 ssize_t shk_proc_readlink(pid_t tid, const char *what, char *buf, size_t size);
+/* A component longer than any name can be (NAME_MAX): every call with the path fails. */
+bool shk_has_long_name(struct shk_str path);
 /* Link text as a path inside the container. */
 struct shk_str shk_inside(const struct shk_container *c, struct shk_str link);
 /* Removes " (deleted)" if nlink says so. */

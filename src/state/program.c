@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -40,23 +39,13 @@ static int walked(int fd, bool *certain)
 	return fd;
 }
 
-static bool has_long_name(struct shk_str path)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < path.n && n <= NAME_MAX; i++)
-		n = path.p[i] == '/' ? 0 : n + 1;
-	return n > NAME_MAX;
-}
-
 static int pin(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path, bool follow, bool *certain)
 {
 	struct shk_proc *task = shk_proc_task_of(ctx);
 	char base[64];
 	struct shk_walk_from from = { .tid = ctx->ev->tid, .base = base, .follow = follow };
 
-	/* Longer than any name may be (NAME_MAX). */
-	*certain = has_long_name(path);
+	*certain = shk_has_long_name(path);
 	if (*certain)
 		return -ENAMETOOLONG;
 	from.tgid = task ? shk_proc_pid(task) : 0;

@@ -57,16 +57,6 @@ static bool certain(int err)
 	return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EINVAL || err == EBADF;
 }
 
-/* A name that is longer than any can be: the call fails. */
-static bool too_long(struct shk_str path)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < path.n && n <= NAME_MAX; i++)
-		n = path.p[i] == '/' ? 0 : n + 1;
-	return n > NAME_MAX;
-}
-
 int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 {
 	struct shk_event *ev = ctx->ev;
@@ -80,7 +70,7 @@ int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
 	struct shk_str name;
 	ssize_t n;
 
-	if (a->state != SHK_ARG_OK || !a->bytes.n || too_long(a->bytes))
+	if (a->state != SHK_ARG_OK || !a->bytes.n || shk_has_long_name(a->bytes))
 		return 0;
 	if (ctx->recorded) {
 		*ret = ev->object ? ev->object[i] : (struct shk_str){ NULL, 0 };
