@@ -89,13 +89,11 @@ static bool overlap(const struct row *a, const struct row *b)
 
 static void parse(struct shk_aliases *l)
 {
-	struct shk_str text = shk_buf_view(&l->text);
+	struct shk_str text = shk_buf_view(&l->text), line;
 
 	l->n = 0;
 	l->any = false;
-	while (text.n && l->n < MOUNTS_MAX) {
-		const char *nl = memchr(text.p, '\n', text.n);
-		struct shk_str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
+	while (l->n < MOUNTS_MAX && shk_mount_line(&text, &line)) {
 		struct row *r = &l->row[l->n];
 
 		if (shk_str_to_u64(shk_mount_field(line, 0), &r->id)) {
@@ -106,8 +104,6 @@ static void parse(struct shk_aliases *l)
 				l->any = overlap(&l->row[i], r);
 			l->n++;
 		}
-		text.p += line.n + (nl ? 1 : 0);
-		text.n -= line.n + (nl ? 1 : 0);
 	}
 }
 

@@ -38,3 +38,15 @@ struct shk_str shk_mount_field(struct shk_str line, unsigned n)
 	}
 	return (struct shk_str){ "", 0 };
 }
+
+bool shk_mount_line(struct shk_str *text, struct shk_str *line)
+{
+	const char *nl = text->n ? memchr(text->p, '\n', text->n) : NULL;
+
+	if (!text->n)
+		return false;
+	*line = (struct shk_str){ text->p, nl ? (size_t)(nl - text->p) : text->n };
+	text->p += line->n + (nl ? 1 : 0);
+	text->n -= line->n + (nl ? 1 : 0);
+	return true;
+}

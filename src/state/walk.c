@@ -82,21 +82,17 @@ static void read_mounts(struct walk *w)
 /* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS"; n = 0: it is mounted nowhere. */
 static struct shk_str mount_type(struct walk *w, uint64_t id, bool *at_root)
 {
-	struct shk_str text;
+	struct shk_str text, line;
 
 	read_mounts(w);
 	text = shk_buf_view(&w->mounts);
-	while (text.n) {
-		const char *nl = memchr(text.p, '\n', text.n);
-		struct shk_str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
+	while (shk_mount_line(&text, &line)) {
 		uint64_t got;
 
 		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id) {
 			*at_root = shk_str_eqz(shk_mount_field(line, 4), "/");
 			return shk_mount_field(line, 100);
 		}
-		text.p += line.n + (nl ? 1 : 0);
-		text.n -= line.n + (nl ? 1 : 0);
 	}
 	return (struct shk_str){ "", 0 };
 }
@@ -512,7 +508,7 @@ int shk_walk_open_file(pid_t tid, struct shk_str path)
 static bool mounted(struct walk *w, int fd)
 {
 	_cleanup_buf_ struct shk_buf own;
-	struct shk_str texts[2];
+	struct shk_str texts[2], line;
 	struct statx sx;
 	char path[64];
 
@@ -525,16 +521,11 @@ static bool mounted(struct walk *w, int fd)
 	texts[0] = shk_buf_view(&w->mounts);
 	texts[1] = shk_buf_view(&own);
 	for (unsigned i = 0; i < 2; i++)
-		while (texts[i].n) {
-			const char *nl = memchr(texts[i].p, '\n', texts[i].n);
-			size_t len = nl ? (size_t)(nl - texts[i].p) : texts[i].n;
+		while (shk_mount_line(&texts[i], &line)) {
 			uint64_t id;
 
-			if (shk_str_to_u64(shk_mount_field((struct shk_str){ texts[i].p, len }, 0), &id) &&
-			    id == sx.stx_mnt_id)
+			if (shk_str_to_u64(shk_mount_field(line, 0), &id) && id == sx.stx_mnt_id)
 				return true;
-			texts[i].p += len + (nl ? 1 : 0);
-			texts[i].n -= len + (nl ? 1 : 0);
 		}
 	return false;
 }
