@@ -21,6 +21,7 @@
 
 #define GATHER_MS 10000
 #define FREEZE_MS 300
+#define LATE_ROUNDS 8
 
 /* ---- the record ---- */
 
@@ -305,6 +306,11 @@ static void late_end(struct shk_attach *x)
 	const char *why = x->r < 0 ? x->err.text : NULL;
 	bool refuse;
 
+	/* Somebody may be missing: once more, while there is hope. */
+	if (x->incomplete && x->round < LATE_ROUNDS) {
+		shk_attach_late(x->job.g, x->e->ctr->key, x->late, x->late_start, x->round + 1);
+		return;
+	}
 	for (size_t i = 0; !why && i < json_object_array_length(x->failed); i++) {
 		struct json_object *o = json_object_array_get_idx(x->failed, i);
 
@@ -353,7 +359,7 @@ static void done(struct shk_job *j)
 	free(x);
 }
 
-void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64_t start)
+void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64_t start, unsigned round)
 {
 	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = shk_registry_by_key(g, container);
 	struct shk_attach *x;
@@ -367,6 +373,7 @@ void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64
 	x->job.done = done;
 	x->late = pid;
 	x->late_start = start;
+	x->round = round;
 	x->req = json_object_new_object();
 	x->failed = json_object_new_array();
 	x->pidfd = fcntl(e->init_pidfd, F_DUPFD_CLOEXEC, 0);

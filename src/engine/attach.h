@@ -19,6 +19,7 @@ struct shk_attach {
 	struct json_object *req;
 	pid_t late;		   /* the first process of that session */
 	uint64_t late_start;
+	unsigned round;		   /* of these; from 0 */
 	bool may_nnp;
 	int pidfd;		   /* of the container's init */
 	struct shk_err err;
@@ -47,7 +48,7 @@ struct shk_attach {
 };
 
 /* attach.c. Main thread: a session that was found late. Once more a way D for its container. */
-void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64_t start);
+void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64_t start, unsigned round);
 
 /* attach_scope.c */
 /* Is this process the init of a container, and not of the machine or the supervisor? */

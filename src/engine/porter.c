@@ -23,7 +23,7 @@
 #define LOOK_NS	     1000000000ull
 #define DIRTY_NS     200000000ull /* a mount call that was let go has had its effect by then */
 #define DIRTY_NAP_NS 5000000ull
-#define FRESH_MS     1000u	  /* less than it takes to use up all numbers of tasks */
+#define FRESH_MS     10u	  /* less than it takes to use up all numbers of tasks, on however many processors */
 #define TID_BITS     22u	  /* PID_MAX_LIMIT, linux/threads.h */
 #define PER_LOOK     256u	  /* containers whose mounts are looked at in one round */
 

@@ -102,7 +102,7 @@ static void begin(struct shk_job *j)
 {
 	struct start_job *x = (struct start_job *)j;
 
-	shk_attach_late(x->job.g, x->container, x->pid, x->start);
+	shk_attach_late(x->job.g, x->container, x->pid, x->start, 0);
 	free(x);
 }
 

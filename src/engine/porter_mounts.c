@@ -118,8 +118,23 @@ static bool runs_nothing(struct shk_str type)
 	return false;
 }
 
+/* Does the way to this mount point lead through a file system that may not answer? */
+static bool below_silent(struct shk_str text, struct shk_str dir)
+{
+	struct shk_str line;
+
+	for (size_t i = 0; i < MOUNTS_MAX && shk_mount_line(&text, &line); i++) {
+		struct shk_str at = shk_mount_field(line, 4);
+
+		if (!shk_type_answers(shk_mount_field(line, 100), at.n == 1) && at.n < dir.n && shk_str_starts(dir, at) &&
+		    (at.n == 1 || dir.p[at.n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 /* 1: marked; 0: nothing can be run there, or nobody reaches it by name; -errno: it is not marked. */
-static int mark_one(struct shk_porter *pt, int root, struct shk_str line, uint64_t *id)
+static int mark_one(struct shk_porter *pt, int root, struct shk_str all, struct shk_str line, uint64_t *id)
 {
 	struct shk_str dir = shk_mount_field(line, 4);
 	_cleanup_close_ int fd = -1;
@@ -132,10 +147,10 @@ static int mark_one(struct shk_porter *pt, int root, struct shk_str line, uint64
 		return -ENAMETOOLONG;
 	if (!shk_type_answers(shk_mount_field(line, 100), dir.n == 1))
 		return -EREMOTE;
-	/* Everything on the way to a mount is in the kernel's memory. But for some of procfs it says so only if asked
-	 * again; that does not wait for anybody, and below another one that may the first try ends. */
+	/* Everything on the way to a mount is in the kernel's memory. But some file systems say so only if asked once more,
+	 * which is done where no other one is on the way. */
 	fd = open_at(root, path, RESOLVE_CACHED);
-	if (fd == -EAGAIN && strncmp(path, "/proc/", 6) == 0)
+	if (fd == -EAGAIN && !below_silent(all, dir))
 		fd = open_at(root, path, 0);
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR ? 0 : fd;
@@ -157,7 +172,7 @@ static void tell_gap(struct shk_entry *e, struct shk_str line, int r)
 	if (e->gaps_told)
 		return;
 	e->gaps_told = true;
-	shk_tell(e->g, e, SHK_PRIO_WARNING, "Shrike internal: exec gate has a gap", NULL,
+	shk_tell(e->g, e, SHK_PRIO_NOTICE, "Shrike internal: exec gate has a gap", NULL,
 		 "Programs on the mount " SHK_STR_FMT " (" SHK_STR_FMT ") are not asked for (%s): an exec session that begins with one is "
 		 "noticed only afterwards", SHK_STR_ARG(shk_mount_field(line, 4)), SHK_STR_ARG(shk_mount_field(line, 100)),
 		 r == -EREMOTE ? "its file system may not answer" : shk_errno_name(-r));
@@ -166,13 +181,13 @@ static void tell_gap(struct shk_entry *e, struct shk_str line, int r)
 static void mark_all(struct shk_entry *e, int root, struct shk_str text)
 {
 	uint64_t *ids = calloc(MOUNTS_MAX, sizeof(*ids)), *old, id;
-	struct shk_str line;
+	struct shk_str line, all = text;
 	size_t n = 0;
 
 	if (!ids)
 		return;
 	for (size_t i = 0; i < MOUNTS_MAX && shk_mount_line(&text, &line); i++) {
-		int r = mark_one(e->g->porter, root, line, &id);
+		int r = mark_one(e->g->porter, root, all, line, &id);
 
 		if (r > 0)
 			ids[n++] = id;
@@ -191,7 +206,7 @@ static void mark_all(struct shk_entry *e, int root, struct shk_str text)
 static void tell_no_gate(struct shk_entry *e, const char *why)
 {
 	if (!e->gaps_told)
-		shk_tell(e->g, e, SHK_PRIO_WARNING, "Shrike internal: no exec gate", NULL,
+		shk_tell(e->g, e, SHK_PRIO_NOTICE, "Shrike internal: no exec gate", NULL,
 			 "Exec sessions that bypass shrike-runtime are noticed only after they have begun, if at all: %s", why);
 	e->gaps_told = true;
 }

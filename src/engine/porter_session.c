@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -41,6 +42,7 @@ struct session {
 	struct shk_listener *l; /* for the main thread */
 	pid_t tid, tgid;
 	bool refuse;	     /* what comes of it without a filter */
+	bool native;	     /* no session: of the container, and had none (an attach that was incomplete) */
 };
 
 enum shk_exec_sessions shk_porter_policy(struct shk_entry *e, bool *refuse)
@@ -90,8 +92,14 @@ void shk_porter_late_failed(struct shk_entry *e, pid_t pid, uint64_t start, bool
 
 static int serve(struct session *x, int fd, int pidfd, struct shk_err *err)
 {
-	struct shk_listener *l = shk_listener_new(x->e, fd, true);
-	int r = l ? shk_listener_start(l, err) : shk_err_set(err, ENOMEM, "out of memory");
+	struct shk_listener *l = shk_listener_new(x->e, fd, !x->native);
+	int r;
+
+	if (l && x->native) {
+		atomic_store(&l->armed, SHK_ARMED_ALL);
+		l->attached = true;
+	}
+	r = l ? shk_listener_start(l, err) : shk_err_set(err, ENOMEM, "out of memory");
 
 	if (r < 0) {
 		/* Every watched call would fail from now on. */
@@ -163,6 +171,17 @@ static int bring_in(struct session *x, bool may_nnp, struct shk_err *err)
 	return give_filter(x, &t, pidfd, may_nnp, err);
 }
 
+/* Who was made in there has a parent in there. */
+static bool is_native(struct shk_entry *e, pid_t parent)
+{
+	uint64_t own = atomic_load(&e->pid_ns);
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)parent);
+	return own && stat(path, &st) == 0 && st.st_ino == own;
+}
+
 static void run(struct shk_job *j)
 {
 	struct session *x = (struct session *)j;
@@ -183,6 +202,7 @@ static void run(struct shk_job *j)
 		return;
 	}
 	x->tgid = f.tgid;
+	x->native = is_native(x->e, f.ppid);
 	if (!x->pt->before_lock)
 		r = shk_err_set(&err, EOPNOTSUPP, "on this kernel a task cannot be traced while its program is opened; Linux 6.8 "
 				"lets it; use shrike-runtime");
