@@ -69,6 +69,7 @@ struct shk_memo_pool { /* of 32-bit words; place 0 is never given out */
 
 struct shk_memo_slot {
 	const struct shk_field_ref *ref; /* NULL: it is made of others */
+	bool is_text;			 /* it is a field, and its value a text */
 	uint32_t slot, n_answer;
 	uint32_t last; /* place of the text met last, 0: none */
 };
@@ -102,7 +103,7 @@ struct shk_memo {
 	bool full, values_full;
 	/* memoproof.c */
 	struct shk_memo_list *list; /* per program; NULL: not made */
-	uint8_t *val;		    /* per node of the graph */
+	uint16_t *place;	    /* per node of the graph: in the list of the program in hand */
 	uint32_t credit;	    /* grows with events */
 };
 
@@ -223,6 +224,31 @@ bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep);
 void shk_memo_group(struct shk_run *run, uint32_t group);
 /* What matches in the end. */
 void shk_memo_end(struct shk_run *run, const uint64_t *hit);
+
+/* ---- memologic.c ---- */
+#define SHK_MEMO_LANES 64u
+struct shk_memo_logic { /* memory is the event's */
+	const struct shk_ruleset *rs;
+	const struct shk_program *p;
+	const struct shk_memo_list *list;
+	const uint16_t *q;     /* per place in the list: question of a comparison */
+	const uint8_t *answer; /* likewise: SHK_FOLD_NO, SHK_FOLD_YES */
+	uint16_t *place;       /* per node of the graph */
+	uint64_t *yes, *no;    /* per place: lanes in which it holds, in which it does not; in others nobody knows */
+	uint16_t *live;	       /* places that are not settled */
+	shk_ref *rule;	       /* roots of rules that are not */
+	uint32_t n_live, n_rule, n_settled;
+};
+/* q and answer may be filled in later. false: no memory. */
+bool shk_memo_logic(struct shk_memo_logic *x, const struct shk_run *run, const struct shk_memo_list *list,
+		    const uint16_t *q, const uint8_t *answer);
+/* asked: per question the lanes in which it is asked. */
+void shk_memo_decide(struct shk_memo_logic *x, const uint64_t *asked);
+/* How many rules each lane decides. true: lane 0 decides all. */
+bool shk_memo_count(const struct shk_memo_logic *x, uint32_t count[SHK_MEMO_LANES]);
+/* What lane 0 decides is so from now on: none of its questions may be taken back, until */
+void shk_memo_settle(struct shk_memo_logic *x);
+void shk_memo_unsettle(struct shk_memo_logic *x);
 
 /* ---- memoproof.c ---- */
 /* Takes questions off the log that need not be asked, and puts the most useful of the others in front. false: not

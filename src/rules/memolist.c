@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static bool mark(const struct shk_ruleset *rs, const struct shk_program *p, uint8_t *below, uint32_t *n)
+static bool mark(const struct shk_ruleset *rs, const struct shk_program *p, uint16_t *below, uint32_t *n)
 {
 	for (uint32_t i = 0; i < p->n_rule; i++)
 		below[rs->root[p->rule[i]] >> 1] = 1;
@@ -24,9 +24,9 @@ void shk_memo_forget_lists(struct shk_memo *m)
 	for (uint32_t i = 0; m->list && i < m->n_root; i++)
 		free(m->list[i].node);
 	free(m->list);
-	free(m->val);
+	free(m->place);
 	m->list = NULL;
-	m->val = NULL;
+	m->place = NULL;
 }
 
 static bool make_room(struct shk_memo *m, const struct shk_ruleset *rs)
@@ -36,8 +36,8 @@ static bool make_room(struct shk_memo *m, const struct shk_ruleset *rs)
 	if (rs->n_node > SHK_MEMO_GRAPH_NODES)
 		return false;
 	m->list = calloc(m->n_root + 1, sizeof(*m->list));
-	m->val = calloc(rs->n_node + 1, 1);
-	if (m->list && m->val)
+	m->place = calloc(rs->n_node + 1, sizeof(*m->place));
+	if (m->list && m->place)
 		return true;
 	shk_memo_forget_lists(m);
 	return false;
@@ -55,12 +55,12 @@ const struct shk_memo_list *shk_memo_list(struct shk_memo *m, const struct shk_r
 	if (l->tried)
 		return l->node ? l : NULL;
 	l->tried = true;
-	memset(m->val, 0, rs->n_node);
-	if (!mark(rs, p, m->val, &n))
+	memset(m->place, 0, rs->n_node * sizeof(*m->place));
+	if (!mark(rs, p, m->place, &n))
 		return NULL;
 	l->node = reallocarray(NULL, n + 1, sizeof(*l->node));
 	for (uint32_t i = 0; l->node && i < rs->n_node; i++)
-		if (m->val[i])
+		if (m->place[i])
 			l->node[l->n++] = i;
 	return l->node ? l : NULL;
 }
