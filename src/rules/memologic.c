@@ -9,44 +9,54 @@
 #define PLANES 24 /* bits of a count of rules */
 
 bool shk_memo_logic(struct shk_memo_logic *x, const struct shk_run *run, const struct shk_memo_list *list,
-		    const uint16_t *q, const uint8_t *answer)
+		    const uint16_t *q, const bool *answer)
 {
 	struct shk_arena *a = run->slots.ctx->ev->arena;
 
-	*x = (struct shk_memo_logic){ .rs = run->rs, .p = run->memo.p, .list = list, .q = q, .answer = answer,
-				      .place = run->memo.m->place };
+	*x = (struct shk_memo_logic){ .rs = run->rs, .list = list, .q = q, .answer = answer };
 	x->yes = shk_arena_alloc_raw(a, 2 * (list->n + 1) * sizeof(*x->yes));
-	x->live = shk_arena_alloc_raw(a, (list->n + 1) * sizeof(*x->live));
-	x->rule = shk_arena_alloc_raw(a, (x->p->n_rule + 1) * sizeof(*x->rule));
+	x->live = shk_arena_alloc_raw(a, 2 * (list->n + 1) * sizeof(*x->live));
+	x->rule = shk_arena_alloc_raw(a, 2 * (list->n_root + 1) * sizeof(*x->rule));
 	if (!x->yes || !x->live || !x->rule)
 		return false;
 	x->no = x->yes + list->n + 1;
-	for (uint32_t i = 0; i < list->n; i++)
-		x->place[list->node[i]] = (uint16_t)i;
-	shk_memo_unsettle(x);
+	x->kept.live = x->live + list->n + 1;
+	x->kept.rule = x->rule + list->n_root + 1;
+	x->n_live = list->n;
+	x->n_rule = list->n_root;
+	for (uint32_t i = 0; i < x->n_live; i++)
+		x->live[i] = (uint16_t)i;
+	if (x->n_rule)
+		memcpy(x->rule, list->root, x->n_rule * sizeof(*x->rule));
 	return true;
+}
+
+void shk_memo_keep(struct shk_memo_logic *x)
+{
+	memcpy(x->kept.live, x->live, x->n_live * sizeof(*x->live));
+	memcpy(x->kept.rule, x->rule, x->n_rule * sizeof(*x->rule));
+	x->kept.n_live = x->n_live;
+	x->kept.n_rule = x->n_rule;
 }
 
 void shk_memo_unsettle(struct shk_memo_logic *x)
 {
-	x->n_live = x->list->n;
-	x->n_rule = x->p->n_rule;
-	x->n_settled = 0;
-	for (uint32_t i = 0; i < x->n_live; i++)
-		x->live[i] = (uint16_t)i;
-	for (uint32_t i = 0; i < x->n_rule; i++)
-		x->rule[i] = x->rs->root[x->p->rule[i]];
+	memcpy(x->live, x->kept.live, x->kept.n_live * sizeof(*x->live));
+	memcpy(x->rule, x->kept.rule, x->kept.n_rule * sizeof(*x->rule));
+	x->n_live = x->kept.n_live;
+	x->n_settled += x->n_rule;
+	x->n_rule = x->kept.n_rule;
+	x->n_settled -= x->n_rule;
 }
 
-static void of_node(struct shk_memo_logic *x, const struct shk_node *n, uint32_t at)
+static void of_node(struct shk_memo_logic *x, uint32_t at, bool or)
 {
-	const shk_ref *e = &x->rs->edge[n->first];
+	const struct shk_memo_list *l = x->list;
 	uint64_t all = UINT64_MAX, any = 0; /* of an OR: no and yes; of an AND: yes and no */
-	unsigned or = n->kind == SHK_NODE_OR;
 
-	for (uint32_t i = 0; i < n->n; i++) {
-		uint32_t child = x->place[e[i] >> 1];
-		bool turned = (e[i] & 1) != or;
+	for (uint32_t i = l->first[at]; i < l->first[at + 1]; i++) {
+		uint32_t child = l->edge[i] >> 1;
+		bool turned = (l->edge[i] & 1) != or;
 
 		all &= turned ? x->no[child] : x->yes[child];
 		any |= turned ? x->yes[child] : x->no[child];
@@ -62,11 +72,11 @@ void shk_memo_decide(struct shk_memo_logic *x, const uint64_t *asked)
 		const struct shk_node *n = &x->rs->node[x->list->node[at]];
 
 		if (n->kind != SHK_NODE_TEST) {
-			of_node(x, n, at);
+			of_node(x, at, n->kind == SHK_NODE_OR);
 			continue;
 		}
-		x->yes[at] = x->answer[at] == SHK_FOLD_YES ? asked[x->q[at]] : 0;
-		x->no[at] = x->answer[at] == SHK_FOLD_YES ? 0 : asked[x->q[at]];
+		x->yes[at] = x->answer[at] ? asked[x->q[at]] : 0;
+		x->no[at] = x->answer[at] ? 0 : asked[x->q[at]];
 	}
 }
 
@@ -76,7 +86,7 @@ bool shk_memo_count(const struct shk_memo_logic *x, uint32_t count[SHK_MEMO_LANE
 	unsigned used = 0;
 
 	for (uint32_t i = 0; i < x->n_rule; i++) {
-		uint32_t at = x->place[x->rule[i] >> 1];
+		uint32_t at = x->rule[i] >> 1;
 		uint64_t carry = x->yes[at] | x->no[at];
 
 		for (unsigned k = 0; carry && k < PLANES; k++) {
@@ -92,7 +102,7 @@ bool shk_memo_count(const struct shk_memo_logic *x, uint32_t count[SHK_MEMO_LANE
 		for (unsigned k = 0; k < used; k++)
 			count[lane] += (uint32_t)(plane[k] >> lane & 1) << k;
 	}
-	return count[0] == x->p->n_rule;
+	return count[0] == x->list->n_root;
 }
 
 void shk_memo_settle(struct shk_memo_logic *x)
@@ -112,7 +122,7 @@ void shk_memo_settle(struct shk_memo_logic *x)
 	x->n_live = n;
 	n = 0;
 	for (uint32_t i = 0; i < x->n_rule; i++) {
-		uint32_t at = x->place[x->rule[i] >> 1];
+		uint32_t at = x->rule[i] >> 1;
 
 		if (!((x->yes[at] | x->no[at]) & 1))
 			x->rule[n++] = x->rule[i];

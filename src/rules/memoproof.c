@@ -12,15 +12,15 @@
 
 struct proof {
 	struct shk_memo_logic logic;
-	uint16_t *q;	   /* per place: the question of a comparison, 0: decided by the type */
-	uint8_t *answer;   /* likewise: SHK_FOLD_* */
+	uint16_t *q;	   /* per place: the question of a comparison, 0: it was not asked */
+	bool *answer;	   /* likewise */
 	bool *in;	   /* per question: is it asked? */
 	uint64_t *asked;   /* likewise, per lane */
 };
 
 /* ---- questions: those on the way, then those asked since ---- */
 
-/* The number of the question a comparison belongs to. 1: one that was not asked. */
+/* The number of the question a comparison belongs to. 0: it was not asked. */
 static uint16_t question(const struct shk_memo_log *log, const struct shk_test *t, uint32_t test)
 {
 	for (uint32_t i = 0; i < log->n; i++) {
@@ -28,9 +28,9 @@ static uint16_t question(const struct shk_memo_log *log, const struct shk_test *
 
 		if (n->kind >= SHK_MEMO_GROUP ? n->id == t->group :
 						t->group == UINT32_MAX && n->id == test)
-			return (uint16_t)(log->v[i].q + 2);
+			return (uint16_t)(log->v[i].q + 1);
 	}
-	return 1;
+	return 0;
 }
 
 static void number_questions(struct shk_memo_log *log)
@@ -57,29 +57,25 @@ static void answers(struct proof *x, const struct shk_run *run, const struct shk
 	for (uint32_t i = 0; i < list->n; i++) {
 		const struct shk_node *n = &rs->node[list->node[i]];
 		const struct shk_test *t = &rs->test[n->first];
-		uint8_t f;
-		bool yes = false;
 
 		if (n->kind != SHK_NODE_TEST)
 			continue;
-		f = shk_fold_test(rs, t, run->memo.p->call);
-		x->q[i] = f == SHK_FOLD_OPEN ? question(log, t, n->first) : 0;
-		if (x->q[i] > 1 && t->group != UINT32_MAX) {
+		x->q[i] = question(log, t, n->first);
+		if (x->q[i] && t->group != UINT32_MAX) {
 			uint32_t bit = rs->group[t->group].word * 64 + t->bit;
 
-			yes = run->bits[bit / 64] >> bit % 64 & 1;
+			x->answer[i] = run->bits[bit / 64] >> bit % 64 & 1;
 		}
-		for (uint32_t k = 0; x->q[i] > 1 && t->group == UINT32_MAX && k < log->n; k++)
-			if (log->v[k].q + 2u == x->q[i])
-				yes = log->v[k].by;
-		x->answer[i] = f != SHK_FOLD_OPEN ? f : yes ? SHK_FOLD_YES : SHK_FOLD_NO;
+		for (uint32_t k = 0; x->q[i] && t->group == UINT32_MAX && k < log->n; k++)
+			if (log->v[k].q + 1u == x->q[i])
+				x->answer[i] = log->v[k].by;
 	}
 }
 
 static bool known(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
 	for (uint32_t k = 0; k < log->n; k++)
-		if (x->in[log->v[k].q + 2] && log->v[k].n.slot == log->v[i].n.slot &&
+		if (x->in[log->v[k].q + 1] && log->v[k].n.slot == log->v[i].n.slot &&
 		    log->v[k].n.kind >= SHK_MEMO_TEXT_TEST)
 			return true;
 	return false;
@@ -105,16 +101,16 @@ static float price(const struct proof *x, const struct shk_run *run, const struc
 /* The first entry of a question that is not asked yet; candidates are entered together. */
 static bool is_open(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
-	return !x->in[log->v[i].q + 2] && (i == log->n_path || log->v[i - 1].q != log->v[i].q);
+	return !x->in[log->v[i].q + 1] && (i == log->n_path || log->v[i - 1].q != log->v[i].q);
 }
 
 /* Lane 0 is what is asked so far, the others ask one question more each. */
 static void ask(struct proof *x, const struct shk_memo_log *log, const uint32_t *entry, unsigned n)
 {
-	for (uint32_t i = 0; i < log->n_question + 2; i++)
+	for (uint32_t i = 0; i < log->n_question + 1; i++)
 		x->asked[i] = x->in[i] ? UINT64_MAX : 0;
 	for (unsigned k = 0; k < n; k++)
-		x->asked[log->v[entry[k]].q + 2] |= UINT64_C(2) << k;
+		x->asked[log->v[entry[k]].q + 1] |= UINT64_C(2) << k;
 	shk_memo_decide(&x->logic, x->asked);
 }
 
@@ -123,7 +119,7 @@ static void take(struct proof *x, struct shk_memo_log *log, uint32_t at, uint32_
 {
 	uint32_t end;
 
-	x->in[log->v[at].q + 2] = true;
+	x->in[log->v[at].q + 1] = true;
 	for (end = at; end < log->n && log->v[end].q == log->v[at].q; end++) {
 		struct shk_memo_asked a = log->v[end];
 
@@ -177,7 +173,7 @@ static bool spare(struct proof *x, const struct shk_memo_log *log, uint32_t q)
 /* Is this the last entry of a question that is asked? */
 static bool is_asked(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
-	return x->in[log->v[i].q + 2] && (i + 1 == log->n || log->v[i + 1].q != log->v[i].q);
+	return x->in[log->v[i].q + 1] && (i + 1 == log->n || log->v[i + 1].q != log->v[i].q);
 }
 
 /* Those that decide alone what others decide together. All are looked at at once first, since hardly any is spare; the
@@ -188,45 +184,51 @@ static void leave_out(struct proof *x, const struct shk_memo_log *log)
 	unsigned n = 0, k = 0;
 
 	shk_memo_unsettle(&x->logic);
-	for (uint32_t i = 0; i < log->n_question + 2; i++)
+	for (uint32_t i = 0; i < log->n_question + 1; i++)
 		x->asked[i] = x->in[i] ? UINT64_MAX : 0;
 	for (uint32_t i = log->n; i-- > log->n_path && n < SHK_MEMO_LANES - 1;)
 		if (is_asked(x, log, i))
-			x->asked[log->v[i].q + 2] &= ~(UINT64_C(2) << n++);
+			x->asked[log->v[i].q + 1] &= ~(UINT64_C(2) << n++);
 	shk_memo_decide(&x->logic, x->asked);
 	(void)shk_memo_count(&x->logic, count);
 	for (uint32_t i = log->n; i-- > log->n_path && k < n;) {
-		uint32_t q = log->v[i].q + 2u;
+		uint32_t q = log->v[i].q + 1u;
 
-		if (is_asked(x, log, i) && count[++k] == x->logic.p->n_rule)
+		if (is_asked(x, log, i) && count[++k] == x->logic.list->n_root)
 			x->in[q] = !spare(x, log, q);
 	}
 }
 
-/* The questions on the way there are asked anyway. */
-static void ask_path(struct proof *x, const struct shk_memo_log *log)
+/* The questions on the way there are asked anyway, in lane 0; in the others, all are. false: not even these decide
+ * everything. */
+static bool ask_path(struct proof *x, const struct shk_memo_log *log)
 {
-	memset(x->in, 0, log->n_question + 2);
-	x->in[0] = true;
-	for (uint32_t i = 0; i < log->n_path; i++)
-		x->in[log->v[i].q + 2] = true;
+	uint32_t count[SHK_MEMO_LANES];
+
+	for (uint32_t i = 0; i < log->n; i++) {
+		uint32_t q = log->v[i].q + 1u;
+
+		x->in[q] = x->in[q] || i < log->n_path;
+		x->asked[q] = x->in[q] ? UINT64_MAX : UINT64_MAX - 1;
+	}
+	shk_memo_decide(&x->logic, x->asked);
+	(void)shk_memo_count(&x->logic, count);
+	shk_memo_settle(&x->logic);
+	shk_memo_keep(&x->logic);
+	return count[1] == x->logic.list->n_root;
 }
 
 static void prove(struct proof *x, const struct shk_run *run, struct shk_memo_log *log)
 {
-	uint32_t chosen = log->n_path, out = log->n_path, count[SHK_MEMO_LANES];
+	uint32_t chosen = log->n_path, out = log->n_path;
 
-	memset(x->in, true, log->n_question + 2);
-	x->in[1] = false;
-	ask(x, log, NULL, 0);
-	if (!shk_memo_count(&x->logic, count))
+	if (!ask_path(x, log))
 		return;
-	ask_path(x, log);
 	while (chosen < log->n && take_best(x, run, log, &chosen))
 		;
 	leave_out(x, log);
 	for (uint32_t i = log->n_path; i < log->n; i++)
-		if (x->in[log->v[i].q + 2])
+		if (x->in[log->v[i].q + 1])
 			log->v[out++] = log->v[i];
 	log->n = out;
 }
@@ -267,9 +269,9 @@ bool shk_memo_prove(struct shk_run *run, struct shk_memo_log *log)
 	ask_more(run, list, log);
 	number_questions(log);
 	x.q = SHK_ARENA_ARRAY(a, uint16_t, list->n);
-	x.answer = SHK_ARENA_ARRAY(a, uint8_t, list->n);
-	x.in = SHK_ARENA_ARRAY(a, bool, log->n_question + 2);
-	x.asked = SHK_ARENA_ARRAY(a, uint64_t, log->n_question + 2);
+	x.answer = SHK_ARENA_ARRAY(a, bool, list->n);
+	x.in = SHK_ARENA_ARRAY(a, bool, log->n_question + 1);
+	x.asked = SHK_ARENA_ARRAY(a, uint64_t, log->n_question + 1);
 	if (!x.q || !x.answer || !x.in || !x.asked || !shk_memo_logic(&x.logic, run, list, x.q, x.answer))
 		return false;
 	answers(&x, run, log);
