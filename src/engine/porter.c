@@ -2,21 +2,12 @@
 #include "engine/porter.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <json-c/json.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 
-#define SHARED_BYTES (SHK_PORTER_SLOTS * sizeof(struct shk_permit_event))
-#define STACK_SIZE   (256u << 10)
 #define IDLE_MS	     100
 #define TEND_EVERY   64u /* events, where they never end */
 #define BUSY_MS	     2
@@ -107,77 +98,6 @@ static bool decided(struct shk_porter *pt, pid_t tid, uint64_t start, bool *allo
 	return found;
 }
 
-/* ---- what was judged, and what the kernel opens ---- */
-
-void shk_porter_expect(struct shk_engine *g, struct shk_expected *x)
-{
-	struct shk_porter *pt = g->porter;
-
-	pthread_mutex_lock(&pt->lock);
-	for (unsigned i = 0; i < SHK_PORTER_EXPECTED; i++)
-		if (!pt->expected[i]) {
-			pt->expected[i] = x;
-			break;
-		}
-	pthread_mutex_unlock(&pt->lock);
-}
-
-void shk_porter_unexpect(struct shk_engine *g, struct shk_expected *x)
-{
-	struct shk_porter *pt = g->porter;
-
-	pthread_mutex_lock(&pt->lock);
-	for (unsigned i = 0; i < SHK_PORTER_EXPECTED; i++)
-		if (pt->expected[i] == x)
-			pt->expected[i] = NULL;
-	pthread_mutex_unlock(&pt->lock);
-}
-
-/* The program, then the interpreters of scripts, in this order; behind them comes the loader, which no rule can name.
- * What lies on a mount that is not marked is not asked for. */
-static bool is_expected(struct shk_expected *x, int fd)
-{
-	const struct shk_exec_judged *j = x->judged;
-	const struct shk_exec_file *f;
-	struct statx sx;
-	char link[64], name[512];
-	ssize_t n;
-
-	while (x->next < j->n && !shk_porter_is_marked(x->e, j->file[x->next].mnt))
-		x->next++;
-	if (x->next >= j->n && !j->err)
-		return true;
-	f = x->next < j->n ? &j->file[x->next] : NULL;
-	if (f && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) == 0 &&
-	    ((uint64_t)sx.stx_dev_major << 32 | sx.stx_dev_minor) == f->dev && sx.stx_ino == f->ino &&
-	    (!(sx.stx_mask & STATX_MNT_ID) || sx.stx_mnt_id == f->mnt)) {
-		x->next++;
-		return true;
-	}
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, name, sizeof(name));
-	shk_buf_reset(x->what);
-	if (f)
-		shk_buf_printf(x->what, "file: judged \"%.200s\", opened \"", f->name);
-	else
-		shk_buf_printf(x->what, "file: judged to fail with %s, opened \"", shk_errno_name(j->err));
-	shk_buf_printf(x->what, "%.*s\"", (int)SHK_MIN(SHK_MAX(n, 0), 200), name);
-	x->exchanged = true;
-	return false;
-}
-
-static bool check(struct shk_porter *pt, pid_t tid, int fd)
-{
-	bool ok = true;
-
-	pthread_mutex_lock(&pt->lock);
-	for (unsigned i = 0; i < SHK_PORTER_EXPECTED && ok; i++)
-		if (pt->expected[i] && pt->expected[i]->tid == tid)
-			ok = is_expected(pt->expected[i], fd);
-	pthread_mutex_unlock(&pt->lock);
-	return ok;
-}
-
 /* ---- events ---- */
 
 void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool allow)
@@ -216,7 +136,7 @@ static void handle(struct shk_porter *pt, struct shk_porter_slot *s)
 
 	atomic_store(&s->state, SHK_PORTER_WAITS);
 	if (shk_porter_has_seen(pt, tid)) {
-		answer_now(pt, s, !s->ev->reserved || check(pt, tid, s->ev->fd));
+		answer_now(pt, s, !s->ev->reserved || shk_porter_check(pt, tid, s->ev->fd));
 		return;
 	}
 	e = shk_porter_whose(pt->g, tid);
@@ -290,7 +210,7 @@ static struct shk_porter_slot *free_slot(struct shk_porter *pt)
 	return NULL;
 }
 
-static void *reader_main(void *arg)
+void *shk_porter_reader(void *arg)
 {
 	struct shk_porter *pt = arg;
 	unsigned in_a_row = 0;
@@ -322,7 +242,7 @@ static void *reader_main(void *arg)
 
 /* ---- the scout ---- */
 
-static void mark_all(struct shk_porter *pt, bool round)
+void shk_porter_round(struct shk_porter *pt, bool round)
 {
 	static const unsigned forced_every = 16;
 	size_t n;
@@ -344,7 +264,7 @@ static void mark_all(struct shk_porter *pt, bool round)
 	pt->round += round;
 }
 
-static void *scout_main(void *arg)
+void *shk_porter_scout(void *arg)
 {
 	struct shk_porter *pt = arg;
 	uint64_t next = shk_now_mono() + LOOK_NS;
@@ -363,187 +283,15 @@ static void *scout_main(void *arg)
 		dirty = now < pt->dirty_until + 2 * DIRTY_NAP_NS;
 		pthread_mutex_unlock(&pt->lock);
 		if (now >= next) {
-			mark_all(pt, true);
+			shk_porter_round(pt, true);
 			shk_porter_look(pt);
 			next = shk_now_mono() + LOOK_NS;
 		} else if (dirty) {
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-			mark_all(pt, false);
+			shk_porter_round(pt, false);
 		}
 		pthread_mutex_lock(&pt->lock);
 	}
 	pthread_mutex_unlock(&pt->lock);
 	return NULL;
-}
-
-/* ---- group and memory ---- */
-
-static int thread(pthread_t *t, void *(*fn)(void *), void *arg)
-{
-	sigset_t all, old;
-	pthread_attr_t attr;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	r = pthread_create(t, &attr, fn, arg);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
-}
-
-static int keep(struct shk_porter *pt, uint64_t key, int fd)
-{
-	struct json_object *o = json_object_new_object();
-	int r = o ? shk_keeper_store(pt->g, SHK_KEPT_PORTER, key, o, fd, NULL) : -ENOMEM;
-
-	json_object_put(o);
-	return r;
-}
-
-static int map(struct shk_porter *pt, int fd)
-{
-	void *p = mmap(NULL, SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	pt->shared = p;
-	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
-		pt->slot[i].ev = pt->shared + i;
-	return 0;
-}
-
-static int make_shared(struct shk_porter *pt)
-{
-	_cleanup_close_ int fd = memfd_create("shrike-porter", MFD_CLOEXEC);
-	int r = fd < 0 || ftruncate(fd, SHARED_BYTES) < 0 ? -errno : map(pt, fd);
-
-	return r < 0 ? r : keep(pt, 2, fd);
-}
-
-int shk_porter_group(struct shk_porter *pt)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&pt->lock);
-	if (pt->group < 0 && !pt->why) {
-		int fd = shk_permit_new();
-
-		r = fd < 0 ? fd : pt->shared ? 0 : make_shared(pt);
-		if (r == 0)
-			r = keep(pt, 1, fd);
-		if (r == 0) {
-			pt->group = fd;
-		} else {
-			pt->why = -r;
-			shk_close(&fd);
-		}
-	}
-	if (pt->group >= 0 && !pt->has_reader && !pt->restoring && !atomic_load(&pt->stop)) {
-		pt->has_reader = thread(&pt->reader, reader_main, pt) == 0;
-		atomic_store(&pt->active, true);
-	}
-	r = pt->group < 0 ? -pt->why : pt->has_reader || pt->restoring ? 0 : -EAGAIN;
-	pthread_mutex_unlock(&pt->lock);
-	return r;
-}
-
-void shk_porter_restore(struct shk_engine *g, uint64_t key, int fd)
-{
-	struct shk_porter *pt = g->porter;
-
-	if (key == 1 && pt->group < 0)
-		pt->group = TAKE_FD(fd);
-	else if (key == 2 && !pt->shared)
-		(void)map(pt, fd);
-	shk_close(&fd);
-}
-
-/* do_open_execat() comes before prepare_bprm_creds() (fs/exec.c) from 6.8 on. */
-static bool opened_before_lock(void)
-{
-	struct utsname u;
-	int major = 0, minor = 0;
-
-	return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 8));
-}
-
-int shk_porter_start(struct shk_engine *g, struct shk_err *err)
-{
-	struct shk_porter *pt = calloc(1, sizeof(*pt));
-	pthread_condattr_t attr;
-
-	if (pt)
-		pt->seen = calloc(SHK_PORTER_SEEN, sizeof(*pt->seen));
-	if (!pt || !pt->seen) {
-		free(pt);
-		return shk_err_set(err, ENOMEM, "out of memory");
-	}
-	pt->g = g;
-	pt->group = -1;
-	pt->restoring = true;
-	pt->before_lock = opened_before_lock();
-	pthread_mutex_init(&pt->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&pt->work, &attr);
-	pthread_condattr_destroy(&attr);
-	g->porter = pt;
-	return 0;
-}
-
-int shk_porter_run(struct shk_engine *g, struct shk_err *err)
-{
-	struct shk_porter *pt = g->porter;
-	int r;
-
-	/* Without the memory file nobody knows what waits: a new group, and the old one lets everything go. */
-	if (pt->group >= 0 && !pt->shared)
-		shk_close(&pt->group);
-	/* Whose events these are is known before the first one is read. */
-	mark_all(pt, true);
-	pthread_mutex_lock(&pt->lock);
-	pt->restoring = false;
-	pthread_mutex_unlock(&pt->lock);
-	if (pt->group >= 0)
-		(void)shk_porter_group(pt);
-	r = thread(&pt->scout, scout_main, pt);
-	pt->has_scout = r == 0;
-	return r < 0 ? shk_err_sys(err, -r, "start a thread") : 0;
-}
-
-void shk_porter_stop(struct shk_engine *g)
-{
-	struct shk_porter *pt = g->porter;
-
-	if (!pt)
-		return;
-	pthread_mutex_lock(&pt->lock);
-	atomic_store(&pt->stop, true);
-	pthread_cond_broadcast(&pt->work);
-	pthread_mutex_unlock(&pt->lock);
-	if (pt->has_scout)
-		pthread_join(pt->scout, NULL);
-	if (pt->has_reader)
-		pthread_join(pt->reader, NULL);
-	pt->has_scout = pt->has_reader = false;
-}
-
-void shk_porter_free(struct shk_engine *g)
-{
-	struct shk_porter *pt = TAKE_PTR(g->porter);
-
-	if (!pt)
-		return;
-	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
-		shk_entry_unref(pt->slot[i].e);
-	shk_close(&pt->group);
-	if (pt->shared)
-		munmap(pt->shared, SHARED_BYTES);
-	pthread_cond_destroy(&pt->work);
-	pthread_mutex_destroy(&pt->lock);
-	free(pt->seen);
-	free(pt);
 }

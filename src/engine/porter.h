@@ -52,8 +52,8 @@ struct shk_expected {
 
 struct shk_porter {
 	struct shk_engine *g;
-	int group;		/* -1: not made yet, or not offered */
-	int why;		/* errno: permission events are not offered */
+	atomic_int group;	/* -1: not made yet, or not offered */
+	atomic_int why;		/* errno: permission events are not offered */
 	atomic_bool active;	/* there is a group: who is notified of an execve is remembered */
 	bool restoring;		/* guarded by lock: the reader does not begin yet */
 	bool before_lock;	/* the file is opened before the execve takes its process's lock: 6.8 */
@@ -86,7 +86,7 @@ struct shk_porter {
 	unsigned n_late;
 };
 
-/* ---- porter.c ---- */
+/* ---- porter_group.c ---- */
 int shk_porter_start(struct shk_engine *g, struct shk_err *err);
 /* After the keeper's entries were restored. */
 int shk_porter_run(struct shk_engine *g, struct shk_err *err);
@@ -97,6 +97,13 @@ void shk_porter_free(struct shk_engine *g);
 void shk_porter_restore(struct shk_engine *g, uint64_t key, int fd);
 /* Makes the group if there is none. 0, or -errno: not offered. Any thread. */
 int shk_porter_group(struct shk_porter *pt);
+
+/* ---- porter.c ---- */
+/* The two threads. */
+void *shk_porter_reader(void *porter);
+void *shk_porter_scout(void *porter);
+/* Looks at the mounts of all; round: also of those that seem not to have changed, in turns. */
+void shk_porter_round(struct shk_porter *pt, bool round);
 /* Worker: a call was notified: its task has our filter. */
 void shk_porter_seen(struct shk_engine *g, const struct seccomp_notif *n);
 /* Was this task notified since it exists? */
@@ -107,6 +114,10 @@ void shk_porter_decide(struct shk_porter *pt, pid_t tid, uint64_t start, bool al
 void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool allow);
 /* The slot is needed no more. */
 void shk_porter_done(struct shk_porter *pt, struct shk_porter_slot *s);
+
+/* ---- porter_expect.c ---- */
+/* Is the file behind fd, which this task runs, what an execve of it was judged by, if one was? */
+bool shk_porter_check(struct shk_porter *pt, pid_t tid, int fd);
 /* Gate: x->tid is let go between these two. */
 void shk_porter_expect(struct shk_engine *g, struct shk_expected *x);
 void shk_porter_unexpect(struct shk_engine *g, struct shk_expected *x);

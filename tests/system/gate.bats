@@ -115,6 +115,7 @@ S() {
 		[ "$status" != 0 ]
 		[[ $output != *"it ran"* ]]
 		expect_alert "No tool" "v-$r-$$"
+		alerts_of "No tool" "v-$r-$$" | jq -r .output | grep -q 'session=true'
 		run runtime "$r" exec "v-$r-$$" /bin/busybox echo it ran
 		[ "$output" = "it ran" ]
 		runtime "$r" delete -f "v-$r-$$"
@@ -305,6 +306,36 @@ is_marked() {
 	cat "$B/rootfs/tmp/log" | cut -d' ' -f1,3 | sort | uniq -c
 	[ "$(grep '^storm' "$B/rootfs/tmp/log" | grep -vc ' EPERM$' || true)" = 0 ]
 	[ "$(grep -c '^storm .* EPERM$' "$B/rootfs/tmp/log")" -gt 10 ]
+}
+
+@test "a program that is in no file, where sessions are refused, is killed when it is found" {
+	with_policy "exec_sessions: refuse"
+	a_container runc "er-$$"
+	run timeout 30 "$SHK_BUILDDIR/tests/system/enter" "$INIT" "$(command -v busybox)" sleep 25
+	echo "$status"
+	[ "$status" = 6 ] # by a signal
+	expect_alert "Shrike internal: exec session not supervised" "er-$$"
+	[ "$(runc state "er-$$" | jq -r .status)" = running ]
+}
+
+@test "a session that begins with a script, or with the loader, is judged like another" {
+	with_policy
+	local r loader
+	for r in $RUNTIMES; do
+		a_container "$r" "sc-$r-$$"
+		printf '#!/bin/sh\n/opt/act rename /usr/bin/tool /usr/bin/x\n' >"$B/rootfs/opt/script"
+		chmod 755 "$B/rootfs/opt/script"
+		run runtime "$r" exec "sc-$r-$$" /opt/script
+		echo "$r: $output"
+		[[ $output == *EPERM* ]]
+		loader=$(cd "$B/rootfs" && echo lib64/ld-linux*)
+		run runtime "$r" exec "sc-$r-$$" "/$loader" /usr/bin/real-mv /usr/bin/tool /usr/bin/x
+		echo "$r: $output"
+		[ "$status" != 0 ]
+		[[ $output == *"not permitted"* ]]
+		[ -e "$B/rootfs/usr/bin/tool" ]
+		runtime "$r" delete -f "sc-$r-$$"
+	done
 }
 
 @test "a session that waits when the engine dies is supervised by the next one" {
