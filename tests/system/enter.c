@@ -47,5 +47,6 @@ int main(int argc, char **argv)
 		_exit(5);
 	}
 	waitpid(child, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 6;
+	/* No leak check of a build with sanitizers: its helper would be born in the container. */
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 6);
 }
