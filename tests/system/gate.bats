@@ -404,6 +404,38 @@ is_marked() {
 	timeout 5 runc exec "w-$$" /bin/true
 }
 
+@test "the wrapper's containers: files are compared as they are opened, where rules refuse programs" {
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Evil program
+		  desc: The program is not allowed.
+		  condition: evt.type in (execve, execveat) and proc.exepath = /race/evil
+		  output: evil program (exe=%proc.exepath)
+		  priority: CRITICAL
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		mode: enforce
+		actions:
+		  - match: { rules: ["Evil program"] }
+		    then: { deny: EPERM }
+	END
+	start_daemon
+	local r
+	for r in $RUNTIMES; do
+		B=$T/b-w-$r
+		ARGS='["/opt/exec_flip", "names", "400", "/race"]' make_bundle "$B"
+		install -m 755 "$SHK_BUILDDIR/tests/attack/exec_flip" "$B/rootfs/opt/"
+		mkdir "$B/rootfs/race"
+		IDS="$IDS $r:w-$r-$$"
+		run wrapped "$r" run -b "$B" "w-$r-$$" </dev/null 3>&-
+		echo "$r: $output"
+		[[ $output == *" evil 0 killed 0 "* ]]
+		[[ $output != *" good 0 "* ]]
+	done
+	alerts_of "Shrike internal: exec was exchanged" | jq -r .output | grep -q 'judged "/race/good", opened "/race/evil"'
+}
+
 @test "attaching again while execs are compared" {
 	with_policy
 	cat >"$T/rules.yaml" <<-'END'
