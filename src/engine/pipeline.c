@@ -81,6 +81,7 @@ static bool still_ours(const struct shk_worker *w)
 static void prefetch(struct shk_event *ev)
 {
 	(void)shk_event_unwrap(ev);
+	shk_mounts_read(ev);
 	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
 		switch (ev->call->arg[i].kind) {
 		case SHK_ARG_STRVEC: /* the environment, too: a rule that asks for it does so under the lock */

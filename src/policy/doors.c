@@ -21,7 +21,7 @@ static const char *const groups[][DOOR_MAX] = {
 	{ "chown", "lchown", "fchown", "fchownat", "chown32", "lchown32", "fchown32" },
 	{ "truncate", "truncate64" },
 	{ "execve", "execveat", "memfd_create" },
-	{ "mount", "fsopen", "fspick", "fsmount", "move_mount", "open_tree", "mount_setattr",
+	{ "mount", "fsopen", "fsconfig", "fspick", "fsmount", "move_mount", "open_tree", "mount_setattr",
 	  "open_tree_attr", "pivot_root" },
 	{ "umount", "umount2" },
 	{ "init_module", "finit_module" },
