@@ -18,6 +18,7 @@
 #endif
 
 #define MS_TYPES     (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+#define PAGE	     ((size_t)4096)
 #define SETATTR_SIZE 32 /* MOUNT_ATTR_SIZE_VER0; what is behind must be zero */
 
 bool shk_mounts_knows(enum shk_call_id id)
@@ -195,15 +196,24 @@ static int text_of(struct shk_event *ev, unsigned i, const char **ret)
 	return *ret ? 0 : ENOMEM;
 }
 
-/* fs/namespace.c, copy_mount_options: a page, whose last byte becomes zero. */
-static int data_of(struct shk_event *ev, const char **ret)
+/* fs/namespace.c, copy_mount_options: as much of a page as there is, and zeroes; the last byte is one always. */
+static void read_data(struct shk_event *ev)
 {
-	const struct shk_arg *a = shk_event_arg(ev, 4);
+	char *p = shk_arena_alloc_raw(ev->arena, PAGE);
+	uint64_t at = ev->raw[4];
+	size_t n = 0;
 
-	if (a->state != SHK_ARG_TRUNCATED)
-		return text_of(ev, 4, ret);
-	*ret = shk_arena_strndup(ev->arena, a->bytes.p, SHK_MIN(a->bytes.n, (size_t)4095));
-	return *ret ? 0 : ENOMEM;
+	ev->arg[4] = (struct shk_arg){ .state = SHK_ARG_FAULT };
+	while (p && ev->mem && n < PAGE && at + n >= at) {
+		size_t want = SHK_MIN(PAGE - n, PAGE - (size_t)((at + n) % PAGE));
+		ssize_t got = ev->mem->read(ev, at + n, p + n, want);
+
+		n += got > 0 ? (size_t)got : 0;
+		if (got < (ssize_t)want)
+			break;
+	}
+	if (n)
+		ev->arg[4] = (struct shk_arg){ .state = SHK_ARG_OK, .bytes = { p, strnlen(p, SHK_MIN(n, PAGE - 1)) } };
 }
 
 static bool may_mount(const struct shk_mounts *m)
@@ -247,7 +257,7 @@ static enum shk_pinned pin_mount(struct shk_actor *a, struct shk_eval_ctx *ctx, 
 		o->flags &= ~(uint64_t)MS_MGC_MSK;
 	e = text_of(ev, 2, &o->type);
 	e = e ? e : text_of(ev, 0, &o->dev);
-	e = e ? e : data_of(ev, &o->data);
+	e = e || !ev->raw[4] ? e : text_of(ev, 4, &o->data);
 	if (e)
 		return fails(m, e);
 	what = pin_one(a, ctx, m, 1, AT_FDCWD, true, false);
@@ -352,12 +362,12 @@ static enum shk_pinned pin_move(struct shk_actor *a, struct shk_eval_ctx *ctx, s
 	return what;
 }
 
-void shk_mounts_read(struct shk_event *ev)
+static void read_struct(struct shk_event *ev)
 {
 	uint64_t n = ev->raw[4];
 	char *p;
 
-	if (!ev->call || ev->call->id != SHK_CALL_mount_setattr || !ev->raw[3] || n < SETATTR_SIZE || n > 4096)
+	if (!ev->raw[3] || n < SETATTR_SIZE || n > PAGE)
 		return;
 	p = shk_arena_alloc_raw(ev->arena, n);
 	if (!p || shk_event_read(ev, ev->raw[3], p, n) < 0)
@@ -366,11 +376,19 @@ void shk_mounts_read(struct shk_event *ev)
 		ev->arg[3] = (struct shk_arg){ .state = SHK_ARG_OK, .bytes = { p, n } };
 }
 
+void shk_mounts_read(struct shk_event *ev)
+{
+	if (ev->call && ev->call->id == SHK_CALL_mount && ev->raw[4])
+		read_data(ev);
+	else if (ev->call && ev->call->id == SHK_CALL_mount_setattr)
+		read_struct(ev);
+}
+
 static int read_attributes(struct shk_event *ev, struct mount_attr *ret)
 {
 	struct shk_str b = ev->arg[3].bytes;
 
-	if (ev->raw[4] > 4096)
+	if (ev->raw[4] > PAGE)
 		return E2BIG;
 	if (ev->raw[4] < SETATTR_SIZE)
 		return EINVAL;

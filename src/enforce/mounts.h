@@ -6,7 +6,7 @@
  * (mounter.h) makes the call on what is held, with the caller's namespaces and rights. Texts are the copies that were judged.
  *
  * mount(2) of a filesystem is made only for filesystems that take no path (or, overlay, absolute ones alone) among their options and
- * open no device: the paths in an overlay's options are followed by the kernel when it is mounted, and rules know their text.
+ * open no device. The paths in an overlay's options are followed by the kernel when it is mounted; no field tells of them.
  * umount(2) asks whether anybody uses a mount, and holding it is use: so the directory it is mounted in is held, and its name
  * there is used, after it was made sure that this still leads to what was judged.
  */
@@ -33,7 +33,7 @@ struct shk_mounts {
 };
 
 bool shk_mounts_knows(enum shk_call_id id);
-/* Of mount_setattr: reads its struct. Before the container is locked. */
+/* Reads options and attributes, which no rule asks for, into the event's arguments. Before the container is locked. */
 void shk_mounts_read(struct shk_event *ev);
 /* Holding the container's lock. seconds: how long the call may take. */
 enum shk_pinned shk_mounts_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_mounts *m);
