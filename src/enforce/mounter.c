@@ -162,7 +162,7 @@ static bool fill(struct shk_mount_wire *q, const struct shk_mount_order *o)
 	*q = (struct shk_mount_wire){
 		.op = o->op, .flags = o->flags, .effective = o->effective, .container = o->container,
 		.seconds = o->seconds, .euid = c->euid, .egid = c->egid, .fsuid = c->fsuid, .fsgid = c->fsgid,
-		.n_groups = c->n_groups, .has_source = o->source >= 0, .has_users = o->users >= 0, .attr = o->attr,
+		.n_groups = c->n_groups, .on_file = o->on_file, .has_source = o->source >= 0, .has_users = o->users >= 0, .attr = o->attr,
 	};
 	memcpy(q->group, c->group, c->n_groups * sizeof(*c->group));
 	return put(q->dev, o->dev, &q->has_dev) && put(q->type, o->type, &q->has_type) &&

@@ -48,6 +48,7 @@ struct shk_mount_order {
 	uint64_t flags;
 	const char *dev, *type, *data; /* texts of fewer than 4096 bytes; NULL: none */
 	const char *name;	/* UMOUNT */
+	bool on_file;		/* NEW: the target is no directory */
 	struct mount_attr attr; /* SETATTR */
 };
 

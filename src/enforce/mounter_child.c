@@ -4,7 +4,7 @@
  *
  * mount(2), umount2(2) and pivot_root(2) take paths. Held objects are named by number in a directory /proc/self/fd that was
  * opened before the namespaces were changed and is the working directory then: "7" leads to descriptor 7 whatever root
- * and mounts are. Texts that a filesystem may take for paths are never read with that directory below their feet, whose ".." is the host's.
+ * and mounts are. Where a filesystem might take texts for paths the target is the working directory, since that one's ".." is the host's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,8 +148,8 @@ static int mount_proc(const struct shk_mount_wire *q, int target, int pids)
 	r = r < 0 || !q->has_data ? r : options(fs, q->data);
 	r = r < 0 || !(q->flags & MS_RDONLY) ? r : config(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0);
 	r = r < 0 ? r : config(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	if (r < 0)
-		return r;
+	if (r < 0 || q->on_file)
+		return r < 0 ? r : -ENOTDIR;
 	mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, (unsigned)attributes(q->flags));
 	if (mnt < 0 || syscall(SYS_move_mount, mnt, "", target, "", MOVE_MOUNT_F_EMPTY_PATH |
 			       MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -177,8 +177,10 @@ static int make(const struct shk_mount_wire *q, const int *fd, const char *targe
 		r = mount(source, target, NULL, q->flags, NULL);
 		break;
 	case SHK_MOUNT_NEW:
-		r = fchdir(fd[SHK_MFD_TARGET]) < 0 ? -1 : mount(text(q->has_dev, q->dev), ".", text(q->has_type, q->type),
-							       q->flags, text(q->has_data, q->data));
+		if (!q->on_file && fchdir(fd[SHK_MFD_TARGET]) < 0)
+			return -errno;
+		r = mount(text(q->has_dev, q->dev), q->on_file ? target : ".", text(q->has_type, q->type), q->flags,
+			  text(q->has_data, q->data));
 		break;
 	case SHK_MOUNT_UMOUNT:
 		if (!q->has_name)

@@ -20,7 +20,7 @@ struct shk_mount_wire {
 	gid_t egid, fsgid;
 	uint32_t n_groups;
 	gid_t group[SHK_GROUPS_MAX];
-	bool has_source, has_users, has_dev, has_type, has_data, has_name;
+	bool on_file, has_source, has_users, has_dev, has_type, has_data, has_name;
 	struct mount_attr attr;
 	char dev[SHK_MOUNT_TEXT], type[SHK_MOUNT_TEXT], data[SHK_MOUNT_TEXT], name[SHK_MOUNT_TEXT];
 };

@@ -236,12 +236,19 @@ static enum shk_pinned pin_source(struct shk_actor *a, struct shk_eval_ctx *ctx,
 	return what;
 }
 
-static enum shk_pinned on_directory(struct shk_mounts *m)
+/* A filesystem that is mounted again, whatever it is. The mounter's working directory is the target; of a file it is
+ * no place where paths may begin. */
+static enum shk_pinned pin_remount(struct shk_mounts *m)
 {
+	m->order.op = SHK_MOUNT_NEW;
+	if (!may_mount(m))
+		return fails(m, EPERM);
 	if (is_directory(m->order.target))
 		return SHK_PINNED_OBJECT;
-	return m->order.flags & MS_REMOUNT ? unable(m, "a filesystem that is mounted on a file, mounted again") :
-					     fails(m, ENOTDIR);
+	m->order.on_file = true;
+	if (m->order.data && strchr(m->order.data, '/'))
+		return unable(m, "a filesystem that is mounted on a file, mounted again with paths");
+	return SHK_PINNED_OBJECT;
 }
 
 /* As fs/namespace.c, path_mount, takes the flags apart. */
@@ -269,10 +276,8 @@ static enum shk_pinned pin_mount(struct shk_actor *a, struct shk_eval_ctx *ctx, 
 	o->op = SHK_MOUNT_FLAGS;
 	if ((o->flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND))
 		return SHK_PINNED_OBJECT;
-	if (o->flags & MS_REMOUNT) {
-		o->op = SHK_MOUNT_NEW;
-		return on_directory(m);
-	}
+	if (o->flags & MS_REMOUNT)
+		return pin_remount(m);
 	if (o->flags & MS_BIND)
 		return was_made(m, o->target) ? SHK_PINNED_OBJECT : pin_source(a, ctx, m);
 	if (o->flags & MS_TYPES)
@@ -287,7 +292,8 @@ static enum shk_pinned pin_mount(struct shk_actor *a, struct shk_eval_ctx *ctx, 
 	if (!o->type)
 		return fails(m, EINVAL);
 	m->why = shk_mounts_options(o->type, o->data);
-	return m->why ? SHK_PINNED_UNABLE : on_directory(m);
+	o->on_file = !is_directory(o->target);
+	return m->why ? SHK_PINNED_UNABLE : SHK_PINNED_OBJECT;
 }
 
 /* ---- umount ---- */
@@ -388,10 +394,6 @@ static int read_attributes(struct shk_event *ev, struct mount_attr *ret)
 {
 	struct shk_str b = ev->arg[3].bytes;
 
-	if (ev->raw[4] > PAGE)
-		return E2BIG;
-	if (ev->raw[4] < SETATTR_SIZE)
-		return EINVAL;
 	if (ev->arg[3].state != SHK_ARG_OK || b.n < SETATTR_SIZE)
 		return EFAULT;
 	for (size_t i = SETATTR_SIZE; i < b.n; i++)
@@ -409,11 +411,17 @@ static enum shk_pinned pin_setattr(struct shk_actor *a, struct shk_eval_ctx *ctx
 
 	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
 		return fails(m, EINVAL);
+	if (ctx->ev->raw[4] < SETATTR_SIZE || ctx->ev->raw[4] > PAGE)
+		return fails(m, ctx->ev->raw[4] < SETATTR_SIZE ? EINVAL : E2BIG);
+	if (!may_mount(m))
+		return fails(m, EPERM);
 	e = read_attributes(ctx->ev, &m->order.attr);
 	if (e)
 		return fails(m, e);
-	if (!may_mount(m))
-		return fails(m, EPERM);
+	/* Nothing is looked at where nothing is asked for. */
+	m->made = !m->order.attr.attr_set && !m->order.attr.attr_clr && !m->order.attr.propagation;
+	if (m->made)
+		return SHK_PINNED_OBJECT;
 	if (m->order.attr.attr_set & MOUNT_ATTR_IDMAP) {
 		if (m->order.attr.userns_fd > INT_MAX)
 			return fails(m, EINVAL);

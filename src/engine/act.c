@@ -137,8 +137,9 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd);
 	if (a->what == SHK_ACT_SOCKET)
 		return add_names(w, ctx, a, 1, a->socket.pin.fd);
-	for (unsigned i = 0; a->what == SHK_ACT_MOUNTS && i < a->mounts.n && !why; i++)
-		why = add_names(w, ctx, a, a->mounts.held[i].arg, a->mounts.held[i].pin.fd);
+	/* A mount is in one place; what it shows may be in several. */
+	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount)
+		return add_names(w, ctx, a, a->mounts.held[1].arg, a->mounts.held[1].pin.fd);
 	for (unsigned i = 0; a->what == SHK_ACT_PATHS && i < a->paths.n && !why; i++)
 		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd);
 	return why;

@@ -84,6 +84,11 @@ static void open_door(const struct shk_policy *p, struct shk_plan *plan, enum sh
 					     .why = "refused door" };
 		return;
 	}
+	/* A rule that only tells of it picks the few it tells of. */
+	if (c->what == SHK_PLAN_NOTIFY && !c->enforced) {
+		c->enforced = true;
+		c->when = (struct shk_reg_filter){ .always = true };
+	}
 	if (c->what != SHK_PLAN_PASS)
 		return;
 	*c = (struct shk_plan_call){ .what = SHK_PLAN_NOTIFY,
