@@ -162,7 +162,7 @@ static bool fill(struct shk_mount_wire *q, const struct shk_mount_order *o)
 	*q = (struct shk_mount_wire){
 		.op = o->op, .flags = o->flags, .effective = o->effective, .container = o->container,
 		.seconds = o->seconds, .euid = c->euid, .egid = c->egid, .fsuid = c->fsuid, .fsgid = c->fsgid,
-		.n_groups = c->n_groups, .on_file = o->on_file, .has_source = o->source >= 0, .has_users = o->users >= 0, .attr = o->attr,
+		.n_groups = c->n_groups, .on_file = o->on_file, .attr = o->attr,
 	};
 	memcpy(q->group, c->group, c->n_groups * sizeof(*c->group));
 	return put(q->dev, o->dev, &q->has_dev) && put(q->type, o->type, &q->has_type) &&
@@ -186,7 +186,6 @@ int shk_mounter_do(struct shk_mounter *m, const struct shk_mount_order *o)
 	fd[SHK_MFD_TARGET] = o->target;
 	/* Their number is the same always. */
 	fd[SHK_MFD_SOURCE] = o->source >= 0 ? o->source : o->target;
-	fd[SHK_MFD_USERS] = o->users >= 0 ? o->users : o->target;
 	n = shk_send_fds(m->fd, &q, sizeof(q), fd, SHK_MFD_N);
 	close(pair[1]);
 	if (n == sizeof(q)) {

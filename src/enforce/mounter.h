@@ -44,7 +44,6 @@ struct shk_mount_order {
 	int ns;			/* O_PATH of the caller's /proc/TID/ns */
 	int root;		/* its root directory */
 	int target, source;	/* O_PATH; source -1: none */
-	int users;		/* user namespace of an idmapped mount; -1: none */
 	uint64_t flags;
 	const char *dev, *type, *data; /* texts of fewer than 4096 bytes; NULL: none */
 	const char *name;	/* UMOUNT */

@@ -166,7 +166,6 @@ static const char *text(bool has, const char *t)
 
 static int make(const struct shk_mount_wire *q, const int *fd, const char *target, const char *source)
 {
-	struct mount_attr attr = q->attr;
 	long r;
 
 	switch ((enum shk_mount_op)q->op) {
@@ -193,10 +192,8 @@ static int make(const struct shk_mount_wire *q, const int *fd, const char *targe
 			    (unsigned)q->flags | MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 		break;
 	case SHK_MOUNT_SETATTR:
-		if (q->has_users)
-			attr.userns_fd = (uint64_t)fd[SHK_MFD_USERS];
-		r = syscall(SYS_mount_setattr, fd[SHK_MFD_TARGET], "", (unsigned)q->flags | AT_EMPTY_PATH, &attr,
-			    sizeof(attr));
+		r = syscall(SYS_mount_setattr, fd[SHK_MFD_TARGET], "", (unsigned)q->flags | AT_EMPTY_PATH, &q->attr,
+			    sizeof(q->attr));
 		break;
 	case SHK_MOUNT_PIVOT:
 		r = syscall(SYS_pivot_root, target, source);

@@ -10,7 +10,7 @@
 #define SHK_MOUNT_TEXT 4096
 
 /* Descriptors that go along, always all of them. */
-enum { SHK_MFD_REPLY, SHK_MFD_NS, SHK_MFD_ROOT, SHK_MFD_TARGET, SHK_MFD_SOURCE, SHK_MFD_USERS, SHK_MFD_N };
+enum { SHK_MFD_REPLY, SHK_MFD_NS, SHK_MFD_ROOT, SHK_MFD_TARGET, SHK_MFD_SOURCE, SHK_MFD_N };
 
 struct shk_mount_wire {
 	uint32_t op; /* enum shk_mount_op */
@@ -20,7 +20,7 @@ struct shk_mount_wire {
 	gid_t egid, fsgid;
 	uint32_t n_groups;
 	gid_t group[SHK_GROUPS_MAX];
-	bool on_file, has_source, has_users, has_dev, has_type, has_data, has_name;
+	bool on_file, has_dev, has_type, has_data, has_name;
 	struct mount_attr attr;
 	char dev[SHK_MOUNT_TEXT], type[SHK_MOUNT_TEXT], data[SHK_MOUNT_TEXT], name[SHK_MOUNT_TEXT];
 };

@@ -422,14 +422,10 @@ static enum shk_pinned pin_setattr(struct shk_actor *a, struct shk_eval_ctx *ctx
 	m->made = !m->order.attr.attr_set && !m->order.attr.attr_clr && !m->order.attr.propagation;
 	if (m->made)
 		return SHK_PINNED_OBJECT;
-	if (m->order.attr.attr_set & MOUNT_ATTR_IDMAP) {
-		if (m->order.attr.userns_fd > INT_MAX)
-			return fails(m, EINVAL);
-		m->users = shk_actor_take(&m->caller, (int)m->order.attr.userns_fd);
-		if (m->users < 0)
-			return fails(m, EBADF);
-		m->order.users = m->users;
-	}
+	/* Other users are for trees that are mounted nowhere, which have no name to be judged by (fs/namespace.c,
+	 * can_idmap_mount). */
+	if (m->order.attr.attr_set & MOUNT_ATTR_IDMAP)
+		return fails(m, EINVAL);
 	m->order.op = SHK_MOUNT_SETATTR;
 	m->order.flags = flags & AT_RECURSIVE;
 	what = pin_one(a, ctx, m, 1, (int)ctx->ev->raw[0], !(flags & AT_SYMLINK_NOFOLLOW), flags & AT_EMPTY_PATH);
@@ -488,9 +484,9 @@ enum shk_pinned shk_mounts_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	uint64_t again = m->again;
 	char path[64];
 
-	*m = (struct shk_mounts){ .call = ctx->ev->call->id, .ns = -1, .users = -1, .parent = -1, .again = again,
+	*m = (struct shk_mounts){ .call = ctx->ev->call->id, .ns = -1, .parent = -1, .again = again,
 				  .mark = 1,
-				  .order = { .ns = -1, .root = -1, .target = -1, .source = -1, .users = -1 } };
+				  .order = { .ns = -1, .root = -1, .target = -1, .source = -1 } };
 	m->why = shk_caller_of(ctx, &m->caller);
 	if (m->why)
 		return SHK_PINNED_UNABLE;
@@ -506,6 +502,7 @@ enum shk_pinned shk_mounts_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 int shk_mounts_do(struct shk_actor *a, struct shk_mounter *by, struct shk_mounts *m)
 {
 	struct shk_mount_order *o = &m->order;
+	int r;
 
 	if (m->made)
 		return 0;
@@ -520,7 +517,11 @@ int shk_mounts_do(struct shk_actor *a, struct shk_mounter *by, struct shk_mounts
 		o->target = m->parent;
 		o->name = m->last;
 	}
-	return shk_mounter_do(by, o);
+	r = shk_mounter_do(by, o);
+	/* Held, the old root could not be taken away. */
+	if (o->op == SHK_MOUNT_PIVOT)
+		shk_close(&a->root);
+	return r;
 }
 
 void shk_mounts_done(struct shk_mounts *m)
@@ -531,6 +532,5 @@ void shk_mounts_done(struct shk_mounts *m)
 	}
 	m->n = 0;
 	shk_close(&m->ns);
-	shk_close(&m->users);
 	shk_close(&m->parent);
 }

@@ -22,7 +22,7 @@ struct shk_mounts {
 	unsigned n;			/* of held: [0] is the target (pivot_root: the new root), [1] the source */
 	struct shk_held held[2];
 	struct shk_mount_order order;
-	int ns, users;			/* owned; -1: none */
+	int ns;				/* owned; -1: none */
 	int parent;			/* umount: owned, -1: target itself is named */
 	char last[NAME_MAX + 1];	/* in parent */
 	uint64_t mark;			/* what another engine tells by whether the call was made */

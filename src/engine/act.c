@@ -213,7 +213,7 @@ void shk_act_init(struct shk_act *a)
 	a->fd = a->open.base = a->open.early = a->open.pin.fd = a->open.pin.dir = -1;
 	a->socket.fd = a->socket.base = a->socket.pin.fd = a->socket.pin.dir = -1;
 	a->paths.n = a->mounts.n = 0;
-	a->mounts.ns = a->mounts.users = a->mounts.parent = -1;
+	a->mounts.ns = a->mounts.parent = -1;
 	a->given = a->tell = false;
 	a->tries = 0;
 	a->why = NULL;

@@ -34,7 +34,7 @@ static int order(struct shk_mounter *m, const char *type)
 	int ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC), root = open("/", O_PATH | O_CLOEXEC);
 	int target = open("/tmp", O_PATH | O_CLOEXEC);
 	int r = shk_mounter_do(m, &(struct shk_mount_order){ .op = SHK_MOUNT_NEW, .caller = &nobody, .seconds = 10, .ns = ns,
-							      .root = root, .target = target, .source = -1, .users = -1,
+							      .root = root, .target = target, .source = -1,
 							      .type = type, .effective = UINT64_MAX });
 
 	close(ns);
