@@ -490,6 +490,8 @@ enum shk_pinned shk_mounts_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	m->why = shk_caller_of(ctx, &m->caller);
 	if (m->why)
 		return SHK_PINNED_UNABLE;
+	if (shk_rights_are_users())
+		return unable(m, "the supervisor runs as a user, who makes nobody's mounts");
 	/* Of its own user namespace, which the mounter joins. */
 	c = shk_proc_creds(shk_proc_task_of(ctx));
 	m->order.effective = c ? c->effective : 0;

@@ -245,8 +245,10 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	pin(w, s, ctx, a);
 	if (a->why) {
 		a->method = SHK_METHOD_CONTINUE;
-		/* Of mounts it is a text in memory that decides who can. */
-		if (p->strict || shk_mounts_knows(ctx->ev->call->id))
+		/* A user's supervisor would refuse all that a container with several users does, and much of /proc.
+		 * For others who can make a call on mounts is decided by texts in memory. */
+		if ((p->strict && (p->strict_said || !shk_rights_are_users())) ||
+		    (shk_mounts_knows(ctx->ev->call->id) && !shk_rights_are_users()))
 			a->what = SHK_ACT_UNABLE;
 		a->tell = shk_limit_allow(w->l->g->limits, ctx->ctr, p, &unable_rule);
 	}
