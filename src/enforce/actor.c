@@ -2,9 +2,11 @@
 #include "enforce/actor.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -14,6 +16,9 @@
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
 #endif
+
+/* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
+#define PIDFD_OF_THREAD O_EXCL
 
 /* For the walk's way back to the engine's rights. */
 static _Thread_local struct shk_actor *acting;
@@ -196,6 +201,20 @@ int shk_actor_base(const struct shk_caller *c, int dirfd)
 	snprintf(what, sizeof(what), "fd/%d", dirfd);
 	fd = open_link(c->tid, what);
 	return fd == -ENOENT ? -EBADF : fd;
+}
+
+/* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
+int shk_actor_take(const struct shk_caller *c, int fd)
+{
+	_cleanup_close_ int pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
+	int r;
+
+	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
+		pidfd = shk_pidfd_open(c->tgid, 0);
+	if (pidfd < 0)
+		return -EOPNOTSUPP;
+	r = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	return r < 0 ? -errno : r;
 }
 
 bool shk_fs_is_fit(long type)

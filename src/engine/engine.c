@@ -198,6 +198,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	g->control_fd = o->control_fd;
 	g->notify_fd = o->notify_fd;
 	g->keeper_fd = o->keeper_fd;
+	g->mounter = o->mounter;
 	g->signal_fd = -1;
 	g->restarts = o->restarts;
 	g->started_ns = shk_now_real();

@@ -107,7 +107,8 @@ void shk_gate_tell_unknown(struct shk_listener *l, const struct shk_call_slot *s
 	shk_tell(l->g, l->e, SHK_PRIO_WARNING, rules[UNVERIFIED].name.p, NULL,
 		 "An execve was %s: it cannot be told which file it would run (%s, call=%s tid=%d)",
 		 err ? "refused" : "let through unverified",
-		 why == EREMOTE ? "its file system may not answer" : shk_errno_name(why), ev->call->name,
+		 why == EREMOTE ? "its file system may not answer" :
+		 why == EXDEV ? "it is in no mount of the container" : shk_errno_name(why), ev->call->name,
 		 (int)ev->tid);
 }
 

@@ -202,6 +202,7 @@ struct shk_pending {
 };
 
 struct shk_engine {
+	struct shk_mounter *mounter;	/* borrowed; NULL: none */
 	const struct shk_config *cfg;
 	const char *config_path;
 	char *hostname;
