@@ -165,12 +165,15 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	a->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
 	a->root_ino = sx.stx_ino;
 	a->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
+	a->root_looked = false;
 	return 0;
 }
 
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from)
 {
+	struct statx sx;
+	long type;
 	int r;
 
 	a->seen_fd = -1;
@@ -181,6 +184,11 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 		.init = ctx->ctr->init_pid, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
 		.own_rights = own_rights, .is_proc = is_proc, .arg = a,
 	};
+	if (r == 0 && !a->root_looked) {
+		a->root_plain = shk_actor_look(a, from, a->root, &sx, &type) == 0 && type != PROC_SUPER_MAGIC;
+		a->root_looked = true;
+	}
+	from->root_plain = a->root_plain;
 	return r;
 }
 

@@ -185,6 +185,7 @@ static int pin_restricted(struct shk_actor *a, struct shk_open *o, struct shk_st
 	struct shk_pin warm;
 	char text[SHK_PATH_LIMIT];
 	long fd = -1;
+	int r;
 
 	if (o->flags & O_CREAT || path.n >= sizeof(text))
 		return -ENOSYS;
@@ -204,8 +205,9 @@ static int pin_restricted(struct shk_actor *a, struct shk_open *o, struct shk_st
 	if (fd < 0 && errno == EAGAIN)
 		return o->resolve & RESOLVE_CACHED ? -EAGAIN : -ENOSYS;
 	/* "self" of procfs is nothing for us. */
-	if (fd < 0 && errno == ENOENT && shk_walk_pin(&o->from, path, &warm) == 0) {
-		fd = warm.missing ? -ENOENT : -ENOSYS;
+	if (fd < 0 && errno == ENOENT) {
+		r = shk_walk_pin(&o->from, path, &warm);
+		fd = r == 0 && !warm.missing ? -ENOSYS : -ENOENT;
 		shk_pin_done(&warm);
 		a->seen_fd = -1;
 		return (int)fd;

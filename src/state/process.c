@@ -278,5 +278,5 @@ const struct shk_proc_rights *shk_proc_rights(struct shk_proc *p)
 ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which)
 {
 	p = task(p);
-	return (unsigned)which < SHK_NS_N && shk_proc_need(p, SHK_FACT_NS) ? p->ns[which] : 0;
+	return (unsigned)which < SHK_NS_N && shk_proc_need(p, SHK_FACT_NS + which) ? p->ns[which] : 0;
 }

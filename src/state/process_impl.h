@@ -24,7 +24,8 @@ enum shk_fact {
 	SHK_FACT_ROOT_ID,
 	SHK_FACT_RIGHTS,   /* groups and file mode mask, of status, too */
 	SHK_FACT_LOGINUID,
-	SHK_FACT_NS,
+	SHK_FACT_NS,	   /* the first of SHK_NS_N facts, by enum shk_ns */
+	SHK_FACT_NS_LAST = SHK_FACT_NS + SHK_NS_N - 1,
 	SHK_FACT_N
 };
 

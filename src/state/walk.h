@@ -31,6 +31,7 @@ struct shk_walk_from {
 	bool follow;	  /* the call follows a link in the last place */
 	/* For shk_walk_pin, whose caller wears the task's rights: */
 	int root_fd, base_fd;	 /* borrowed; instead of `base`. base_fd -1: the path is absolute */
+	bool root_plain;	 /* root_fd is in no procfs */
 	pid_t vpid, vtid;	 /* the task's numbers in its own pid namespace */
 	uid_t fsuid;
 	bool create;		 /* the object's directory is wanted, too */
@@ -61,7 +62,7 @@ struct shk_pin {
 	char last[NAME_MAX + 1]; /* the name, if it is missing */
 };
 /* Follows the path as the kernel would for the task, with the rights in force. Nothing is opened or changed.
- * 0; -errno as the call would have it; -EREMOTE: a filesystem that may not answer; -ESTALE: a link of procfs whose
+ * 0; -errno as the call would have it (-ENOENT for a missing object, too, unless `create`, or `missing`); -EREMOTE: a filesystem that may not answer; -ESTALE: a link of procfs whose
  * task cannot be told. */
 int shk_walk_pin(const struct shk_walk_from *from, struct shk_str path, struct shk_pin *ret);
 void shk_pin_done(struct shk_pin *p);
