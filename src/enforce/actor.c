@@ -89,6 +89,14 @@ static void join(struct shk_actor *a, pid_t init)
 		a->net = ns_ino(init, "net");
 }
 
+static uint64_t listed(int fd)
+{
+	struct statx sx;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) == 0 && sx.stx_mask & STATX_MNT_ID ?
+		       sx.stx_mnt_id : 0;
+}
+
 /* A mount keeps its filesystem, and its unique number is never given to another one. */
 int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *type)
 {
@@ -118,8 +126,15 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 		return -errno;
 	*type = fs.f_type;
 	if (sx->stx_mask & STATX_MNT_ID_UNIQUE)
-		*m = (struct shk_fs_of_mount){ sx->stx_mnt_id, fs.f_type };
+		*m = (struct shk_fs_of_mount){ sx->stx_mnt_id, shk_is_memfd(sx) ? 0 : listed(fd), fs.f_type };
 	return 0;
+}
+
+uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
+
+	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m->listed : 0;
 }
 
 static bool is_proc(const struct shk_walk_from *from, int fd)

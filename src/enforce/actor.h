@@ -17,6 +17,7 @@
 
 struct shk_fs_of_mount {
 	uint64_t id;
+	uint64_t listed; /* its number in mountinfo; 0: in none, or not known */
 	long type;
 };
 
@@ -43,6 +44,9 @@ SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
 
 /* What is held, in one call: type of file and of its filesystem. 0 or -errno; -EREMOTE: one that may not answer. */
 int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *fs);
+
+/* The number in mountinfo of the mount that was looked at; 0: not known. */
+uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
 
 /* Where the walks of one call begin. Fills all of `from` but follow, create, in_root and base_fd; joins the
  * container's namespaces. Holding the container's lock. 0 or -errno. */

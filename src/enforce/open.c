@@ -297,6 +297,7 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 {
 	int r = o->looked ? 0 : shk_actor_look(a, &o->from, o->pin.fd, &o->sx, &o->fs);
 
+	o->looked = r == 0;
 	if (r < 0 && r != -EREMOTE)
 		return fails(o, -r);
 	if (r < 0 || !shk_fs_is_fit(o->fs))

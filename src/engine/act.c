@@ -93,10 +93,11 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 }
 
 /* NULL, or why they cannot be told. */
-static const char *add_names(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a, unsigned arg, int fd)
+static const char *add_names(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a, unsigned arg, int fd,
+			     uint64_t mnt)
 {
 	struct shk_str name = a->names.object[arg], other[SHK_ALIASES_MAX];
-	int n = name.p ? shk_aliases_of(w->actor->aliases, ctx, fd, name, other) : 0;
+	int n = name.p ? shk_aliases_of(w->actor->aliases, ctx, fd, mnt, name, other) : 0;
 
 	for (int i = 0; i < n && a->names.n_alias < SHK_HELD_ALIASES; i++) {
 		a->names.alias[a->names.n_alias].arg = arg;
@@ -110,11 +111,12 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 	const char *why = NULL;
 
 	if (a->what == SHK_ACT_OPEN)
-		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd);
+		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd,
+				 a->open.looked ? shk_actor_listed(w->actor, &a->open.sx) : 0);
 	if (a->what == SHK_ACT_SOCKET)
-		return add_names(w, ctx, a, 1, a->socket.pin.fd);
+		return add_names(w, ctx, a, 1, a->socket.pin.fd, 0);
 	for (unsigned i = 0; i < a->paths.n && !why; i++)
-		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd);
+		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd, 0);
 	return why;
 }
 
@@ -125,8 +127,23 @@ static void let_go(struct shk_act *a)
 	shk_socket_done(&a->socket);
 }
 
+/* Sockets have one if their address is of the Unix family. */
+static bool has_paths(struct shk_event *ev)
+{
+	sa_family_t family = AF_UNSPEC;
+	const struct shk_arg *a;
+
+	if (!shk_socket_knows(ev->call->id))
+		return true;
+	a = shk_event_arg(ev, 1);
+	if (a->bytes.n >= sizeof(family))
+		memcpy(&family, a->bytes.p, sizeof(family));
+	return family == AF_UNIX;
+}
+
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
+	bool paths = has_paths(ctx->ev);
 	enum shk_pinned r;
 
 	if (!w->actor)
@@ -139,21 +156,17 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	a->open.again = a->paths.again = a->socket.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
 	for (unsigned i = 0;; i++) {
-		if (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX) {
+		if (paths && (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX)) {
 			a->what = SHK_ACT_CONTINUE;
 			a->why = "the mounts of the container cannot be told";
 			return;
 		}
 		r = pin_kind(w, ctx, a);
-		if (shk_aliases_hold(w->actor->aliases))
+		/* What fails by itself has no names. */
+		if (r != SHK_PINNED_OBJECT || !paths || shk_aliases_hold(w->actor->aliases))
 			break;
 		let_go(a);
 		memset(&a->names, 0, sizeof(a->names));
-	}
-	/* While it waits its number is nobody else's: what was taken from /proc under it is the caller's own. */
-	if (shk_notify_valid(w->l->fd, s->notif.id) < 0) {
-		a->err = ESRCH;
-		r = SHK_PINNED_ERROR;
 	}
 	switch (r) {
 	case SHK_PINNED_OBJECT:
@@ -210,6 +223,15 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 			a->what = SHK_ACT_UNABLE;
 		a->tell = shk_limit_allow(w->l->g->limits, ctx->ctr, p, &unable_rule);
 	}
+}
+
+void shk_act_gone(struct shk_act *a)
+{
+	let_go(a);
+	a->what = SHK_ACT_FAIL;
+	a->method = SHK_METHOD_CONTINUE;
+	a->err = ESRCH;
+	a->tell = false;
 }
 
 static int carry_out(struct shk_worker *w, struct shk_act *a)

@@ -58,7 +58,7 @@ static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_even
 	atomic_store(&w->claim, ((atomic_load(&w->claim) >> 2) + 1) << 2 | SHK_CLAIM_JUDGING);
 	shk_arena_reset(&w->arena);
 	shk_event_init(ev, &w->arena);
-	*ctx = (struct shk_notify_ctx){ l->fd, s->notif.id };
+	*ctx = (struct shk_notify_ctx){ .fd = l->fd, .id = s->notif.id };
 	shk_notify_event(ev, &s->notif, ctx);
 	ev->ctr = l->e->ctr;
 	place(l->g, ev);
@@ -78,8 +78,9 @@ static bool still_ours(const struct shk_worker *w)
 	return (atomic_load(&w->claim) & 3) == SHK_CLAIM_JUDGING;
 }
 
-static void prefetch(struct shk_event *ev)
+static void prefetch(struct shk_event *ev, struct shk_notify_ctx *ctx)
 {
+	ctx->later = true;
 	(void)shk_event_unwrap(ev);
 	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
 		switch (ev->call->arg[i].kind) {
@@ -95,6 +96,7 @@ static void prefetch(struct shk_event *ev)
 		default:
 			break;
 		}
+	ctx->later = false;
 }
 
 static int lock_until(pthread_mutex_t *m, uint64_t due)
@@ -154,7 +156,7 @@ static void unjudged(struct shk_listener *l, const struct shk_event *ev, const s
 		o->err = EFAULT;
 }
 
-static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	const struct shk_plan *plan = shk_armoury_plan(arm, p);
@@ -164,6 +166,14 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
 	o->unknown = -shk_gate_pin(p, plan, ctx, &o->exec);
+	/* Of all that was read and held so far, asked once: while it waits its number is nobody else's, and what was
+	 * taken from its memory and from /proc under it is the caller's own. */
+	if ((nctx->unchecked || o->act.method == SHK_METHOD_EMULATE || o->exec) && shk_notify_check(nctx) < 0) {
+		shk_act_gone(&o->act);
+		shk_exec_judged_free(TAKE_PTR(o->exec));
+		o->unknown = 0;
+		return;
+	}
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
@@ -276,7 +286,7 @@ static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, in
 }
 
 /* Judges the call and, if it is to be carried out by us, does so. false: it was answered already. */
-static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		   const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	struct shk_event *ev = ctx->ev;
@@ -293,7 +303,7 @@ static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		o->n_alerts = 0;
 		/* The watchdog may have answered while we waited for memory or the lock. */
 		if (still_ours(w)) {
-			evaluate(w, s, ctx, arm, p, o);
+			evaluate(w, s, ctx, nctx, arm, p, o);
 			shk_proc_apply(ev->ctr, ev, o->err == 0);
 		}
 		pthread_mutex_unlock(&ev->ctr->lock);
@@ -326,8 +336,8 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		const struct shk_policy *p;
 		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 
-		prefetch(&ev);
-		if (!decide(w, s, &ctx, arm, p, &o)) {
+		prefetch(&ev, &nctx);
+		if (!decide(w, s, &ctx, &nctx, arm, p, &o)) {
 			shk_exec_judged_free(o.exec);
 			shk_journal_release(l->g->journal, s);
 			return;
