@@ -197,11 +197,12 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	*from = (struct shk_walk_from){
 		.tid = c->tid, .tgid = c->tgid, .vtid = c->vtid, .vpid = c->vpid, .fsuid = c->fsuid,
 		.init = ctx->ctr->init_pid, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
-		.own_rights = own_rights, .is_proc = is_proc, .arg = a,
+		.own_rights = own_rights, .is_proc = is_proc, .arg = a, .hints = a->hints,
 	};
 	if (r == 0 && !a->root_looked) {
 		a->root_plain = shk_actor_look(a, from, a->root, &sx, &type) == 0 && type != PROC_SUPER_MAGIC;
 		a->root_looked = true;
+		memset(a->hints, 0, sizeof(a->hints));
 	}
 	from->root_plain = a->root_plain;
 	return r;

@@ -30,6 +30,7 @@ struct shk_actor {
 	ino_t root_ino;
 	uint64_t root_mnt;
 	bool root_looked, root_plain; /* not in a procfs */
+	uint8_t hints[SHK_WALK_HINTS];
 	pid_t joined;	/* init of the container whose namespaces the thread is in */
 	ino_t net;	/* 0: not joined */
 	struct shk_fs_of_mount mounts[16];

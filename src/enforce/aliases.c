@@ -112,11 +112,10 @@ static int find(const struct shk_aliases *l, uint64_t id, struct shk_str name, s
 		struct shk_str *ret)
 {
 	const struct row *own = NULL;
-	_cleanup_buf_ struct shk_buf whole;
-	struct shk_str path;
+	char whole[4 * SHK_PATH_LIMIT];
+	struct shk_str path = { whole, 0 };
 	int n = 0;
 
-	shk_buf_init(&whole, 4 * SHK_PATH_LIMIT);
 	for (size_t i = 0; i < l->n; i++)
 		if (l->row[i].id == id)
 			own = &l->row[i];
@@ -124,11 +123,11 @@ static int find(const struct shk_aliases *l, uint64_t id, struct shk_str name, s
 	if (!own || !in(name, own->at))
 		return -EAGAIN;
 	/* The path within the filesystem, then below every other mount of it. */
-	shk_buf_addstr(&whole, own->root);
-	shk_buf_add(&whole, name.p + own->at.n, name.n - own->at.n);
-	path = shk_buf_view(&whole);
-	if (whole.failed)
+	path.n = own->root.n + name.n - own->at.n;
+	if (path.n > sizeof(whole))
 		return -EAGAIN;
+	memcpy(whole, own->root.p, own->root.n);
+	memcpy(whole + own->root.n, name.p + own->at.n, name.n - own->at.n);
 	for (size_t i = 0; i < l->n && n < SHK_ALIASES_MAX; i++) {
 		const struct row *r = &l->row[i];
 

@@ -135,14 +135,17 @@ static int may_meet(const struct shk_open *o)
 static int open_pinned(const struct shk_actor *a, const struct shk_open *o)
 {
 	uint64_t flags = (o->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_NOCTTY;
-	char name[16];
-	int fd, r = may_meet(o);
+	char text[16] = "", *name = text + sizeof(text) - 1;
+	int r = may_meet(o);
+	long fd;
 
 	if (r < 0)
 		return r;
-	snprintf(name, sizeof(name), "%d", o->pin.fd);
-	fd = openat(a->fds, name, (int)flags | O_CLOEXEC, (mode_t)o->mode);
-	return fd < 0 ? -errno : fd;
+	/* printf and the C library's points of cancellation take a tenth of the time this takes. */
+	for (unsigned n = (unsigned)o->pin.fd; n || !*name; n /= 10)
+		*--name = (char)('0' + n % 10);
+	fd = syscall(SYS_openat, a->fds, name, (int)flags | O_CLOEXEC, (mode_t)o->mode);
+	return fd < 0 ? -errno : (int)fd;
 }
 
 /* Files about which nobody asks later what the opener's capabilities were: data on a disk or in memory. Their

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -31,17 +32,19 @@ static enum shk_pinned unable(struct shk_socket *s, const char *why)
 }
 
 /* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
-static int take(const struct shk_caller *c, int fd)
+static int take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
 {
-	_cleanup_close_ int pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
-	int r;
+	int known = shk_proc_pidfd(shk_proc_task_of(ctx)), r = known < 0 ? known : shk_pidfd_getfd(known, fd);
+	_cleanup_close_ int pidfd = -1;
 
+	if (known >= 0 && r != -ESRCH)
+		return r;
+	pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
 	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
 		pidfd = shk_pidfd_open(c->tgid, 0);
 	if (pidfd < 0)
 		return -EOPNOTSUPP;
-	r = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	return r < 0 ? -errno : r;
+	return shk_pidfd_getfd(pidfd, fd);
 }
 
 static enum shk_pinned read_address(struct shk_eval_ctx *ctx, struct shk_socket *s)
@@ -143,13 +146,14 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	s->why = shk_caller_of(ctx, &s->caller);
 	if (s->why)
 		return SHK_PINNED_UNABLE;
-	s->fd = take(&s->caller, (int)ctx->ev->raw[0]);
+	s->fd = take(ctx, &s->caller, (int)ctx->ev->raw[0]);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
 		return unable(s, "the table of descriptors of a thread");
 	if (s->fd < 0)
 		return fails(s, -s->fd);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
-	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0)
+	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
+	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
 		return fails(s, errno);
 	what = read_address(ctx, s);
 	if (what != SHK_PINNED_OBJECT)
@@ -191,9 +195,21 @@ static int call(const struct shk_socket *s)
 	return r;
 }
 
+/* Connecting TCP and UDP asks for nobody's ids or capabilities (inet_stream_connect and inet_dgram_connect in
+ * net/ipv4/af_inet.c, which IPv6 has, too): whose rights are worn makes no difference. */
+static bool asks_for_rights(const struct shk_socket *s)
+{
+	return s->binds || (s->domain != AF_INET && s->domain != AF_INET6) ||
+	       (s->type != SOCK_STREAM && s->type != SOCK_DGRAM) ||
+	       (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP);
+}
+
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 {
-	int r = s->domain == AF_UNIX ? shk_rights_be(a->rights, &s->caller) : shk_rights_wear(a->rights, &s->caller);
+	bool asks = asks_for_rights(s);
+	int r = !asks			? 0 :
+		s->domain == AF_UNIX	? shk_rights_be(a->rights, &s->caller) :
+					  shk_rights_wear(a->rights, &s->caller);
 
 	if (r == 0) {
 		shk_rights_umask(a->rights, s->caller.umask);

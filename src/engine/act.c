@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "engine/act.h"
@@ -72,6 +74,9 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 		r = shk_socket_pin(w->actor, ctx, &a->socket);
 		ctx->held = SHK_MAX(a->socket.fd, 0);
 		ctx->held_nr = (int)ctx->ev->raw[0];
+		ctx->held_socket[0] = a->socket.domain;
+		ctx->held_socket[1] = a->socket.type;
+		ctx->held_socket[2] = a->socket.proto;
 		a->names.object[1] = a->socket.name;
 		a->err = a->socket.err;
 		a->why = a->socket.why;
@@ -301,6 +306,13 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 	return a->given ? 0 : -r;
 }
 
+/* The caller's next call waits for these. They are neighbours nearly always, and nobody else's are between them. */
+static void close_both(int *pin, int *fd)
+{
+	if (*pin >= 0 && *fd == *pin + 1 && syscall(SYS_close_range, *pin, *fd, 0) == 0)
+		*pin = *fd = -1;
+}
+
 void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_act *a)
 {
 	if (a->tell)
@@ -308,6 +320,7 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 			 "A call was %s, as nobody can carry it out for its caller: %s (call=%s tid=%d)",
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
 			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
+	close_both(&a->open.pin.fd, &a->fd);
 	let_go(a);
 	shk_close(&a->fd);
 }

@@ -143,6 +143,8 @@ static bool hold(struct shk_procs *s, struct shk_proc *p)
 {
 	int fd = shk_pidfd_open(p->tid, 0);
 
+	/* Of other threads there is none of this kind (pidfd_open(2)). */
+	p->leader = fd >= 0;
 	/* Not a leader: EINVAL before 6.13, ENOENT since. */
 	if (fd == -EINVAL || fd == -ENOENT)
 		fd = shk_pidfd_open(p->tid, PIDFD_OF_THREAD);

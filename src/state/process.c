@@ -80,6 +80,11 @@ pid_t shk_proc_tid(const struct shk_proc *p)
 	return p->tid;
 }
 
+int shk_proc_pidfd(const struct shk_proc *p)
+{
+	return p && !p->dead && !p->base ? p->pidfd : -1;
+}
+
 /* Constant as long as the record: read once. */
 static bool need_ids(struct shk_proc *p)
 {
@@ -88,6 +93,8 @@ static bool need_ids(struct shk_proc *p)
 
 pid_t shk_proc_pid(struct shk_proc *p)
 {
+	if (task(p)->leader && !task(p)->dead)
+		return task(p)->tid;
 	return need_ids(p) ? task(p)->tgid : 0;
 }
 

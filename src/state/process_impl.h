@@ -64,6 +64,7 @@ struct shk_proc {
 	uint64_t checked;	 /* decision in which it was seen alive */
 	uint64_t alive_ns;	 /* when the kernel was asked last */
 	bool dead;
+	bool leader;		 /* known to be the first thread of its process */
 	bool inside;		 /* made a call of its own: everything it does is notified */
 	unsigned pending;	 /* SHK_KEEP_*: its last call changes these before its next one */
 	bool session;		 /* belongs to an exec session */

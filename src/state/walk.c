@@ -607,14 +607,50 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 	return 0;
 }
 
-/* The kernel knows by heart that there is no such name. It is so for the task, too, unless a procfs was on the way, where
- * names depend on who looks; on the mount that the walk begins at there is none. */
-static bool surely_missing(struct walk *w, const char *path)
-{
-	bool plain = w->depth || w->from->in_root ? !w->from->is_proc(w->from, w->dir[w->depth]) :
-						    w->from->root_plain;
+#define HINT_LINK 1u /* a symbolic link was on the way */
+#define HINT_XDEV 2u /* another mount was */
 
-	return plain && quickly(w, path, RESOLVE_NO_XDEV) == -ENOENT;
+/* What was met behind a first name tells what to expect there; all that a wrong guess costs is another look. */
+static uint8_t *hint_of(const struct walk *w, const char *path, uint8_t *none)
+{
+	uint8_t h = 0;
+
+	for (path += strspn(path, "/"); *path && *path != '/'; path++)
+		h = (uint8_t)(h * 31 + (uint8_t)*path);
+	return w->from->hints ? &w->from->hints[h % SHK_WALK_HINTS] : none;
+}
+
+/* Is the mount that the walk begins at without names that depend on who looks, as a procfs has? */
+static bool starts_plain(struct walk *w)
+{
+	return w->depth || w->from->in_root ? !w->from->is_proc(w->from, w->dir[w->depth]) : w->from->root_plain;
+}
+
+/* What the kernel knows by heart: the object, *straight if no symbolic link led to it, or that there is none: that is
+ * so for the task, too, if the walk stayed on its first mount, where it is no procfs. -EAGAIN: nothing. */
+static int by_heart(struct walk *w, const char *path, bool *straight)
+{
+	uint8_t none = 0, *hint = hint_of(w, path, &none);
+	uint64_t stay = *hint & HINT_XDEV ? 0 : RESOLVE_NO_XDEV;
+	uint64_t direct = *hint & HINT_LINK ? 0 : RESOLVE_NO_SYMLINKS;
+	int fd;
+
+	for (;;) {
+		fd = quickly(w, path, stay | direct);
+		if (fd == -ELOOP && direct) {
+			*hint |= HINT_LINK;
+			direct = 0;
+		} else if (fd == -EXDEV && stay) {
+			*hint |= HINT_XDEV;
+			stay = 0;
+		} else {
+			break;
+		}
+	}
+	*straight = fd >= 0 && direct;
+	if (fd == -ENOENT && starts_plain(w) && (stay || quickly(w, path, RESOLVE_NO_XDEV) == -ENOENT))
+		return -ENOENT;
+	return fd < 0 ? -EAGAIN : fd;
 }
 
 int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct shk_pin *ret)
@@ -639,13 +675,11 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 	if (from.create) {
 		r = quickly_to_make(&w, text, ret);
 	} else {
-		/* Without symbolic links on its way the name is the one given. */
-		ret->fd = quickly(&w, text, RESOLVE_NO_SYMLINKS);
-		ret->straight = ret->fd >= 0 && !w.jumped;
-		if (ret->fd == -ELOOP)
-			ret->fd = quickly(&w, text, 0);
-		if (ret->fd == -ENOENT && surely_missing(&w, text))
+		ret->fd = by_heart(&w, text, &ret->straight);
+		if (ret->fd == -ENOENT)
 			return -ENOENT;
+		/* Without symbolic links on its way the name is the one given. */
+		ret->straight &= !w.jumped;
 		r = ret->fd < 0 ? -EAGAIN : 0;
 		if (r == 0 && from.is_proc(&from, ret->fd)) {
 			shk_close(&ret->fd);
