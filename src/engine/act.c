@@ -167,8 +167,9 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 			return;
 		}
 		r = pin_kind(w, ctx, a);
-		/* What fails by itself has no names. */
-		if (r != SHK_PINNED_OBJECT || !paths || shk_aliases_hold(w->actor->aliases))
+		/* What fails by itself has no names. What nobody can act on may be so because a mount went away. */
+		if (!paths || r == SHK_PINNED_ERROR || r == SHK_PINNED_HARMLESS ||
+		    shk_aliases_hold(w->actor->aliases))
 			break;
 		let_go(a);
 		memset(&a->names, 0, sizeof(a->names));

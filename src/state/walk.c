@@ -635,13 +635,17 @@ static int by_heart(struct walk *w, const char *path, bool *straight)
 	uint64_t direct = *hint & HINT_LINK ? 0 : RESOLVE_NO_SYMLINKS;
 	int fd;
 
-	for (;;) {
+	for (bool tried = false;;) {
 		fd = quickly(w, path, stay | direct);
+		if (tried && fd != -EAGAIN)
+			*hint |= HINT_XDEV;
+		tried = false;
 		if (fd == -ELOOP && direct) {
 			*hint |= HINT_LINK;
 			direct = 0;
-		} else if (fd == -EXDEV && stay) {
-			*hint |= HINT_XDEV;
+		} else if (stay && (fd == -EXDEV || fd == -EAGAIN)) {
+			/* Another mount: said by EAGAIN as well (fs/namei.c, __follow_mount_rcu). */
+			tried = true;
 			stay = 0;
 		} else {
 			break;
