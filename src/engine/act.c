@@ -225,7 +225,8 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	pin(w, s, ctx, a);
 	if (a->why) {
 		a->method = SHK_METHOD_CONTINUE;
-		if (p->strict)
+		/* A user's supervisor would refuse all that a container with several users does, and much of /proc. */
+		if (p->strict && (p->strict_said || !shk_rights_are_users()))
 			a->what = SHK_ACT_UNABLE;
 		a->tell = shk_limit_allow(w->l->g->limits, ctx->ctr, p, &unable_rule);
 	}

@@ -15,7 +15,7 @@ static const char *const allowed[] = {
 	/* memory and threads */
 	"brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "futex", "futex_waitv",
 	"set_robust_list", "rseq", "membarrier", "sched_yield", "sched_getaffinity", "exit",
-	"exit_group", "gettid", "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid",
+	"exit_group", "gettid", "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getgroups",
 	"capget", "uname", "sysinfo", "prlimit64", "getrlimit", "getrusage", "getcpu",
 	/* time */
 	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
