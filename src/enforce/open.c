@@ -176,6 +176,11 @@ static bool changes_nothing(const struct shk_open *o)
 	       (o->flags & O_TMPFILE) != O_TMPFILE;
 }
 
+bool shk_open_changes_nothing(const struct shk_open *o)
+{
+	return changes_nothing(o) && !o->pin.missing && o->looked && is_plain(o);
+}
+
 /* ---- the walk ---- */
 
 /* The kernel's own walk keeps to what openat2 asks for. A walk that would leave the start for the root, or meet

@@ -232,6 +232,13 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 	}
 }
 
+bool shk_act_changes_nothing(const struct shk_act *a)
+{
+	if (a->method != SHK_METHOD_EMULATE || a->tell)
+		return false;
+	return a->what == SHK_ACT_FAIL || (a->what == SHK_ACT_OPEN && shk_open_changes_nothing(&a->open));
+}
+
 void shk_act_gone(struct shk_act *a)
 {
 	let_go(a);

@@ -156,27 +156,49 @@ static void unjudged(struct shk_listener *l, const struct shk_event *ev, const s
 		o->err = EFAULT;
 }
 
+/* The caller waits no more: there is nothing to be judged. */
+static void gone(struct outcome *o)
+{
+	shk_act_gone(&o->act);
+	shk_exec_judged_free(TAKE_PTR(o->exec));
+	o->unknown = 0;
+}
+
+/* An answer names its call, and the kernel takes none for a call that has gone. So where carrying it out changes nothing, and
+ * nothing is to be told, nobody need ask before whether it still waits. Of a task that was not known yet something is kept. */
+static bool answer_tells(struct shk_worker *w, struct shk_eval_ctx *ctx, const struct outcome *o)
+{
+	return shk_act_changes_nothing(&o->act) && !shk_proc_is_new(shk_proc_task_of(ctx)) &&
+	       !shk_recorder_on(&w->l->g->recorder);
+}
+
 static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	const struct shk_plan *plan = shk_armoury_plan(arm, p);
 	struct shk_judgement j = { 0 };
 	const struct shk_matches *m = &j.m;
+	bool by_answer;
 
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
 	o->unknown = -shk_gate_pin(p, plan, ctx, &o->exec);
 	/* Of all that was read and held so far, asked once: while it waits its number is nobody else's, and what was
 	 * taken from its memory and from /proc under it is the caller's own. */
-	if ((nctx->unchecked || o->act.method == SHK_METHOD_EMULATE || o->exec) && shk_notify_check(nctx) < 0) {
-		shk_act_gone(&o->act);
-		shk_exec_judged_free(TAKE_PTR(o->exec));
-		o->unknown = 0;
+	by_answer = answer_tells(w, ctx, o);
+	if (!by_answer && (nctx->unchecked || o->act.method == SHK_METHOD_EMULATE || o->exec) &&
+	    shk_notify_check(nctx) < 0) {
+		gone(o);
 		return;
 	}
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
+	if (by_answer && (m->n || m->lost || ctx->ev->memory_failed || ctx->ev->arena->failed) &&
+	    shk_notify_check(nctx) < 0) {
+		gone(o);
+		return;
+	}
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;

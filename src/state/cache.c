@@ -237,7 +237,7 @@ static struct shk_proc *create(struct shk_container *c, pid_t tid)
 		return NULL;
 	}
 	c->n_procs++;
-	p->checked = s->decision;
+	p->made = p->checked = s->decision;
 	p->serial = ++s->serial;
 	p->inside = tid == c->init_pid;
 	push_newest(s, p);

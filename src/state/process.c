@@ -82,6 +82,11 @@ pid_t shk_proc_tid(const struct shk_proc *p)
 	return p->tid;
 }
 
+bool shk_proc_is_new(const struct shk_proc *p)
+{
+	return !p || !p->c || p->made == p->c->proc_state->decision;
+}
+
 int shk_proc_pidfd(const struct shk_proc *p)
 {
 	return p && !p->dead && !p->base ? p->pidfd : -1;

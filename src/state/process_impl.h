@@ -61,6 +61,7 @@ struct shk_proc {
 	int pidfd;		 /* -1: none; validated by start instead */
 	unsigned held;		 /* its place in shk_procs.held */
 	size_t bytes;		 /* memory beyond the record */
+	uint64_t made;		 /* decision in which it was */
 	uint64_t checked;	 /* decision in which it was seen alive */
 	uint64_t alive_ns;	 /* when the kernel was asked last */
 	bool dead;
