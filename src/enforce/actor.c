@@ -2,9 +2,11 @@
 #include "enforce/actor.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -14,6 +16,9 @@
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
 #endif
+
+/* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
+#define PIDFD_OF_THREAD O_EXCL
 
 /* For the walk's way back to the engine's rights. */
 static _Thread_local struct shk_actor *acting;
@@ -220,6 +225,22 @@ int shk_actor_base(const struct shk_caller *c, int dirfd)
 	snprintf(what, sizeof(what), "fd/%d", dirfd);
 	fd = open_link(c->tid, what);
 	return fd == -ENOENT ? -EBADF : fd;
+}
+
+/* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
+int shk_actor_take(const struct shk_proc *p, const struct shk_caller *c, int fd)
+{
+	int known = shk_proc_pidfd(p), r = known < 0 ? known : shk_pidfd_getfd(known, fd);
+	_cleanup_close_ int pidfd = -1;
+
+	if (known >= 0 && r != -ESRCH)
+		return r;
+	pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
+	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
+		pidfd = shk_pidfd_open(c->tgid, 0);
+	if (pidfd < 0)
+		return -EOPNOTSUPP;
+	return shk_pidfd_getfd(pidfd, fd);
 }
 
 bool shk_fs_is_fit(long type)

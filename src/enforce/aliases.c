@@ -219,14 +219,6 @@ static uint64_t root_of(struct shk_proc *p)
 	return shk_proc_root_mount(p, &dev, &ino, &mnt) ? mnt : 0;
 }
 
-static bool lists(const struct shk_aliases *l, uint64_t mnt)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->row[i].id == mnt)
-			return true;
-	return false;
-}
-
 /* A mount is in one namespace for as long as it is there, and it is there while the list holds: so a task whose root is on
  * that mount goes along the mounts of that list, and is not asked for its namespace. */
 int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
@@ -248,7 +240,7 @@ int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
 	else if (l->stale)
 		r = read_again(l);
 	l->stale = r < 0;
-	l->root = r == 0 && lists(l, root) ? root : 0;
+	l->root = r == 0 && shk_aliases_lists(l, root) ? root : 0;
 	if (r < 0)
 		shk_close(&l->fd);
 	return r;
@@ -257,6 +249,14 @@ int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
 bool shk_aliases_hold(struct shk_aliases *l)
 {
 	return !changed(l);
+}
+
+bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].id == id)
+			return true;
+	return false;
 }
 
 int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,

@@ -19,6 +19,7 @@ enum how {
 	NOT_FOLLOWED,	/* the object, be it a link */
 	BY_FLAGS,	/* AT_SYMLINK_NOFOLLOW decides */
 	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides: object or name */
+	DESCRIPTOR,	/* argument 0, an open file */
 };
 
 /* Per path argument in the order of the call's. */
@@ -49,6 +50,9 @@ static const struct {
 	{ SHK_CALL_lchown, { NOT_FOLLOWED }, 0 },
 	{ SHK_CALL_lchown32, { NOT_FOLLOWED }, 0 },
 	{ SHK_CALL_fchownat, { BY_FLAGS }, 4 },
+	{ SHK_CALL_fchmod, { DESCRIPTOR }, 0 },
+	{ SHK_CALL_fchown, { DESCRIPTOR }, 0 },
+	{ SHK_CALL_fchown32, { DESCRIPTOR }, 0 },
 	{ SHK_CALL_truncate, { FOLLOWED }, 0 },
 	{ SHK_CALL_truncate64, { FOLLOWED }, 0 },
 };
@@ -116,7 +120,7 @@ static int hold(struct shk_held *h, struct shk_str path)
 	return h->pin.fd < 0 ? -errno : 0;
 }
 
-static bool name_it(struct shk_eval_ctx *ctx, struct shk_held *h)
+bool shk_held_name(struct shk_eval_ctx *ctx, struct shk_held *h)
 {
 	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
 	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 2);
@@ -154,7 +158,31 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return unable(p, "the file shows namespaces the task is alone in");
 	if (!h->object && !S_ISDIR(sx.stx_mode))
 		return fails(p, ENOTDIR);
-	return name_it(ctx, h) ? SHK_PINNED_OBJECT : unable(p, "an object without a name in the container");
+	/* Of an open file fields tell the name, if it has one (pipes have none). */
+	if (h->open) {
+		(void)shk_held_name(ctx, h);
+		return SHK_PINNED_OBJECT;
+	}
+	return shk_held_name(ctx, h) ? SHK_PINNED_OBJECT : unable(p, "an object without a name in the container");
+}
+
+/* The open file itself, whatever comes under its number later. */
+static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, unsigned arg,
+				      int fd, bool open)
+{
+	struct shk_held *h = &p->held[p->n++];
+	int r;
+
+	*h = (struct shk_held){ .arg = arg, .object = true, .open = open, .base = -1, .pin = { .fd = -1, .dir = -1 } };
+	r = shk_actor_start(a, ctx, &p->caller, &h->from);
+	if (r >= 0)
+		r = fd == AT_FDCWD && !open ? shk_actor_base(&p->caller, fd) : shk_actor_take(shk_proc_task_of(ctx), &p->caller, fd);
+	if (r == -EOPNOTSUPP || r == -EPERM)
+		return unable(p, "the table of descriptors of a thread");
+	if (r < 0)
+		return fails(p, -r);
+	h->pin = (struct shk_pin){ .fd = r, .dir = -1, .doubtful = true };
+	return look_at(a, ctx, p, h);
 }
 
 static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, unsigned arg,
@@ -163,8 +191,11 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	struct shk_event *ev = ctx->ev;
 	const struct shk_arg *text = shk_event_arg(ev, arg);
 	int dir = ev->call->arg[arg].dirfd_arg, r;
-	struct shk_held *h = &p->held[p->n++];
+	struct shk_held *h;
 
+	if (text->state == SHK_ARG_OK && !text->bytes.n && at_flags & AT_EMPTY_PATH && how == BY_FLAGS)
+		return pin_descriptor(a, ctx, p, arg, dir >= 0 ? (int)ev->raw[dir] : AT_FDCWD, false);
+	h = &p->held[p->n++];
 	*h = (struct shk_held){ .arg = arg, .base = -1, .pin = { .fd = -1, .dir = -1 } };
 	if (text->state == SHK_ARG_TRUNCATED)
 		return fails(p, ENAMETOOLONG);
@@ -246,6 +277,8 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 	p->why = shk_caller_of(ctx, &p->caller);
 	if (p->why)
 		return SHK_PINNED_UNABLE;
+	if (known[row].how[0] == DESCRIPTOR)
+		return pin_descriptor(a, ctx, p, 0, (int)ev->raw[0], true);
 	what = read_target(ctx, p);
 	for (unsigned i = 0; what == SHK_PINNED_OBJECT && i < ev->call->nargs && k < SHK_PATHS_MAX; i++)
 		if (ev->call->arg[i].kind == SHK_ARG_PATH)
@@ -259,7 +292,7 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 /* -1 of 16 bit ids (i386's first calls): unchanged. */
 static uint32_t id_of(const struct shk_paths *p, uint64_t v)
 {
-	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown) && p->caller.narrow_ids ?
+	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown || p->call == SHK_CALL_fchown) && p->caller.narrow_ids ?
 		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
 }
 
@@ -353,6 +386,11 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 		return change_owner(p, 1);
 	case SHK_CALL_fchownat:
 		return change_owner(p, 2);
+	case SHK_CALL_fchmod:
+		return fchmod(h->pin.fd, (mode_t)raw[1] & 07777);
+	case SHK_CALL_fchown:
+	case SHK_CALL_fchown32:
+		return fchown(h->pin.fd, id_of(p, raw[1]), id_of(p, raw[2]));
 	case SHK_CALL_truncate:
 	case SHK_CALL_truncate64:
 		return change_size(p);

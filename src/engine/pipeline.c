@@ -12,7 +12,7 @@
 
 #include "base/io.h"
 #include "engine/act.h"
-#include "engine/gate.h"
+#include "engine/gate_names.h"
 #include "engine/internal.h"
 #include "engine/judge.h"
 #include "sources/notify/notify.h"
@@ -82,6 +82,7 @@ static void prefetch(struct shk_event *ev, struct shk_notify_ctx *ctx)
 {
 	ctx->later = true;
 	(void)shk_event_unwrap(ev);
+	shk_mounts_read(ev);
 	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
 		switch (ev->call->arg[i].kind) {
 		case SHK_ARG_STRVEC: /* the environment, too: a rule that asks for it does so under the lock */
@@ -177,12 +178,13 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 {
 	const struct shk_plan *plan = shk_armoury_plan(arm, p);
 	struct shk_judgement j = { 0 };
+	struct shk_exec_names names;
 	const struct shk_matches *m = &j.m;
 	bool by_answer;
 
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
-	o->unknown = -shk_gate_pin(p, plan, ctx, &o->exec);
+	o->unknown = -shk_gate_pin_named(w, p, plan, ctx, &o->exec, &names);
 	/* Of all that was read and held so far, asked once: while it waits its number is nobody else's, and what was
 	 * taken from its memory and from /proc under it is the caller's own. */
 	by_answer = answer_tells(w, ctx, o);
@@ -194,6 +196,8 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
+	if (o->exec)
+		shk_gate_judge_names(p, ctx, o->exec, &names, &j);
 	if (by_answer && (m->n || m->lost || ctx->ev->memory_failed || ctx->ev->arena->failed) &&
 	    shk_notify_check(nctx) < 0) {
 		gone(o);
@@ -202,7 +206,7 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
-	else if (o->unknown && p->strict && p->mode == SHK_MODE_ENFORCE)
+	else if (o->unknown && (p->strict || o->unknown == EXDEV) && p->mode == SHK_MODE_ENFORCE)
 		o->err = o->unknown == ENAMETOOLONG ? ENAMETOOLONG : EACCES;
 	if (o->exec && p->mode == SHK_MODE_ENFORCE)
 		o->act.method = SHK_METHOD_VERIFY;

@@ -39,7 +39,9 @@ static const char *const allowed[] = {
 	"getsockopt", "setsockopt", "getsockname", "getpeername", "shutdown",
 	/* calls carried out for a caller, in its place: thread's own ids, groups, capabilities */
 	"setfsuid", "setfsgid", "setresuid", "setresgid", "setgroups", "capset", "fchdir", "chdir",
-	 "symlinkat", "mknodat", "linkat", "fchownat", "truncate",
+	"symlinkat", "mknodat", "linkat", "fchown", "fchownat", "truncate",
+	/* permission events of execve (sources/fanotify): the group is made, mounts of containers are marked */
+	"fanotify_init", "fanotify_mark",
 	/* other processes */
 	"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
 	"pidfd_send_signal", "kcmp", "prctl",

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "control/places.h"
+#include "enforce/mounter.h"
 #include "engine/engine.h"
 #include "shrike-engine/confine.h"
 #include "shriked/keeper_proto.h"
@@ -145,6 +146,7 @@ int main(int argc, char **argv)
 	struct shk_engine_options o = { .keeper_fd = -1, .journal_fd = -1, .control_fd = -1,
 					.notify_fd = -1, .signals = true };
 	SHK_CLEANUP(shk_launcher_freep) struct shk_launcher *launcher = NULL;
+	SHK_CLEANUP(shk_mounter_freep) struct shk_mounter *mounter = NULL;
 	struct shk_engine *g = NULL;
 	struct shk_err err = { 0 };
 	struct args a = { 0 };
@@ -195,10 +197,16 @@ int main(int argc, char **argv)
 	o.config = cfg;
 	o.config_path = a.config;
 	o.restarts = a.restarts;
-	/* In this order: the launcher has the capabilities of the programs, and not the filter. */
-	if (drop_capabilities(&err) < 0 ||
+	/* In this order: the mounter has every capability a caller may have, and chroot; the launcher those of the
+	 * programs; neither has the filter. */
+	if (shk_mounter_new(&mounter, &err) < 0 || drop_capabilities(&err) < 0 ||
 	    shk_launcher_new(cfg->outputs, cfg->n_outputs, &launcher, &err) < 0 ||
-	    shk_confine(&err) < 0 || shk_engine_new(&o, &g, &err) < 0) {
+	    shk_confine(&err) < 0) {
+		shk_error("%s", err.text);
+		return EXIT_START;
+	}
+	o.mounter = mounter;
+	if (shk_engine_new(&o, &g, &err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_START;
 	}

@@ -19,7 +19,7 @@
 #define KIND_PROC    4u
 static _Atomic uint64_t kinds[64];
 
-void shk_mounts_done(struct shk_mounts *m)
+void shk_mount_view_done(struct shk_mount_view *m)
 {
 	if (m->have)
 		shk_buf_done(&m->text);
@@ -27,7 +27,7 @@ void shk_mounts_done(struct shk_mounts *m)
 }
 
 /* A task that did chroot is shown the mounts below its root alone, so the container's init is asked, too. */
-static void read_all(struct shk_mounts *m)
+static void read_all(struct shk_mount_view *m)
 {
 	const pid_t of[2] = { m->tid, m->init };
 	char path[64];
@@ -49,7 +49,7 @@ static void read_all(struct shk_mounts *m)
 }
 
 /* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS"; n = 0: it is mounted nowhere. */
-static struct shk_str type_of(struct shk_mounts *m, uint64_t id, bool *at_root)
+static struct shk_str type_of(struct shk_mount_view *m, uint64_t id, bool *at_root)
 {
 	struct shk_str text, line;
 
@@ -73,7 +73,7 @@ static int look(int fd, unsigned mask, struct statx *sx)
 }
 
 /* KIND_* of the mount of fd; 0: it is mounted nowhere; -errno. While the descriptor is there its numbers are nobody else's. */
-static int kind_of(struct shk_mounts *m, int fd)
+static int kind_of(struct shk_mount_view *m, int fd)
 {
 	_Atomic uint64_t *slot = NULL;
 	uint64_t unique = 0, v;
@@ -103,14 +103,14 @@ static int kind_of(struct shk_mounts *m, int fd)
 	return (int)kind;
 }
 
-bool shk_mount_answers(struct shk_mounts *m, int fd)
+bool shk_mount_answers(struct shk_mount_view *m, int fd)
 {
 	int kind = kind_of(m, fd);
 
 	return kind > 0 && kind & (int)KIND_ANSWERS;
 }
 
-bool shk_mount_is_proc(struct shk_mounts *m, int fd)
+bool shk_mount_is_proc(struct shk_mount_view *m, int fd)
 {
 	int kind = kind_of(m, fd);
 
@@ -128,7 +128,17 @@ static bool lists(struct shk_str text, uint64_t id)
 	return false;
 }
 
-bool shk_mount_seen(struct shk_mounts *m, int fd)
+bool shk_mount_listed(struct shk_mount_view *m, int fd)
+{
+	struct statx sx;
+
+	if (look(fd, STATX_MNT_ID, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+		return false;
+	read_all(m);
+	return lists(shk_buf_view(&m->text), sx.stx_mnt_id);
+}
+
+bool shk_mount_seen(struct shk_mount_view *m, int fd)
 {
 	_cleanup_buf_ struct shk_buf own;
 	struct statx sx;
@@ -136,8 +146,7 @@ bool shk_mount_seen(struct shk_mounts *m, int fd)
 	shk_buf_init(&own, MOUNTS_BYTES);
 	if (look(fd, STATX_MNT_ID, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
 		return false;
-	read_all(m);
-	if (lists(shk_buf_view(&m->text), sx.stx_mnt_id))
+	if (shk_mount_listed(m, fd))
 		return true;
 	(void)shk_read_file("/proc/self/mountinfo", &own, NULL);
 	return lists(shk_buf_view(&own), sx.stx_mnt_id);

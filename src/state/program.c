@@ -118,6 +118,7 @@ bool shk_is_memfd(const struct statx *sx)
 
 ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t size)
 {
+	pid_t init = ctx->ctr ? ctx->ctr->init_pid : 0;
 	_cleanup_close_ int f = -1;
 	char path[64];
 	struct statx sx;
@@ -127,8 +128,8 @@ ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t siz
 		return -errno;
 	if (!S_ISREG(sx.stx_mode))
 		return -EACCES;
-	if (!shk_walk_answers(ctx->ev->tid, ctx->ctr ? ctx->ctr->init_pid : 0, fd) && !shk_is_memfd(&sx))
-		return -EREMOTE;
+	if (!shk_walk_answers(ctx->ev->tid, init, fd) && !shk_is_memfd(&sx))
+		return shk_walk_mounted(ctx->ev->tid, init, fd) ? -EREMOTE : -EXDEV;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */
 	f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -26,7 +26,7 @@
 struct walk {
 	int dir[DEPTH_MAX]; /* dir[0] is the root; all owned */
 	unsigned depth;	    /* index of the current directory */
-	struct shk_mounts mounts;
+	struct shk_mount_view mounts;
 	/* Only for names (shk_walk_name): */
 	const struct shk_walk_from *from;
 	unsigned own;	      /* directories from this one on are of our own procfs; 0: none */
@@ -67,7 +67,7 @@ static void walk_done(struct walk *w)
 {
 	for (unsigned i = w->borrowed; i <= w->depth; i++)
 		shk_close(&w->dir[i]);
-	shk_mounts_done(&w->mounts);
+	shk_mount_view_done(&w->mounts);
 }
 
 static void to_depth(struct walk *w, unsigned depth)
@@ -527,9 +527,22 @@ int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
 
 bool shk_walk_answers(pid_t tid, pid_t init, int fd)
 {
-	SHK_CLEANUP(shk_mounts_done) struct shk_mounts m = { .tid = tid, .init = init };
+	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = tid, .init = init };
 
 	return shk_mount_answers(&m, fd);
+}
+
+bool shk_walk_mounted(pid_t tid, pid_t init, int fd)
+{
+	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = tid, .init = init };
+	_cleanup_close_ int root = open_root(tid);
+	struct statx sx, of_root;
+
+	/* A kernel that does not tell mounts. */
+	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+		return true;
+	return shk_mount_listed(&m, fd) ||
+	       (root >= 0 && look(root, &of_root) == 0 && of_root.stx_mnt_id == sx.stx_mnt_id);
 }
 
 ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)

@@ -14,7 +14,7 @@
 
 #include "native.h"
 
-static const struct family *const families[] = { &family_open };
+static const struct family *const families[] = { &family_open, &family_mount };
 
 void broken(const char *what)
 {

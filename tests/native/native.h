@@ -51,7 +51,7 @@ struct family {
 	void (*prepare)(struct kase *k); /* in the case's process, still root */
 	void (*act)(struct kase *k);	/* with the case's rights; writes k->res */
 };
-extern const struct family family_open;
+extern const struct family family_open, family_mount;
 
 /* Ends the program: the test itself is wrong. */
 _Noreturn void broken(const char *what);
