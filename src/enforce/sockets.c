@@ -2,6 +2,7 @@
 #include "enforce/sockets.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -124,13 +125,14 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	s->why = shk_caller_of(ctx, &s->caller);
 	if (s->why)
 		return SHK_PINNED_UNABLE;
-	s->fd = shk_actor_take(&s->caller, (int)ctx->ev->raw[0]);
+	s->fd = shk_actor_take(shk_proc_task_of(ctx), &s->caller, (int)ctx->ev->raw[0]);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
 		return unable(s, "the table of descriptors of a thread");
 	if (s->fd < 0)
 		return fails(s, -s->fd);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
-	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0)
+	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
+	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
 		return fails(s, errno);
 	what = read_address(ctx, s);
 	if (what != SHK_PINNED_OBJECT)
@@ -172,9 +174,21 @@ static int call(const struct shk_socket *s)
 	return r;
 }
 
+/* Connecting TCP and UDP asks for nobody's ids or capabilities (inet_stream_connect and inet_dgram_connect in
+ * net/ipv4/af_inet.c, which IPv6 has, too): whose rights are worn makes no difference. */
+static bool asks_for_rights(const struct shk_socket *s)
+{
+	return s->binds || (s->domain != AF_INET && s->domain != AF_INET6) ||
+	       (s->type != SOCK_STREAM && s->type != SOCK_DGRAM) ||
+	       (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP);
+}
+
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 {
-	int r = s->domain == AF_UNIX ? shk_rights_be(a->rights, &s->caller) : shk_rights_wear(a->rights, &s->caller);
+	bool asks = asks_for_rights(s);
+	int r = !asks			? 0 :
+		s->domain == AF_UNIX	? shk_rights_be(a->rights, &s->caller) :
+					  shk_rights_wear(a->rights, &s->caller);
 
 	if (r == 0) {
 		shk_rights_umask(a->rights, s->caller.umask);
