@@ -190,7 +190,14 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	a->mounts.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
 	for (unsigned i = 0;; i++) {
-		if (paths && (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX)) {
+		/* Whoever changes mounts without end must not have calls let go for it; others never meet this. */
+		if (i == AGAIN_MAX) {
+			a->what = SHK_ACT_FAIL;
+			a->err = EBUSY;
+			ctx->ev->ret = -EBUSY;
+			return;
+		}
+		if (paths && shk_aliases_begin(w->actor->aliases, ctx) < 0) {
 			a->what = SHK_ACT_CONTINUE;
 			a->why = "the mounts of the container cannot be told";
 			return;
