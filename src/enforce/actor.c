@@ -134,13 +134,13 @@ static bool is_proc(const struct shk_walk_from *from, int fd)
 	return false;
 }
 
-static int open_link(pid_t tid, const char *what)
+static int open_link(pid_t tid, const char *what, int flags)
 {
 	char path[64];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = open(path, O_PATH | O_CLOEXEC | flags);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -157,7 +157,7 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	if (a->root >= 0 && mnt && a->root_mnt == mnt && a->root_dev == dev && a->root_ino == ino)
 		return 0;
 	shk_close(&a->root);
-	a->root = open_link(tid, "root");
+	a->root = open_link(tid, "root", O_DIRECTORY);
 	if (a->root < 0)
 		return a->root;
 	if (statx(a->root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
@@ -184,18 +184,27 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	return r;
 }
 
-int shk_actor_base(const struct shk_caller *c, int dirfd)
+static int behind(const struct shk_caller *c, int fd, int flags)
 {
 	char what[32];
-	int fd;
 
-	if (dirfd == AT_FDCWD)
-		return open_link(c->tid, "cwd");
-	if (dirfd < 0)
+	if (fd == AT_FDCWD)
+		return open_link(c->tid, "cwd", flags);
+	if (fd < 0)
 		return -EBADF;
-	snprintf(what, sizeof(what), "fd/%d", dirfd);
-	fd = open_link(c->tid, what);
+	snprintf(what, sizeof(what), "fd/%d", fd);
+	fd = open_link(c->tid, what, flags);
 	return fd == -ENOENT ? -EBADF : fd;
+}
+
+int shk_actor_base(const struct shk_caller *c, int dirfd)
+{
+	return behind(c, dirfd, O_DIRECTORY);
+}
+
+int shk_actor_object(const struct shk_caller *c, int fd)
+{
+	return behind(c, fd, 0);
 }
 
 bool shk_fs_is_fit(long type)

@@ -49,6 +49,8 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 		    struct shk_walk_from *from);
 /* What a relative path of the caller's begins at; owned. -EBADF, -ENOTDIR. */
 int shk_actor_base(const struct shk_caller *c, int dirfd);
+/* The object behind a descriptor of the caller's, O_PATH, be it no directory; owned. -EBADF. */
+int shk_actor_object(const struct shk_caller *c, int fd);
 /* For shk_walk_from.own_rights: while this thread walks. */
 void shk_actor_acts(struct shk_actor *a);
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
-#include <sys/resource.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -12,13 +12,15 @@
 
 #include "base/io.h"
 #include "enforce/device.h"
+#include "enforce/idmap.h"
+#include "state/program.h"
 
 enum how {
 	DIRECTORY = 1,	/* the name is changed */
 	FOLLOWED,	/* the object, behind links */
 	NOT_FOLLOWED,	/* the object, be it a link */
 	BY_FLAGS,	/* AT_SYMLINK_NOFOLLOW decides */
-	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides: object or name */
+	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides */
 };
 
 /* Per path argument in the order of the call's. */
@@ -39,7 +41,7 @@ static const struct {
 	{ SHK_CALL_rename, { DIRECTORY, DIRECTORY }, 0 },
 	{ SHK_CALL_renameat, { DIRECTORY, DIRECTORY }, 0 },
 	{ SHK_CALL_renameat2, { DIRECTORY, DIRECTORY }, 0 },
-	{ SHK_CALL_link, { DIRECTORY, DIRECTORY }, 0 },
+	{ SHK_CALL_link, { NOT_FOLLOWED, DIRECTORY }, 0 },
 	{ SHK_CALL_linkat, { LINK_SOURCE, DIRECTORY }, 4 },
 	{ SHK_CALL_chmod, { FOLLOWED }, 0 },
 	{ SHK_CALL_fchmodat, { FOLLOWED }, 0 },
@@ -78,12 +80,62 @@ static enum shk_pinned unable(struct shk_paths *p, const char *why)
 	return SHK_PINNED_UNABLE;
 }
 
+static int64_t size_of(const struct shk_paths *p)
+{
+	return p->call == SHK_CALL_truncate64 ? (int64_t)(p->raw[1] | p->raw[2] << 32) : (int64_t)p->raw[1];
+}
+
+/* Flags, a mode or a length that no call of this kind takes are found before any path is looked at. The kernel says
+ * itself what these are: without a path there is nothing it could do. */
+static int check_values(const struct shk_paths *p)
+{
+	const uint64_t *raw = p->raw;
+	long r = 0;
+
+	switch (p->call) {
+	case SHK_CALL_unlinkat:
+		r = (int)raw[2] ? syscall(SYS_unlinkat, -1, "", (int)raw[2]) : 0;
+		break;
+	case SHK_CALL_renameat2:
+		r = (unsigned)raw[4] ? syscall(SYS_renameat2, -1, "", -1, "", (unsigned)raw[4]) : 0;
+		break;
+	case SHK_CALL_linkat:
+		r = (int)raw[4] ? syscall(SYS_linkat, -1, "", -1, "", (int)raw[4]) : 0;
+		break;
+	case SHK_CALL_fchownat:
+		r = (int)raw[4] ? syscall(SYS_fchownat, -1, "", -1, -1, (int)raw[4]) : 0;
+		break;
+	case SHK_CALL_fchmodat2:
+		/* Newer than the names of the engine's own filter. */
+		return raw[3] & UINT32_MAX & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? EINVAL : 0;
+	case SHK_CALL_mknod:
+		r = syscall(SYS_mknodat, -1, "", (mode_t)raw[1], 0);
+		break;
+	case SHK_CALL_mknodat:
+		r = syscall(SYS_mknodat, -1, "", (mode_t)raw[2], 0);
+		break;
+	case SHK_CALL_truncate:
+	case SHK_CALL_truncate64:
+		return size_of(p) < 0 ? EINVAL : 0;
+	default:
+		break;
+	}
+	return r < 0 && (errno == EINVAL || errno == EPERM) ? errno : 0;
+}
+
 /* ---- what is held ---- */
 
-/* "a/b/" is "a" and "b/"; "b" is the start and "b"; "/" is the root and ".". */
-static int split(struct shk_str path, struct shk_str *dir, char *last, size_t size)
+static bool only_slashes(struct shk_str s)
 {
-	size_t end = path.n, at;
+	while (s.n && s.p[s.n - 1] == '/')
+		s.n--;
+	return !s.n;
+}
+
+/* "a/b/" is "a" and "b/"; "b" is the start and "b"; "/" is the root and ".". */
+static void split(struct shk_str path, struct shk_str *dir, char *last, size_t size)
+{
+	size_t end = path.n, at, n;
 
 	while (end && path.p[end - 1] == '/')
 		end--;
@@ -93,33 +145,50 @@ static int split(struct shk_str path, struct shk_str *dir, char *last, size_t si
 	if (!end) {
 		dir->n = 1;
 		strcpy(last, ".");
-		return 0;
+		return;
 	}
-	if (end - at > NAME_MAX || end - at + 2 > size)
-		return -ENAMETOOLONG;
-	memcpy(last, path.p + at, end - at);
-	strcpy(last + (end - at), end < path.n ? "/" : "");
-	return 0;
+	/* The kernel finds a name too long after everything before it. */
+	n = SHK_MIN(end - at, size - 2);
+	memcpy(last, path.p + at, n);
+	strcpy(last + n, end < path.n ? "/" : "");
 }
 
 static int hold(struct shk_held *h, struct shk_str path)
 {
 	struct shk_str dir = path;
-	int r = h->object ? 0 : split(path, &dir, h->last, sizeof(h->last));
+	char text[SHK_PATH_LIMIT + 2];
 
-	if (r < 0)
-		return r;
-	h->from.follow |= !h->object;
-	if (dir.n)
-		return shk_walk_pin(&h->from, dir, &h->pin);
-	h->pin = (struct shk_pin){ .fd = fcntl(h->base, F_DUPFD_CLOEXEC, 0), .dir = -1, .doubtful = true };
-	return h->pin.fd < 0 ? -errno : 0;
+	if (h->object)
+		return shk_walk_pin(&h->from, path, &h->pin);
+	split(path, &dir, h->last, sizeof(h->last));
+	if (dir.n > SHK_PATH_LIMIT)
+		return -ENAMETOOLONG;
+	/* With a dot behind it, as the directory must be one that the caller may search. */
+	memcpy(text, dir.p, dir.n);
+	text[dir.n] = '.';
+	h->from.follow = true;
+	return shk_walk_pin(&h->from, (struct shk_str){ text, dir.n + 1 }, &h->pin);
+}
+
+static bool takes_away(enum shk_call_id id)
+{
+	switch (id) {
+	case SHK_CALL_rmdir:
+	case SHK_CALL_unlink:
+	case SHK_CALL_unlinkat:
+	case SHK_CALL_rename:
+	case SHK_CALL_renameat:
+	case SHK_CALL_renameat2:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static bool name_it(struct shk_eval_ctx *ctx, struct shk_held *h)
 {
 	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
-	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 2);
+	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 3);
 	size_t len = strlen(h->last);
 
 	if (n < 0)
@@ -154,7 +223,35 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return unable(p, "the file shows namespaces the task is alone in");
 	if (!h->object && !S_ISDIR(sx.stx_mode))
 		return fails(p, ENOTDIR);
-	return name_it(ctx, h) ? SHK_PINNED_OBJECT : unable(p, "an object without a name in the container");
+	/* A memfd has no name that a rule could know. */
+	if (!name_it(ctx, h) && !shk_is_memfd(&sx))
+		return unable(p, "an object without a name in the container");
+	h->busy = !h->object && takes_away(p->call) && shk_aliases_mounted_on(a->aliases, h->pin.fd, h->name);
+	return SHK_PINNED_OBJECT;
+}
+
+/* AT_EMPTY_PATH makes linkat take descriptors from whoever may read any directory. (And from who opened them, which
+ * nobody can tell from outside; programs have the links in procfs then.) */
+static bool may_link(const struct shk_paths *p, int fd)
+{
+	return p->call != SHK_CALL_linkat || fd == AT_FDCWD || p->caller.effective & 1ull << CAP_DAC_READ_SEARCH;
+}
+
+/* An empty path: the descriptor's object, or the working directory. */
+static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p,
+				      struct shk_held *h, int fd)
+{
+	int r = shk_actor_start(a, ctx, &p->caller, &h->from);
+
+	h->object = true;
+	r = r < 0 ? r : shk_actor_object(&p->caller, fd);
+	if (r < 0)
+		return fails(p, -r);
+	h->pin.fd = r;
+	if (!may_link(p, fd))
+		return fails(p, ENOENT);
+	h->pin.doubtful = true;
+	return look_at(a, ctx, p, h);
 }
 
 static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, unsigned arg,
@@ -170,16 +267,21 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return fails(p, ENAMETOOLONG);
 	if (text->state != SHK_ARG_OK)
 		return fails(p, EFAULT);
-	/* The descriptor itself, then: what it is can change until the call is made. */
 	if (!text->bytes.n)
-		return at_flags & AT_EMPTY_PATH ? unable(p, "a descriptor in place of a path") : fails(p, ENOENT);
-	h->object = how == FOLLOWED || how == NOT_FOLLOWED || how == BY_FLAGS ||
-		    (how == LINK_SOURCE && at_flags & AT_SYMLINK_FOLLOW);
+		return at_flags & AT_EMPTY_PATH && dir >= 0 ?
+			       pin_descriptor(a, ctx, p, h, (int)ev->raw[dir]) : fails(p, ENOENT);
+	h->object = how != DIRECTORY;
+	/* "." is EINVAL, the root is busy; else the two are alike. */
+	if ((p->call == SHK_CALL_rmdir || (p->call == SHK_CALL_unlinkat && p->raw[2] & AT_REMOVEDIR)) &&
+	    only_slashes(text->bytes))
+		return fails(p, EBUSY);
 	r = shk_actor_start(a, ctx, &p->caller, &h->from);
 	if (r == 0 && text->bytes.p[0] != '/')
 		r = h->base = shk_actor_base(&p->caller, dir >= 0 ? (int)ev->raw[dir] : AT_FDCWD);
+	if (r >= 0 && how == LINK_SOURCE && at_flags & AT_EMPTY_PATH && h->base >= 0 && !may_link(p, (int)ev->raw[dir]))
+		r = -ENOENT;
 	h->from.base_fd = h->base;
-	h->from.follow = how == FOLLOWED || how == LINK_SOURCE || (how == BY_FLAGS && !(at_flags & AT_SYMLINK_NOFOLLOW));
+	h->from.follow = how == FOLLOWED || (how == LINK_SOURCE && at_flags & AT_SYMLINK_FOLLOW) || (how == BY_FLAGS && !(at_flags & AT_SYMLINK_NOFOLLOW));
 	if (r >= 0)
 		r = shk_rights_search(a->rights, &p->caller);
 	if (r >= 0) {
@@ -212,6 +314,47 @@ static enum shk_pinned read_target(struct shk_eval_ctx *ctx, struct shk_paths *p
 	return p->target ? SHK_PINNED_OBJECT : fails(p, ENOMEM);
 }
 
+/* -1 of 16 bit ids (i386's first calls): unchanged. */
+static uint32_t id_of(const struct shk_paths *p, uint64_t v)
+{
+	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown) && p->caller.narrow_ids ?
+		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
+}
+
+/* Whom the numbers given mean. 0 or an errno. */
+static int read_owner(struct shk_paths *p)
+{
+	unsigned i = p->call == SHK_CALL_fchownat ? 2 : 1;
+	int r;
+
+	p->owner[0] = id_of(p, p->raw[i]);
+	p->owner[1] = id_of(p, p->raw[i + 1]);
+	if (!p->caller.other_users)
+		return 0;
+	r = shk_id_of_task(p->caller.tid, "uid_map", &p->owner[0]);
+	return -(r < 0 ? r : shk_id_of_task(p->caller.tid, "gid_map", &p->owner[1]));
+}
+
+static bool changes_owner(enum shk_call_id id)
+{
+	return id == SHK_CALL_chown || id == SHK_CALL_chown32 || id == SHK_CALL_lchown || id == SHK_CALL_lchown32 ||
+	       id == SHK_CALL_fchownat;
+}
+
+/* prlimit asks for a capability the engine has not. "Max file size  SOFT  HARD  bytes" */
+static uint64_t size_limit(pid_t tid)
+{
+	static const struct shk_str word = { "Max file size", 13 };
+	_cleanup_buf_ struct shk_buf b;
+	char path[64], *at;
+
+	shk_buf_init(&b, 8192);
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)tid);
+	at = shk_read_file(path, &b, NULL) == 0 && b.n ? strstr(b.p, word.p) : NULL;
+	return at && strspn(at + word.n, " ") && at[word.n + strspn(at + word.n, " ")] != 'u' ?
+		       strtoull(at + word.n, NULL, 10) : UINT64_MAX;
+}
+
 /* The kernel asks the control group of whoever makes a device. */
 static enum shk_pinned may_make(struct shk_eval_ctx *ctx, struct shk_paths *p)
 {
@@ -239,6 +382,7 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 	bool again = p->again;
 	enum shk_pinned what;
 	unsigned k = 0;
+	int err;
 
 	*p = (struct shk_paths){ .call = ev->call->id, .again = again };
 	for (unsigned i = 0; i < 6; i++)
@@ -246,26 +390,28 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 	p->why = shk_caller_of(ctx, &p->caller);
 	if (p->why)
 		return SHK_PINNED_UNABLE;
+	err = check_values(p);
+	if (err)
+		return fails(p, err);
+	if (p->call == SHK_CALL_truncate || p->call == SHK_CALL_truncate64)
+		p->size_limit = size_limit(p->caller.tid);
 	what = read_target(ctx, p);
 	for (unsigned i = 0; what == SHK_PINNED_OBJECT && i < ev->call->nargs && k < SHK_PATHS_MAX; i++)
 		if (ev->call->arg[i].kind == SHK_ARG_PATH)
 			what = pin_one(a, ctx, p, i, known[row].how[k++],
 				       known[row].flags ? p->raw[known[row].flags] : 0);
+	/* The kernel asks this of what was found. */
+	err = what == SHK_PINNED_OBJECT && changes_owner(p->call) ? read_owner(p) : 0;
+	if (err)
+		return fails(p, err);
 	return what == SHK_PINNED_OBJECT ? may_make(ctx, p) : what;
 }
 
 /* ---- and done ---- */
 
-/* -1 of 16 bit ids (i386's first calls): unchanged. */
-static uint32_t id_of(const struct shk_paths *p, uint64_t v)
+static long change_owner(const struct shk_paths *p)
 {
-	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown) && p->caller.narrow_ids ?
-		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
-}
-
-static long change_owner(const struct shk_paths *p, unsigned i)
-{
-	return fchownat(p->held[0].pin.fd, "", id_of(p, p->raw[i]), id_of(p, p->raw[i + 1]), AT_EMPTY_PATH);
+	return fchownat(p->held[0].pin.fd, "", p->owner[0], p->owner[1], AT_EMPTY_PATH);
 }
 
 static long change_mode(const struct shk_actor *a, const struct shk_paths *p, unsigned i)
@@ -285,28 +431,50 @@ static long change_mode(const struct shk_actor *a, const struct shk_paths *p, un
 
 static long change_size(const struct shk_paths *p)
 {
-	int64_t size = p->call == SHK_CALL_truncate64 ? (int64_t)(p->raw[1] | p->raw[2] << 32) : (int64_t)p->raw[1];
-	struct rlimit r;
+	int64_t size = size_of(p);
+	struct statx sx;
 	char path[40];
 
-	/* The limit is the caller's; so is the signal, which it does not get. */
-	if (prlimit(p->caller.tid, RLIMIT_FSIZE, NULL, &r) == 0 && size > 0 && (uint64_t)size > r.rlim_cur) {
-		errno = EFBIG;
-		return -1;
-	}
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", p->held[0].pin.fd);
-	return truncate(path, size);
+	if ((uint64_t)size <= p->size_limit)
+		return truncate(path, size);
+	/* The limit is the caller's, and is asked about a file that grows and may be written (fs/attr.c,
+	 * inode_newsize_ok); so is the signal, which it does not get. */
+	if (statx(p->held[0].pin.fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, &sx) < 0)
+		return -1;
+	if (!S_ISREG(sx.stx_mode) || (uint64_t)size <= sx.stx_size)
+		return truncate(path, size);
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+		return -1;
+	errno = sx.stx_attributes & STATX_ATTR_APPEND ? EPERM : EFBIG;
+	return -1;
 }
 
-static long make_link(const struct shk_actor *a, const struct shk_paths *p, uint64_t flags)
+static long make_link(const struct shk_actor *a, const struct shk_paths *p)
 {
 	const struct shk_held *from = &p->held[0], *to = &p->held[1];
 	char name[16];
 
-	if (!from->object)
-		return linkat(from->pin.fd, from->last, to->pin.fd, to->last, (int)flags);
 	snprintf(name, sizeof(name), "%d", from->pin.fd);
-	return linkat(a->fds, name, to->pin.fd, to->last, (int)flags | AT_SYMLINK_FOLLOW);
+	return linkat(a->fds, name, to->pin.fd, to->last, AT_SYMLINK_FOLLOW);
+}
+
+static bool apart(const struct shk_paths *p)
+{
+	struct statx a, b;
+
+	return p->n == 2 && statx(p->held[0].pin.fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &a) == 0 &&
+	       statx(p->held[1].pin.fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &b) == 0 && a.stx_mnt_id != b.stx_mnt_id;
+}
+
+/* Something is mounted there: whoever may change the directory is told that it is in use. */
+static long in_use(const struct shk_paths *p, const struct shk_held *h)
+{
+	if (apart(p))
+		errno = EXDEV;
+	else if (faccessat(h->pin.fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		errno = EBUSY;
+	return -1;
 }
 
 static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
@@ -314,6 +482,9 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	const struct shk_held *h = &p->held[0], *to = &p->held[1];
 	const uint64_t *raw = p->raw;
 
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->held[i].busy)
+			return in_use(p, &p->held[i]);
 	switch (p->call) {
 	case SHK_CALL_mkdir:
 		return mkdirat(h->pin.fd, h->last, (mode_t)raw[1]);
@@ -338,9 +509,8 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	case SHK_CALL_renameat2:
 		return syscall(SYS_renameat2, h->pin.fd, h->last, to->pin.fd, to->last, (unsigned)raw[4]);
 	case SHK_CALL_link:
-		return make_link(a, p, 0);
 	case SHK_CALL_linkat:
-		return make_link(a, p, raw[4]);
+		return make_link(a, p);
 	case SHK_CALL_chmod:
 		return change_mode(a, p, 1);
 	case SHK_CALL_fchmodat:
@@ -350,9 +520,8 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	case SHK_CALL_chown32:
 	case SHK_CALL_lchown:
 	case SHK_CALL_lchown32:
-		return change_owner(p, 1);
 	case SHK_CALL_fchownat:
-		return change_owner(p, 2);
+		return change_owner(p);
 	case SHK_CALL_truncate:
 	case SHK_CALL_truncate64:
 		return change_size(p);

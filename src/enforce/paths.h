@@ -21,7 +21,8 @@ struct shk_held {
 	int base;		/* owned, -1: none */
 	struct shk_walk_from from;
 	struct shk_pin pin;
-	char last[NAME_MAX + 2]; /* with a slash behind it if there was one */
+	char last[NAME_MAX + 3]; /* with a slash behind it if there was one; of one that is too long as much as is too much */
+	bool busy;		/* something is mounted on that name */
 	struct shk_str name;	/* in the event's arena */
 };
 
@@ -32,6 +33,8 @@ struct shk_paths {
 	struct shk_held held[SHK_PATHS_MAX];
 	const char *target; /* symlink: its text, in the event's arena */
 	uint64_t raw[6];
+	uint32_t owner[2];   /* chown: user and group, as we number them */
+	uint64_t size_limit; /* truncate: RLIMIT_FSIZE of the caller */
 	int err;	    /* SHK_PINNED_ERROR: > 0 */
 	const char *why;    /* SHK_PINNED_UNABLE */
 	bool again;	    /* its effect may be there already */

@@ -18,7 +18,7 @@
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
 #endif
 
-#define DEPTH_MAX    64	  /* directories between root and file */
+#define DEPTH_MAX    64	  /* directories held between root and file */
 #define LINKS_MAX    40	  /* MAXSYMLINKS (include/linux/namei.h) */
 #define STEPS_MAX    1024
 #define PATH_BYTES   4096u
@@ -135,6 +135,19 @@ static void to_depth(struct walk *w, unsigned depth)
 		w->own = 0;
 	if (!w->depth)
 		w->jumped = false;
+}
+
+/* The next directory. Of those on the way the first are let go when there are too many: ".." finds them again. */
+static void go_down(struct walk *w, int fd)
+{
+	if (w->depth + 1 == DEPTH_MAX) {
+		close(w->dir[1]);
+		memmove(&w->dir[1], &w->dir[2], (w->depth - 1) * sizeof(w->dir[0]));
+		w->depth--;
+		w->jumped = true;
+		w->own = w->own > 1 ? w->own - 1 : 0;
+	}
+	w->dir[++w->depth] = fd;
 }
 
 /* Goes on in a directory that is not below the current one. */
@@ -260,11 +273,7 @@ static int enter_own(struct walk *w, int to, bool more, int *ret)
 		*ret = to;
 		return 0;
 	}
-	if (w->depth + 1 == DEPTH_MAX) {
-		close(to);
-		return -ENAMETOOLONG;
-	}
-	w->dir[++w->depth] = to;
+	go_down(w, to);
 	w->own = w->own ? w->own : w->depth;
 	return 0;
 }
@@ -412,9 +421,7 @@ static int step(struct walk *w, char *rest, const char *name, bool more, unsigne
 	}
 	if (!S_ISDIR(sx.stx_mode))
 		return -ENOTDIR;
-	if (w->depth + 1 == DEPTH_MAX)
-		return -ENAMETOOLONG;
-	w->dir[++w->depth] = TAKE_FD(fd);
+	go_down(w, TAKE_FD(fd));
 	return 0;
 }
 
