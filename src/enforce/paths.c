@@ -379,7 +379,7 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 {
 	struct shk_event *ev = ctx->ev;
 	int row = row_of(ev->call->id);
-	bool again = p->again;
+	uint64_t again = p->again;
 	enum shk_pinned what;
 	unsigned k = 0;
 	int err;
@@ -531,21 +531,21 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	}
 }
 
-/* An engine that ended may have done it: what the call would have made is there, what it would have taken is gone. */
-static bool done_before(const struct shk_paths *p, int err)
-{
-	const struct shk_held *to = &p->held[p->n - 1];
-	struct stat st;
+/* ---- done twice ---- */
 
-	switch (p->call) {
+enum effect { TAKES, MOVES, MAKES, REPEATS };
+
+static enum effect effect_of(enum shk_call_id id)
+{
+	switch (id) {
 	case SHK_CALL_rmdir:
 	case SHK_CALL_unlink:
 	case SHK_CALL_unlinkat:
-		return err == ENOENT;
+		return TAKES;
 	case SHK_CALL_rename:
 	case SHK_CALL_renameat:
 	case SHK_CALL_renameat2:
-		return err == ENOENT && fstatat(to->pin.fd, to->last, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		return MOVES;
 	case SHK_CALL_mkdir:
 	case SHK_CALL_mkdirat:
 	case SHK_CALL_symlink:
@@ -554,8 +554,57 @@ static bool done_before(const struct shk_paths *p, int err)
 	case SHK_CALL_mknodat:
 	case SHK_CALL_link:
 	case SHK_CALL_linkat:
-		return err == EEXIST && fstatat(to->pin.fd, to->last, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       (p->call == SHK_CALL_link || p->call == SHK_CALL_linkat || st.st_uid == p->caller.fsuid);
+		return MAKES;
+	default:
+		return REPEATS;
+	}
+}
+
+/* The number of what a name in a held directory stands for, 0: of nothing. */
+static uint64_t named(const struct shk_held *h, struct stat *st)
+{
+	return fstatat(h->pin.fd, h->last, st, AT_SYMLINK_NOFOLLOW) == 0 ? st->st_ino : 0;
+}
+
+static uint64_t object_of(const struct shk_held *h)
+{
+	struct stat st;
+
+	return fstat(h->pin.fd, &st) == 0 ? st.st_ino : 0;
+}
+
+uint64_t shk_paths_effect(const struct shk_paths *p)
+{
+	struct stat st;
+
+	switch (effect_of(p->call)) {
+	case TAKES:
+	case MOVES:
+		return named(&p->held[0], &st);
+	case MAKES:
+		return !named(&p->held[p->n - 1], &st);
+	default:
+		return 0;
+	}
+}
+
+/* An engine that ended may have done it: what the call takes is not there any more, or is where it was to go; what it
+ * makes, which was not there, is. Done once more an exchange would be undone, and another file removed. */
+static bool done_before(const struct shk_paths *p)
+{
+	const struct shk_held *from = &p->held[0], *to = &p->held[p->n - 1];
+	struct stat st;
+
+	if (!p->again)
+		return false;
+	switch (effect_of(p->call)) {
+	case TAKES:
+		return named(from, &st) != p->again;
+	case MOVES:
+		return named(from, &st) != p->again && named(to, &st) == p->again;
+	case MAKES:
+		return named(to, &st) && (p->call == SHK_CALL_link || p->call == SHK_CALL_linkat ?
+						  st.st_ino == object_of(from) : st.st_uid == p->caller.fsuid);
 	default:
 		return false;
 	}
@@ -570,9 +619,7 @@ int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
 		return r;
 	}
 	shk_rights_umask(a->rights, p->caller.umask);
-	r = carry_out(a, p) < 0 ? -errno : 0;
-	if (r < 0 && p->again && done_before(p, -r))
-		r = 0;
+	r = done_before(p) || carry_out(a, p) == 0 ? 0 : -errno;
 	shk_rights_unbe(a->rights);
 	return r;
 }

@@ -37,13 +37,16 @@ struct shk_paths {
 	uint64_t size_limit; /* truncate: RLIMIT_FSIZE of the caller */
 	int err;	    /* SHK_PINNED_ERROR: > 0 */
 	const char *why;    /* SHK_PINNED_UNABLE */
-	bool again;	    /* its effect may be there already */
+	uint64_t again;	    /* an engine that ended may have done it: what its shk_paths_effect said; else 0 */
 };
 
 /* Is it a call of this kind? */
 bool shk_paths_knows(enum shk_call_id id);
 /* Holding the container's lock. */
 enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p);
+/* To be kept where an engine's end does not reach it, before shk_paths_do: which object the call takes a name from, 1 for a
+ * name it makes, 0 if it can have no effect that would not come of itself when it is done twice. */
+uint64_t shk_paths_effect(const struct shk_paths *p);
 /* 0 or -errno. */
 int shk_paths_do(struct shk_actor *a, struct shk_paths *p);
 void shk_paths_done(struct shk_paths *p);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -219,19 +220,44 @@ static int call(const struct shk_socket *s)
 	return r;
 }
 
+bool shk_socket_effect(const struct shk_socket *s)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	if (!s->binds)
+		return getpeername(s->fd, (struct sockaddr *)&a, &n) < 0;
+	if (getsockname(s->fd, (struct sockaddr *)&a, &n) < 0)
+		return true;
+	switch (s->domain) {
+	case AF_UNIX:
+		return n <= sizeof(sa_family_t);
+	case AF_INET:
+		return !((struct sockaddr_in *)&a)->sin_port;
+	case AF_INET6:
+		return !((struct sockaddr_in6 *)&a)->sin6_port;
+	case AF_NETLINK:
+		return !((struct sockaddr_nl *)&a)->nl_pid;
+	default:
+		return true;
+	}
+}
+
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 {
-	int r = s->domain == AF_UNIX ? shk_rights_be(a->rights, &s->caller) : shk_rights_wear(a->rights, &s->caller);
+	int r;
 
+	/* It had no name, or no partner: an engine that ended has given it one. */
+	if (s->again && !shk_socket_effect(s))
+		return 0;
+	r = s->domain == AF_UNIX ? shk_rights_be(a->rights, &s->caller) : shk_rights_wear(a->rights, &s->caller);
 	if (r == 0) {
 		shk_rights_umask(a->rights, s->caller.umask);
 		r = call(s);
 	}
 	shk_rights_unbe(a->rights);
-	/* EINVAL: it has a name already; EISCONN: it is connected. An engine that ended may have done it. */
-	if (s->again && (s->binds ? r == -EINVAL : r == -EISCONN))
-		r = 0;
-	return r;
+	/* It is on its way since. */
+	return s->again && r == -EALREADY ? -EINPROGRESS : r;
 }
 
 void shk_socket_done(struct shk_socket *s)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # Twin containers on the host's /usr, of which one is supervised: `load twin` behind `load lib`.
 
