@@ -53,33 +53,40 @@ void shk_arena_reset(struct shk_arena *a)
 	a->failed = false;
 }
 
-/* A chunk with room for so much, or NULL. */
-static struct shk_arena_chunk *chunk_for(struct shk_arena *a, size_t n, size_t need)
+/* A new chunk with room for so much, or NULL. */
+static __attribute__((noinline)) struct shk_arena_chunk *new_chunk(struct shk_arena *a, size_t n, size_t need)
 {
 	struct shk_arena_chunk *c = a->head;
+	size_t size = c ? c->whole * 2 : CHUNK_MIN;
 
 	if (n > SIZE_MAX / 2 || n > a->cap || a->used > a->cap - n) {
 		a->failed = true;
 		return NULL;
 	}
-	if (!c || c->size - c->used < need) {
-		size_t size = c ? c->whole * 2 : CHUNK_MIN;
-
-		if (size > (size_t)1 << 20)
-			size = (size_t)1 << 20;
-		if (size < need)
-			size = need;
-		c = malloc(sizeof(*c) + size);
-		if (!c) {
-			a->failed = true;
-			return NULL;
-		}
-		c->size = c->whole = size;
-		c->used = 0;
-		c->older = a->head;
-		a->head = c;
+	if (size > (size_t)1 << 20)
+		size = (size_t)1 << 20;
+	if (size < need)
+		size = need;
+	c = malloc(sizeof(*c) + size);
+	if (!c) {
+		a->failed = true;
+		return NULL;
 	}
+	c->size = c->whole = size;
+	c->used = 0;
+	c->older = a->head;
+	a->head = c;
 	return c;
+}
+
+/* A chunk with room for so much, or NULL. What fits is no larger than a chunk, so no sum overflows. */
+static inline struct shk_arena_chunk *chunk_for(struct shk_arena *a, size_t n, size_t need)
+{
+	struct shk_arena_chunk *c = a->head;
+
+	if (c && need >= n && need <= c->size - c->used && a->used + n <= a->cap)
+		return c;
+	return new_chunk(a, n, need);
 }
 
 void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
@@ -97,7 +104,7 @@ void *shk_arena_alloc_raw(struct shk_arena *a, size_t n)
 }
 
 /* Texts need no alignment: they lie at the other end of the chunk, one next to the other. */
-static char *alloc_text(struct shk_arena *a, size_t n)
+static inline char *alloc_text(struct shk_arena *a, size_t n)
 {
 	struct shk_arena_chunk *c = chunk_for(a, n, n);
 
@@ -139,6 +146,20 @@ struct shk_str shk_arena_str(struct shk_arena *a, struct shk_str s)
 	char *d = shk_arena_strndup(a, s.p, s.n);
 
 	return (struct shk_str){ d, d ? s.n : 0 };
+}
+
+struct shk_str shk_arena_join(struct shk_arena *a, struct shk_str x, char between, struct shk_str y)
+{
+	size_t n = x.n < SIZE_MAX / 4 && y.n < SIZE_MAX / 4 ? x.n + 1 + y.n : SIZE_MAX / 2;
+	char *d = alloc_text(a, n + 1), *end;
+
+	if (!d)
+		return (struct shk_str){ NULL, 0 };
+	end = x.n ? mempcpy(d, x.p, x.n) : d;
+	*end++ = between;
+	end = y.n ? mempcpy(end, y.p, y.n) : end;
+	*end = 0;
+	return (struct shk_str){ d, n };
 }
 
 char *shk_arena_printf(struct shk_arena *a, const char *fmt, ...)

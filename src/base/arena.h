@@ -42,6 +42,8 @@ char *shk_arena_strndup(struct shk_arena *a, const char *p, size_t n);
 char *shk_arena_strdup(struct shk_arena *a, const char *s);
 /* A copy as a view (also NUL-terminated behind its end); p is NULL when refused. */
 struct shk_str shk_arena_str(struct shk_arena *a, struct shk_str s);
+/* x, a character, y: one text, NUL-terminated. */
+struct shk_str shk_arena_join(struct shk_arena *a, struct shk_str x, char between, struct shk_str y);
 /* Formatted text; NULL when refused. */
 char *shk_arena_printf(struct shk_arena *a, const char *fmt, ...) SHK_PRINTF(2, 3);
 

@@ -87,23 +87,16 @@ size_t shk_clean_length(struct shk_str s)
 /* Replaces what follows the first `good` bytes into `to`, which has room for three times that; the end. */
 static char *copy(char *to, struct shk_str s, size_t good)
 {
-	if (good)
-		memcpy(to, s.p, good);
-	to += good;
-	for (size_t i = good; i < s.n;) {
-		int step = shk_clean_step(s.p + i, s.n - i);
-
-		if (step < 0) {
-			memcpy(to, SHK_REPLACEMENT, 3);
-			to += 3;
-			i += (size_t)-step;
-			continue;
-		}
-		memcpy(to, s.p + i, (size_t)step);
-		to += step;
-		i += (size_t)step;
+	for (size_t i = 0;;) {
+		if (good)
+			to = mempcpy(to, s.p + i, good);
+		i += good;
+		if (i == s.n)
+			return to;
+		to = mempcpy(to, SHK_REPLACEMENT, 3);
+		i += (size_t)-shk_clean_step(s.p + i, s.n - i);
+		good = shk_clean_length((struct shk_str){ s.p + i, s.n - i });
 	}
-	return to;
 }
 
 struct shk_str shk_clean_copy(struct shk_arena *a, struct shk_str s, size_t good)

@@ -64,9 +64,20 @@ uint64_t shk_hash(const void *p, size_t n)
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
+/* Numbers are the kernel's (task ids, descriptors): who chooses among them does not see where they fall, which the
+ * secret decides. */
+static inline uint64_t number_hash(uint64_t n)
+{
+	unsigned __int128 product;
+
+	pthread_once(&hash_once, hash_seed);
+	product = (unsigned __int128)(n ^ hash_key[0]) * (hash_key[1] | 1);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 static uint64_t key_hash(struct shk_str k)
 {
-	uint64_t h = k.p ? shk_hash(k.p, k.n) : shk_hash(&k.n, sizeof(k.n));
+	uint64_t h = k.p ? shk_hash(k.p, k.n) : number_hash(k.n);
 
 	return h < 2 ? h + 2 : h;
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "control/control.h"
+#include "control/places.h"
 
 struct shk_client {
 	int fd;
@@ -13,11 +16,18 @@ struct shk_client {
 	char *path;
 };
 
-static const char *socket_path(const char *path)
+static const char *socket_path(const char *path, char *buf, size_t size)
 {
+	struct shk_err ignored;
+
 	if (!path)
 		path = getenv("SHRIKE_SOCKET");
-	return path && *path ? path : SHK_CONTROL_SOCKET;
+	if (path && *path)
+		return path;
+	if (shk_is_rootless() && shk_place(SHK_PLACE_RUNTIME, SHK_CONTROL_NAME, buf, size, &ignored) == 0 &&
+	    access(buf, F_OK) == 0)
+		return buf;
+	return SHK_CONTROL_SOCKET;
 }
 
 static int connect_failed(const char *path, int r, struct shk_err *err)
@@ -33,7 +43,8 @@ static int connect_failed(const char *path, int r, struct shk_err *err)
 	case EACCES:
 	case EPERM:
 		return shk_err_set(err, -r, "no permission to use the control socket %s; "
-				   "run as root or as the user shriked runs as", path);
+				   "run as root or as the user shriked runs as, or start shriked --user "
+				   "for containers of your own", path);
 	case ETIMEDOUT:
 		return shk_err_set(err, ETIMEDOUT,
 				   "shriked does not accept connections on %s; see its log", path);
@@ -43,10 +54,11 @@ static int connect_failed(const char *path, int r, struct shk_err *err)
 
 int shk_client_connect(const char *path, struct shk_client **ret, struct shk_err *err)
 {
+	char own[PATH_MAX];
 	struct shk_client *c;
 	int fd;
 
-	path = socket_path(path);
+	path = socket_path(path, own, sizeof(own));
 	fd = shk_connect_unix_within(path, SHK_CONTROL_CONNECT_MS, err);
 	if (fd < 0)
 		return connect_failed(path, fd, err);

@@ -23,10 +23,14 @@ struct json_object;
 #define SHK_CONTROL_CONNECT_MS	5000
 #define SHK_CONTROL_SOCKET	"/run/shrike/control.sock"
 #define SHK_NOTIFY_SOCKET	"/run/shrike/notify.sock"
+/* The same of a user's own shriked, in SHK_PLACE_RUNTIME (places.h). */
+#define SHK_CONTROL_NAME	"control.sock"
+#define SHK_NOTIFY_NAME		"notify.sock"
 
 /* ---- client: blocking, used by hook, wrapper, CLI ---- */
 struct shk_client;
-/* path NULL: $SHRIKE_SOCKET, else SHK_CONTROL_SOCKET. Waits at most SHK_CONTROL_CONNECT_MS for a
+/* path NULL: $SHRIKE_SOCKET, else, if the caller is not root, that of the user's own shriked if it is there, else
+ * SHK_CONTROL_SOCKET. Waits at most SHK_CONTROL_CONNECT_MS for a
  * server whose backlog is full. -ENOENT, -ECONNREFUSED, -ETIMEDOUT: nobody serves it now. */
 int shk_client_connect(const char *path, struct shk_client **ret, struct shk_err *err);
 void shk_client_free(struct shk_client *c);

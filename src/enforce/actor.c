@@ -2,9 +2,11 @@
 #include "enforce/actor.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -14,6 +16,9 @@
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
 #endif
+
+/* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
+#define PIDFD_OF_THREAD O_EXCL
 
 /* For the walk's way back to the engine's rights. */
 static _Thread_local struct shk_actor *acting;
@@ -134,13 +139,13 @@ static bool is_proc(const struct shk_walk_from *from, int fd)
 	return false;
 }
 
-static int open_link(pid_t tid, const char *what, int flags)
+static int open_link(pid_t tid, const char *what)
 {
 	char path[64];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
-	fd = open(path, O_PATH | O_CLOEXEC | flags);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -157,7 +162,7 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	if (a->root >= 0 && mnt && a->root_mnt == mnt && a->root_dev == dev && a->root_ino == ino)
 		return 0;
 	shk_close(&a->root);
-	a->root = open_link(tid, "root", O_DIRECTORY);
+	a->root = open_link(tid, "root");
 	if (a->root < 0)
 		return a->root;
 	if (statx(a->root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
@@ -184,27 +189,32 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	return r;
 }
 
-static int behind(const struct shk_caller *c, int fd, int flags)
+int shk_actor_base(const struct shk_caller *c, int dirfd)
 {
 	char what[32];
+	int fd;
 
-	if (fd == AT_FDCWD)
-		return open_link(c->tid, "cwd", flags);
-	if (fd < 0)
+	if (dirfd == AT_FDCWD)
+		return open_link(c->tid, "cwd");
+	if (dirfd < 0)
 		return -EBADF;
-	snprintf(what, sizeof(what), "fd/%d", fd);
-	fd = open_link(c->tid, what, flags);
+	snprintf(what, sizeof(what), "fd/%d", dirfd);
+	fd = open_link(c->tid, what);
 	return fd == -ENOENT ? -EBADF : fd;
 }
 
-int shk_actor_base(const struct shk_caller *c, int dirfd)
+/* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
+int shk_actor_take(const struct shk_caller *c, int fd)
 {
-	return behind(c, dirfd, O_DIRECTORY);
-}
+	_cleanup_close_ int pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
+	int r;
 
-int shk_actor_object(const struct shk_caller *c, int fd)
-{
-	return behind(c, fd, 0);
+	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
+		pidfd = shk_pidfd_open(c->tgid, 0);
+	if (pidfd < 0)
+		return -EOPNOTSUPP;
+	r = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	return r < 0 ? -errno : r;
 }
 
 bool shk_fs_is_fit(long type)

@@ -240,6 +240,14 @@ bool shk_aliases_hold(struct shk_aliases *l)
 	return !changed(l);
 }
 
+bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].id == id)
+			return true;
+	return false;
+}
+
 int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, struct shk_str name,
 		   struct shk_str *ret)
 {

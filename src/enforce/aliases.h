@@ -22,6 +22,8 @@ SHK_DEFINE_CLEANUP(struct shk_aliases, shk_aliases_free)
  * the file, ask whether the list holds; if not, once more. Holding the container's lock. -EAGAIN: it cannot be had. */
 int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx);
 bool shk_aliases_hold(struct shk_aliases *l);
+/* Is this mount in the list? */
+bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id);
 /* Other names of the file that is held as fd (or of a name in the held directory) and is called `name` in the
  * container: their number, up to SHK_ALIASES_MAX, in the event's arena. -EAGAIN: they cannot be told. */
 int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, struct shk_str name,

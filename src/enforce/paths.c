@@ -21,6 +21,7 @@ enum how {
 	NOT_FOLLOWED,	/* the object, be it a link */
 	BY_FLAGS,	/* AT_SYMLINK_NOFOLLOW decides */
 	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides */
+	DESCRIPTOR,	/* argument 0, an open file */
 };
 
 /* Per path argument in the order of the call's. */
@@ -51,6 +52,9 @@ static const struct {
 	{ SHK_CALL_lchown, { NOT_FOLLOWED }, 0 },
 	{ SHK_CALL_lchown32, { NOT_FOLLOWED }, 0 },
 	{ SHK_CALL_fchownat, { BY_FLAGS }, 4 },
+	{ SHK_CALL_fchmod, { DESCRIPTOR }, 0 },
+	{ SHK_CALL_fchown, { DESCRIPTOR }, 0 },
+	{ SHK_CALL_fchown32, { DESCRIPTOR }, 0 },
 	{ SHK_CALL_truncate, { FOLLOWED }, 0 },
 	{ SHK_CALL_truncate64, { FOLLOWED }, 0 },
 };
@@ -185,7 +189,7 @@ static bool takes_away(enum shk_call_id id)
 	}
 }
 
-static bool name_it(struct shk_eval_ctx *ctx, struct shk_held *h)
+bool shk_held_name(struct shk_eval_ctx *ctx, struct shk_held *h)
 {
 	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
 	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 3);
@@ -208,6 +212,7 @@ static bool name_it(struct shk_eval_ctx *ctx, struct shk_held *h)
 static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, struct shk_held *h)
 {
 	struct statx sx;
+	bool named;
 	long fs;
 	int r = shk_actor_look(a, &h->from, h->pin.fd, &sx, &fs);
 
@@ -223,8 +228,9 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return unable(p, "the file shows namespaces the task is alone in");
 	if (!h->object && !S_ISDIR(sx.stx_mode))
 		return fails(p, ENOTDIR);
-	/* A memfd has no name that a rule could know. */
-	if (!name_it(ctx, h) && !shk_is_memfd(&sx))
+	named = shk_held_name(ctx, h);
+	/* Of an open file fields tell the name, if it has one (pipes have none); a memfd has none that a rule could know. */
+	if (!named && !h->open && !shk_is_memfd(&sx))
 		return unable(p, "an object without a name in the container");
 	h->busy = !h->object && takes_away(p->call) && shk_aliases_mounted_on(a->aliases, h->pin.fd, h->name);
 	return SHK_PINNED_OBJECT;
@@ -237,20 +243,26 @@ static bool may_link(const struct shk_paths *p, int fd)
 	return p->call != SHK_CALL_linkat || fd == AT_FDCWD || p->caller.effective & 1ull << CAP_DAC_READ_SEARCH;
 }
 
-/* An empty path: the descriptor's object, or the working directory. */
-static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p,
-				      struct shk_held *h, int fd)
+/* The open file itself, whatever comes under its number later. */
+static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, unsigned arg,
+				      int fd, bool open)
 {
-	int r = shk_actor_start(a, ctx, &p->caller, &h->from);
+	struct shk_held *h = &p->held[p->n++];
+	int r;
 
-	h->object = true;
-	r = r < 0 ? r : shk_actor_object(&p->caller, fd);
+	*h = (struct shk_held){ .arg = arg, .object = true, .open = open, .base = -1, .pin = { .fd = -1, .dir = -1 } };
+	r = shk_actor_start(a, ctx, &p->caller, &h->from);
+	if (r >= 0)
+		r = fd == AT_FDCWD && !open ? shk_actor_base(&p->caller, fd) : shk_actor_take(&p->caller, fd);
+	if (r == -EOPNOTSUPP || r == -EPERM)
+		return unable(p, "the table of descriptors of a thread");
 	if (r < 0)
 		return fails(p, -r);
-	h->pin.fd = r;
-	if (!may_link(p, fd))
+	if (!may_link(p, fd)) {
+		close(r);
 		return fails(p, ENOENT);
-	h->pin.doubtful = true;
+	}
+	h->pin = (struct shk_pin){ .fd = r, .dir = -1, .doubtful = true };
 	return look_at(a, ctx, p, h);
 }
 
@@ -260,16 +272,18 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	struct shk_event *ev = ctx->ev;
 	const struct shk_arg *text = shk_event_arg(ev, arg);
 	int dir = ev->call->arg[arg].dirfd_arg, r;
-	struct shk_held *h = &p->held[p->n++];
+	struct shk_held *h;
 
+	if (text->state == SHK_ARG_OK && !text->bytes.n && at_flags & AT_EMPTY_PATH && (how == BY_FLAGS || how == LINK_SOURCE))
+		return pin_descriptor(a, ctx, p, arg, dir >= 0 ? (int)ev->raw[dir] : AT_FDCWD, false);
+	h = &p->held[p->n++];
 	*h = (struct shk_held){ .arg = arg, .base = -1, .pin = { .fd = -1, .dir = -1 } };
 	if (text->state == SHK_ARG_TRUNCATED)
 		return fails(p, ENAMETOOLONG);
 	if (text->state != SHK_ARG_OK)
 		return fails(p, EFAULT);
 	if (!text->bytes.n)
-		return at_flags & AT_EMPTY_PATH && dir >= 0 ?
-			       pin_descriptor(a, ctx, p, h, (int)ev->raw[dir]) : fails(p, ENOENT);
+		return fails(p, ENOENT);
 	h->object = how != DIRECTORY;
 	/* "." is EINVAL, the root is busy; else the two are alike. */
 	if ((p->call == SHK_CALL_rmdir || (p->call == SHK_CALL_unlinkat && p->raw[2] & AT_REMOVEDIR)) &&
@@ -317,7 +331,8 @@ static enum shk_pinned read_target(struct shk_eval_ctx *ctx, struct shk_paths *p
 /* -1 of 16 bit ids (i386's first calls): unchanged. */
 static uint32_t id_of(const struct shk_paths *p, uint64_t v)
 {
-	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown) && p->caller.narrow_ids ?
+	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown || p->call == SHK_CALL_fchown) &&
+			       p->caller.narrow_ids ?
 		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
 }
 
@@ -337,7 +352,7 @@ static int read_owner(struct shk_paths *p)
 
 static bool changes_owner(enum shk_call_id id)
 {
-	return id == SHK_CALL_chown || id == SHK_CALL_chown32 || id == SHK_CALL_lchown || id == SHK_CALL_lchown32 ||
+	return id == SHK_CALL_fchown || id == SHK_CALL_fchown32 || id == SHK_CALL_chown || id == SHK_CALL_chown32 || id == SHK_CALL_lchown || id == SHK_CALL_lchown32 ||
 	       id == SHK_CALL_fchownat;
 }
 
@@ -395,6 +410,11 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 		return fails(p, err);
 	if (p->call == SHK_CALL_truncate || p->call == SHK_CALL_truncate64)
 		p->size_limit = size_limit(p->caller.tid);
+	err = changes_owner(p->call) && known[row].how[0] == DESCRIPTOR ? read_owner(p) : 0;
+	if (err)
+		return fails(p, err);
+	if (known[row].how[0] == DESCRIPTOR)
+		return pin_descriptor(a, ctx, p, 0, (int)ev->raw[0], true);
 	what = read_target(ctx, p);
 	for (unsigned i = 0; what == SHK_PINNED_OBJECT && i < ev->call->nargs && k < SHK_PATHS_MAX; i++)
 		if (ev->call->arg[i].kind == SHK_ARG_PATH)
@@ -522,6 +542,11 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	case SHK_CALL_lchown32:
 	case SHK_CALL_fchownat:
 		return change_owner(p);
+	case SHK_CALL_fchmod:
+		return fchmod(h->pin.fd, (mode_t)raw[1] & 07777);
+	case SHK_CALL_fchown:
+	case SHK_CALL_fchown32:
+		return fchown(h->pin.fd, p->owner[0], p->owner[1]);
 	case SHK_CALL_truncate:
 	case SHK_CALL_truncate64:
 		return change_size(p);

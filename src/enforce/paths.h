@@ -18,6 +18,7 @@
 struct shk_held {
 	unsigned arg;		/* of the call */
 	bool object;		/* pin is the object itself; else its directory, and last is in it */
+	bool open;		/* and an open file of the caller's */
 	int base;		/* owned, -1: none */
 	struct shk_walk_from from;
 	struct shk_pin pin;
@@ -40,6 +41,8 @@ struct shk_paths {
 	uint64_t again;	    /* an engine that ended may have done it: what its shk_paths_effect said; else 0 */
 };
 
+/* Fills in the name of what is held. false: it has none in the container. */
+bool shk_held_name(struct shk_eval_ctx *ctx, struct shk_held *h);
 /* Is it a call of this kind? */
 bool shk_paths_knows(enum shk_call_id id);
 /* Holding the container's lock. */

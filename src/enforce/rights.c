@@ -21,6 +21,8 @@ struct shk_rights {
 	bool on;		 /* these are in force */
 	bool other;		 /* effective ids are not the engine's */
 	mode_t umask;
+	uid_t euid; /* the engine's */
+	gid_t egid;
 };
 
 /* An engine stays in its own. */
@@ -63,6 +65,61 @@ static bool labelled(pid_t tid)
 	return m != n || memcmp(own, its, (size_t)n) != 0;
 }
 
+/* The engine's own ids. They are its threads' for good when it may not take on others. */
+static struct shk_caller own_ids(void)
+{
+	struct shk_caller c = { .fsuid = geteuid(), .fsgid = getegid() };
+	int n = getgroups(SHK_GROUPS_MAX, c.group);
+
+	c.n_groups = n > 0 ? (unsigned)n : 0;
+	return c;
+}
+
+static bool same_groups(const struct shk_caller *a, const struct shk_caller *b)
+{
+	return a->n_groups == b->n_groups &&
+	       memcmp(a->group, b->group, a->n_groups * sizeof(gid_t)) == 0;
+}
+
+static bool same_ids(const struct shk_caller *a, const struct shk_caller *b)
+{
+	return a->fsuid == b->fsuid && a->fsgid == b->fsgid && same_groups(a, b);
+}
+
+static int own_capabilities(uint64_t *effective, uint64_t *permitted)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+
+	if (syscall(SYS_capget, &h, d) < 0)
+		return -errno;
+	*effective = d[0].effective | (uint64_t)d[1].effective << 32;
+	*permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	return 0;
+}
+
+bool shk_rights_are_users(void)
+{
+	const uint64_t needed = 1ull << CAP_SETUID | 1ull << CAP_SETGID;
+	static atomic_int known = -1;
+	uint64_t effective, permitted;
+
+	if (atomic_load_explicit(&known, memory_order_relaxed) < 0)
+		atomic_store(&known, own_capabilities(&effective, &permitted) < 0 ||
+					     (permitted & needed) != needed);
+	return atomic_load_explicit(&known, memory_order_relaxed);
+}
+
+static bool may_be(const struct shk_caller *c)
+{
+	struct shk_caller own;
+
+	if (!shk_rights_are_users())
+		return true;
+	own = own_ids();
+	return same_ids(c, &own) && c->euid == own.fsuid && c->egid == own.fsgid;
+}
+
 const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 {
 	struct shk_proc *p = shk_proc_task_of(ctx);
@@ -84,7 +141,7 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 		.effective = user == own_user_ns() ? c->effective : 0, .other_users = user != own_user_ns(),
 	};
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));
-	return NULL;
+	return may_be(ret) ? NULL : "the supervisor runs as a user, and the task as another one";
 }
 
 static int capabilities(uint64_t effective, uint64_t permitted)
@@ -100,14 +157,14 @@ static int capabilities(uint64_t effective, uint64_t permitted)
 
 struct shk_rights *shk_rights_new(void)
 {
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2];
 	SHK_CLEANUP(shk_rights_freep) struct shk_rights *r = calloc(1, sizeof(*r));
 
-	if (!r || syscall(SYS_capget, &h, d) < 0 || unshare(CLONE_FS) < 0)
+	if (!r || own_capabilities(&r->own, &r->permitted) < 0 || unshare(CLONE_FS) < 0)
 		return NULL;
-	r->own = d[0].effective | (uint64_t)d[1].effective << 32;
-	r->permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	r->worn = own_ids();
+	r->any = true;
+	r->euid = geteuid();
+	r->egid = getegid();
 	r->umask = umask(077);
 	umask(r->umask);
 	return TAKE_PTR(r);
@@ -116,12 +173,6 @@ struct shk_rights *shk_rights_new(void)
 void shk_rights_free(struct shk_rights *r)
 {
 	free(r);
-}
-
-static bool same_groups(const struct shk_caller *a, const struct shk_caller *b)
-{
-	return a->n_groups == b->n_groups &&
-	       memcmp(a->group, b->group, a->n_groups * sizeof(gid_t)) == 0;
 }
 
 /* setfsuid and setfsgid tell no errors: asked for an impossible id they change nothing and tell what is. */
@@ -134,7 +185,7 @@ static bool set_fs_id(long nr, uint32_t id)
 /* Raw calls: the C library would change all threads. */
 static int put_on(struct shk_rights *r, const struct shk_caller *c)
 {
-	if (r->any && r->worn.fsuid == c->fsuid && r->worn.fsgid == c->fsgid && same_groups(&r->worn, c))
+	if (r->any && same_ids(&r->worn, c))
 		return 0;
 	r->any = false;
 	if (syscall(SYS_setgroups, c->n_groups, c->group) < 0)
@@ -190,7 +241,7 @@ int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
 {
 	int e = put_on(r, c);
 
-	if (e < 0 || (c->euid == 0 && c->egid == 0))
+	if (e < 0 || (c->euid == r->euid && c->egid == r->egid))
 		return e < 0 ? e : shk_rights_wear(r, c);
 	/* Effective ids take the filesystem's along, and capabilities away. */
 	r->any = false;
@@ -207,7 +258,8 @@ int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
 void shk_rights_unbe(struct shk_rights *r)
 {
 	/* Real and saved ids are the engine's still. */
-	if (r->other && (syscall(SYS_setresuid, -1, 0, -1) < 0 || syscall(SYS_setresgid, -1, 0, -1) < 0))
+	if (r->other &&
+	    (syscall(SYS_setresuid, -1, r->euid, -1) < 0 || syscall(SYS_setresgid, -1, r->egid, -1) < 0))
 		abort();
 	r->other = false;
 	shk_rights_own(r);

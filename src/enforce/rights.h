@@ -28,9 +28,14 @@ struct shk_caller {
 };
 
 /* Fills in who the event's task is. Holding the container's lock. NULL, or why nobody can act in its place (constant
- * text): the task is gone, in more groups than are remembered, or labelled by a security module. A task of another
+ * text): the task is gone, in more groups than are remembered, or labelled by a security module; or the engine may not
+ * take on its ids. A task of another
  * user namespace than the engine's has no capability here: it may do less than it could, never more (THREATS A2). */
 const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret);
+
+/* Is the engine one of a user (shriked --user), that can put on nobody's ids and enter no namespace? Whoever may set
+ * ids may set all that a task can have. Any thread. */
+bool shk_rights_are_users(void);
 
 struct shk_rights; /* of one thread */
 /* Of the calling thread, which gets its own mode mask. NULL: cannot be had. */

@@ -2,18 +2,13 @@
 #include "enforce/sockets.h"
 
 #include <errno.h>
-#include <linux/kcmp.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/io.h"
-
-/* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
-#define PIDFD_OF_THREAD O_EXCL
 
 bool shk_socket_knows(enum shk_call_id id)
 {
@@ -30,20 +25,6 @@ static enum shk_pinned unable(struct shk_socket *s, const char *why)
 {
 	s->why = why;
 	return SHK_PINNED_UNABLE;
-}
-
-/* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
-static int take(const struct shk_caller *c, int fd)
-{
-	_cleanup_close_ int pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
-	int r;
-
-	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
-		pidfd = shk_pidfd_open(c->tgid, 0);
-	if (pidfd < 0)
-		return -EOPNOTSUPP;
-	r = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	return r < 0 ? -errno : r;
 }
 
 static enum shk_pinned read_address(struct shk_eval_ctx *ctx, struct shk_socket *s)
@@ -149,7 +130,7 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	s->why = shk_caller_of(ctx, &s->caller);
 	if (s->why)
 		return SHK_PINNED_UNABLE;
-	s->fd = take(&s->caller, (int)ctx->ev->raw[0]);
+	s->fd = shk_actor_take(&s->caller, (int)ctx->ev->raw[0]);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
 		return unable(s, "the table of descriptors of a thread");
 	if (s->fd < 0)

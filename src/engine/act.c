@@ -41,6 +41,19 @@ static bool emulated(const struct shk_worker *w, const struct shk_policy *p, con
 	       !(w->l->attached && shk_act_landlock());
 }
 
+/* Calls whose arguments lie in memory and whose result nobody can hand over: a kernel from before they came says
+ * ENOSYS, and programs use mount(2) then, which is carried out. What only looks at an object is let go. */
+static bool replaced(const struct shk_policy *p, const struct shk_plan *plan, const struct shk_event *ev)
+{
+	return p->mode == SHK_MODE_ENFORCE && plan && ev->call && plan->call[ev->call->id].enforced &&
+	       shk_method_of(ev->call->id) == SHK_METHOD_REFUSE;
+}
+
+static bool only_looks(const struct shk_event *ev)
+{
+	return ev->call->id == SHK_CALL_open_tree && !(shk_event_reg(ev, 2) & OPEN_TREE_CLONE);
+}
+
 /* A connect in another guise, with its address in memory and data behind it: programs fall back to connect. */
 static bool fast_open(const struct shk_policy *p, const struct shk_plan *plan, const struct shk_event *ev)
 {
@@ -75,9 +88,20 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 		a->names.object[1] = a->socket.name;
 		a->err = a->socket.err;
 		a->why = a->socket.why;
+	} else if (shk_mounts_knows(id)) {
+		a->what = SHK_ACT_MOUNTS;
+		r = shk_mounts_pin(w->actor, ctx, &a->mounts);
+		for (unsigned i = 0; i < a->mounts.n; i++)
+			a->names.object[a->mounts.held[i].arg] = a->mounts.held[i].name;
+		a->err = a->mounts.err;
+		a->why = a->mounts.why;
 	} else if (shk_paths_knows(id)) {
 		a->what = SHK_ACT_PATHS;
 		r = shk_paths_pin(w->actor, ctx, &a->paths);
+		if (ctx->ev->call->arg[0].kind == SHK_ARG_FD && a->paths.n) {
+			ctx->held = SHK_MAX(a->paths.held[0].pin.fd, 0);
+			ctx->held_nr = (int)ctx->ev->raw[0];
+		}
 		for (unsigned i = 0; i < a->paths.n; i++)
 			a->names.object[a->paths.held[i].arg] = a->paths.held[i].name;
 		a->err = a->paths.err;
@@ -113,7 +137,10 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd);
 	if (a->what == SHK_ACT_SOCKET)
 		return add_names(w, ctx, a, 1, a->socket.pin.fd);
-	for (unsigned i = 0; i < a->paths.n && !why; i++)
+	/* A mount is in one place; what it shows may be in several. */
+	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount)
+		return add_names(w, ctx, a, a->mounts.held[1].arg, a->mounts.held[1].pin.fd);
+	for (unsigned i = 0; a->what == SHK_ACT_PATHS && i < a->paths.n && !why; i++)
 		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd);
 	return why;
 }
@@ -123,6 +150,7 @@ static void let_go(struct shk_act *a)
 	shk_open_done(&a->open);
 	shk_paths_done(&a->paths);
 	shk_socket_done(&a->socket);
+	shk_mounts_done(&a->mounts);
 }
 
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
@@ -138,6 +166,7 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	memset(&a->names, 0, sizeof(a->names));
 	a->open.again = a->socket.again = s->effect;
 	a->paths.again = s->effect;
+	a->mounts.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
 	for (unsigned i = 0;; i++) {
 		if (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX) {
@@ -184,7 +213,8 @@ void shk_act_init(struct shk_act *a)
 	a->method = SHK_METHOD_CONTINUE;
 	a->fd = a->open.base = a->open.early = a->open.pin.fd = a->open.pin.dir = -1;
 	a->socket.fd = a->socket.base = a->socket.pin.fd = a->socket.pin.dir = -1;
-	a->paths.n = 0;
+	a->paths.n = a->mounts.n = 0;
+	a->mounts.ns = a->mounts.parent = -1;
 	a->given = a->tell = false;
 	a->tries = 0;
 	a->why = NULL;
@@ -202,24 +232,41 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 		a->method = SHK_METHOD_REGISTER;
 		return;
 	}
+	if (replaced(p, plan, ctx->ev)) {
+		a->method = only_looks(ctx->ev) ? SHK_METHOD_REGISTER : SHK_METHOD_REFUSE;
+		if (a->method == SHK_METHOD_REGISTER)
+			return;
+		a->what = SHK_ACT_FAIL;
+		a->err = ENOSYS;
+		ctx->ev->ret = -ENOSYS;
+		return;
+	}
 	if (!emulated(w, p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);
 	if (a->why) {
 		a->method = SHK_METHOD_CONTINUE;
-		if (p->strict)
+		/* A user's supervisor would refuse all that a container with several users does, and much of /proc.
+		 * For others who can make a call on mounts is decided by texts in memory. */
+		if ((p->strict && (p->strict_said || !shk_rights_are_users())) ||
+		    (shk_mounts_knows(ctx->ev->call->id) && !shk_rights_are_users()))
 			a->what = SHK_ACT_UNABLE;
 		a->tell = shk_limit_allow(w->l->g->limits, ctx->ctr, p, &unable_rule);
 	}
 }
 
-static int carry_out(struct shk_worker *w, struct shk_act *a)
+static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
 {
+	uint64_t now = shk_now_mono(), due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
+
 	switch (a->what) {
 	case SHK_ACT_OPEN:
 		return shk_open_do(w->actor, &a->open);
 	case SHK_ACT_PATHS:
 		return shk_paths_do(w->actor, &a->paths);
+	case SHK_ACT_MOUNTS:
+		a->mounts.order.seconds = 1 + (due > now ? (unsigned)((due - now) / 1000000000u) : 0);
+		return shk_mounts_do(w->actor, w->l->g->mounter, &a->mounts);
 	default:
 		return shk_socket_do(w->actor, &a->socket);
 	}
@@ -227,6 +274,8 @@ static int carry_out(struct shk_worker *w, struct shk_act *a)
 
 static bool may_wait(const struct shk_act *a)
 {
+	if (a->what == SHK_ACT_MOUNTS)
+		return !a->mounts.made;
 	return a->what == SHK_ACT_OPEN ? shk_open_may_wait(&a->open) :
 	       a->what == SHK_ACT_SOCKET && shk_socket_may_wait(&a->socket);
 }
@@ -236,19 +285,22 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	bool waits;
 	int r;
 
-	if (a->what != SHK_ACT_OPEN && a->what != SHK_ACT_PATHS && a->what != SHK_ACT_SOCKET)
+	if (a->what != SHK_ACT_OPEN && a->what != SHK_ACT_PATHS && a->what != SHK_ACT_SOCKET &&
+	    a->what != SHK_ACT_MOUNTS)
 		return true;
 	/* A new engine must know that the effect may be there. */
-	if (!s->effect)
+	if (a->what == SHK_ACT_MOUNTS)
+		s->effect = a->mounts.made ? s->effect : a->mounts.mark;
+	else if (!s->effect)
 		s->effect = a->what == SHK_ACT_OPEN  ? a->open.pin.missing :
 			    a->what == SHK_ACT_PATHS ? shk_paths_effect(&a->paths) : shk_socket_effect(&a->socket);
 	waits = may_wait(a);
-	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, a);
+	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, s, a);
 	if (waits)
 		shk_worker_waited(w);
-	if (r == -ESTALE && a->what == SHK_ACT_OPEN && a->tries++ < AGAIN_MAX) {
+	if (r == -ESTALE && (a->what == SHK_ACT_OPEN || a->what == SHK_ACT_MOUNTS) && a->tries++ < AGAIN_MAX) {
 		s->effect = 0;
-		shk_open_done(&a->open);
+		let_go(a);
 		return false;
 	}
 	if (r < 0) {
@@ -268,7 +320,7 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 		return a->err;
 	if (a->what == SHK_ACT_UNABLE)
 		return EACCES;
-	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_SOCKET) {
+	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_SOCKET || a->what == SHK_ACT_MOUNTS) {
 		shk_answer_value(w->l, s, 0);
 		a->given = true;
 		return 0;

@@ -9,6 +9,7 @@
 #ifndef SHK_ENGINE_ACT_H
 #define SHK_ENGINE_ACT_H
 
+#include "enforce/mounts.h"
 #include "enforce/open.h"
 #include "enforce/paths.h"
 #include "enforce/sockets.h"
@@ -23,6 +24,7 @@ enum shk_act_what {
 	SHK_ACT_OPEN,	  /* an open is carried out */
 	SHK_ACT_PATHS,	  /* a call on names is */
 	SHK_ACT_SOCKET,	  /* connect or bind is */
+	SHK_ACT_MOUNTS,	  /* a call on mounts is */
 	SHK_ACT_FAIL,	  /* it fails as it would have */
 	SHK_ACT_UNABLE,	  /* refused: nobody can carry it out */
 };
@@ -33,6 +35,7 @@ struct shk_act {
 	struct shk_open open;
 	struct shk_paths paths;
 	struct shk_socket socket;
+	struct shk_mounts mounts;
 	struct shk_held_names names;
 	int err;	       /* FAIL: > 0 */
 	const char *why;       /* UNABLE, or let through: constant text */

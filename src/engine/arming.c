@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "engine/porter.h"
 
 /* Is tid a thread of the process pid? One call, no /proc. */
 static bool in_process(pid_t pid, pid_t tid)
@@ -78,6 +79,11 @@ static enum shk_stage arm(struct shk_listener *l, struct shk_event *ev, unsigned
 		shk_listener_store(l);
 	}
 	pthread_mutex_unlock(&l->arm_lock);
+	/* From here on sessions may come. */
+	if (stage == SHK_STAGE_JUDGE && !l->session && bits & SHK_ARMED_INIT) {
+		atomic_store(&e->entered, true);
+		shk_porter_mark(e, true);
+	}
 	if (*why)
 		shk_tell(l->g, e, SHK_PRIO_CRITICAL, "Shrike internal: unsafe start", NULL,
 			 "The %s %s: %s", l->session ? "exec session" : "container",

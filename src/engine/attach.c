@@ -16,10 +16,12 @@
 #include "base/io.h"
 #include "engine/act.h"
 #include "engine/attach.h"
+#include "engine/porter.h"
 #include "verdict/kill.h"
 
 #define GATHER_MS 10000
 #define FREEZE_MS 300
+#define LATE_ROUNDS 8
 
 /* ---- the record ---- */
 
@@ -86,6 +88,7 @@ static int find_entry(struct shk_attach *x, pid_t pid)
 		return shk_err_set(&x->err, EINVAL, "the policies cannot be loaded, so nothing is attached to: %s",
 				   x->arm->broken);
 	x->plan = shk_armoury_plan(x->arm, x->policy);
+	x->may_nnp = x->pc ? !x->policy->attach_refuse : x->policy->exec_sessions == SHK_EXEC_NO_NEW_PRIVS;
 	return x->plan ? 0 : shk_err_set(&x->err, EINVAL, "policy " SHK_STR_FMT " has no filter",
 					 SHK_STR_ARG(x->policy->name));
 }
@@ -190,6 +193,9 @@ static int attach(struct shk_attach *x, pid_t pid)
 	}
 	if (r == 0)
 		r = take_all(x);
+	/* From here on sessions are asked for. */
+	if (r == 0)
+		shk_porter_mark(x->e, true);
 	if (r == 0 && !x->tasks && !x->already) {
 		struct json_object *first = json_object_array_get_idx(x->failed, 0);
 		struct shk_str why = shk_json_str(first, "why");
@@ -244,11 +250,14 @@ static struct json_object *answer(struct shk_attach *x)
 
 static void tell(struct shk_attach *x)
 {
-	const struct shk_peer *p = &x->pc->peer;
-
-	shk_tell(x->job.g, x->e, SHK_PRIO_NOTICE, "Shrike internal: container attached", NULL,
-		 "%u tasks of a running container came under supervision, %u had been before (asked by process "
-		 "%d of uid %u)", x->tasks, x->already, (int)p->pid, (unsigned)p->uid);
+	if (x->pc)
+		shk_tell(x->job.g, x->e, SHK_PRIO_NOTICE, "Shrike internal: container attached", NULL,
+			 "%u tasks of a running container came under supervision, %u had been before (asked by process "
+			 "%d of uid %u)", x->tasks, x->already, (int)x->pc->peer.pid, (unsigned)x->pc->peer.uid);
+	else if (x->tasks)
+		shk_tell(x->job.g, x->e, SHK_PRIO_WARNING, "Shrike internal: exec session found late", NULL,
+			 "An exec session had begun without supervision (process %d); %u tasks came under it now, %u had been "
+			 "before", (int)x->late, x->tasks, x->already);
 	if (x->nnp)
 		shk_tell(x->job.g, x->e, SHK_PRIO_NOTICE, "Shrike internal: no_new_privs set", NULL,
 			 "%u tasks got no_new_privs with their filter: setuid programs give them nothing any more",
@@ -291,6 +300,29 @@ static void settle(struct shk_attach *x)
 		shk_report_privileged(e, shk_json_object(x->req, "config"));
 }
 
+/* The session that this was for: is it supervised now? If not the policy says what comes of it. */
+static void late_end(struct shk_attach *x)
+{
+	const char *why = x->r < 0 ? x->err.text : NULL;
+	bool refuse;
+
+	/* Somebody may be missing: once more, while there is hope. */
+	if (x->incomplete && x->round < LATE_ROUNDS) {
+		shk_attach_late(x->job.g, x->e->ctr->key, x->late, x->late_start, x->round + 1);
+		return;
+	}
+	for (size_t i = 0; !why && i < json_object_array_length(x->failed); i++) {
+		struct json_object *o = json_object_array_get_idx(x->failed, i);
+
+		if (shk_json_int(o, "pid", 0) == x->late)
+			why = shk_json_str(o, "why").p;
+	}
+	if (!why || shk_start_time(x->late) != x->late_start)
+		return;
+	(void)shk_porter_policy(x->e, &refuse);
+	shk_porter_late_failed(x->e, x->late, x->late_start, refuse, why);
+}
+
 static void done(struct shk_job *j)
 {
 	struct shk_attach *x = (struct shk_attach *)j;
@@ -310,8 +342,12 @@ static void done(struct shk_job *j)
 	} else if (x->e && x->announced) {
 		(void)shk_keeper_store(j->g, SHK_KEPT_CONTAINER, x->e->ctr->key, x->e->record, -1, NULL);
 	}
-	shk_peerconn_finish(x->pc, x->r < 0 ? NULL : answer(x), x->r < 0 ? &x->err : NULL);
-	shk_peerconn_unref(x->pc);
+	if (x->pc) {
+		shk_peerconn_finish(x->pc, x->r < 0 ? NULL : answer(x), x->r < 0 ? &x->err : NULL);
+		shk_peerconn_unref(x->pc);
+	} else if (x->e) {
+		late_end(x);
+	}
 	json_object_put(x->req);
 	json_object_put(x->failed);
 	shk_armoury_unref(x->arm);
@@ -321,6 +357,36 @@ static void done(struct shk_job *j)
 	free(x->cgroup_line);
 	free(x->watch);
 	free(x);
+}
+
+void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64_t start, unsigned round)
+{
+	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = shk_registry_by_key(g, container);
+	struct shk_attach *x;
+
+	if (!e || !e->had_listener || e->init_pidfd < 0 || atomic_load(&e->released))
+		return;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return;
+	x->job.run = run;
+	x->job.done = done;
+	x->late = pid;
+	x->late_start = start;
+	x->round = round;
+	x->req = json_object_new_object();
+	x->failed = json_object_new_array();
+	x->pidfd = fcntl(e->init_pidfd, F_DUPFD_CLOEXEC, 0);
+	if (x->req)
+		json_object_object_add(x->req, "pid", json_object_new_int(e->ctr->init_pid));
+	x->announced = announce(g, e, NULL) == 0;
+	if (x->req && x->failed && x->pidfd >= 0 && shk_job_start(g, &x->job) == 0)
+		return;
+	json_object_object_del(e->record, "attaching");
+	json_object_put(x->req);
+	json_object_put(x->failed);
+	shk_close(&x->pidfd);
+	free(x); /* the next look finds it again */
 }
 
 int shk_op_attach(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)

@@ -15,8 +15,12 @@
 
 struct shk_attach {
 	struct shk_job job;
-	struct shk_peerconn *pc;
+	struct shk_peerconn *pc;   /* who asked; NULL: the engine itself, for a session that was found late */
 	struct json_object *req;
+	pid_t late;		   /* the first process of that session */
+	uint64_t late_start;
+	unsigned round;		   /* of these; from 0 */
+	bool may_nnp;
 	int pidfd;		   /* of the container's init */
 	struct shk_err err;
 	int r;
@@ -43,6 +47,9 @@ struct shk_attach {
 	size_t n_watch, room_watch;
 };
 
+/* attach.c. Main thread: a session that was found late. Once more a way D for its container. */
+void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64_t start, unsigned round);
+
 /* attach_scope.c */
 /* Is this process the init of a container, and not of the machine or the supervisor? */
 int shk_attach_check(struct shk_attach *x, pid_t pid, struct shk_err *err);
@@ -55,6 +62,11 @@ int shk_attach_list(void *arg, pid_t **pids, size_t *n, bool *unsure, struct shk
 bool shk_attach_is_session(const struct shk_attach *x, pid_t pid);
 
 /* attach_inject.c */
+struct shk_tracee;
+/* Has a task a listener that is ours? It is stopped, and makes no call meanwhile. */
+bool shk_attach_is_ours(struct shk_engine *g, struct shk_tracee *t);
+/* Is there room for another listener? 0, -EMFILE. */
+int shk_attach_room(struct shk_entry *e, struct shk_err *err);
 /* Puts the filter into everybody who is stopped, and lets them go on. Those that still run are waited for. */
 void shk_attach_inject(struct shk_attach *x, struct shk_herd *h);
 void shk_attach_failed(struct shk_attach *x, pid_t tid, pid_t pid, int e, const char *why);

@@ -77,9 +77,8 @@ bool shk_attach_probed(struct shk_listener *l, struct shk_call_slot *s)
 
 /* It has a listener in its filters already. Ours? Every filter of ours notifies of execve; the arguments make it fail
  * wherever it goes. */
-static bool is_ours(struct shk_attach *x, struct shk_tracee *t)
+bool shk_attach_is_ours(struct shk_engine *g, struct shk_tracee *t)
 {
-	struct shk_engine *g = x->job.g;
 	unsigned long a[6] = { 0 };
 	long res;
 	bool hit;
@@ -107,14 +106,23 @@ static size_t listeners_in_all(struct shk_engine *g)
 	return n;
 }
 
-static int has_room(struct shk_attach *x, struct shk_err *err)
+int shk_attach_room(struct shk_entry *e, struct shk_err *err)
 {
-	if (x->e->n_listeners >= SHK_LISTENERS_MAX)
+	if (e->n_listeners >= SHK_LISTENERS_MAX)
 		return shk_err_set(err, EMFILE, "the container has %d listeners already, one for each process",
 				   SHK_LISTENERS_MAX);
-	if (listeners_in_all(x->job.g) >= SHK_LISTENERS_ALL)
+	if (listeners_in_all(e->g) >= SHK_LISTENERS_ALL)
 		return shk_err_set(err, EMFILE, "there are %d listeners already, of all containers",
 				   SHK_LISTENERS_ALL);
+	return 0;
+}
+
+static int has_room(struct shk_attach *x, struct shk_err *err)
+{
+	int r = shk_attach_room(x->e, err);
+
+	if (r < 0)
+		return r;
 	if (x->n_watch == x->room_watch) {
 		size_t room = x->room_watch ? 2 * x->room_watch : 64;
 		struct shk_listener **more = reallocarray(x->watch, room, sizeof(*more));
@@ -180,7 +188,7 @@ static int one(struct shk_attach *x, struct shk_herd_task *h, bool tsync, struct
 	struct shk_inject in = { .tid = h->tid, .pidfd = pidfd, .bpf = x->plan->bpf, .bpf_len = x->plan->bpf_len,
 				 .flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, .tsync = tsync,
 				 .stay = SHK_HERD_OPTIONS,
-				 .may_nnp = !x->policy->attach_refuse };
+				 .may_nnp = x->may_nnp };
 	struct shk_injected done = { 0 };
 	struct shk_tracee t;
 	int fd, r = pidfd < 0 ? pidfd : has_room(x, err);
@@ -202,7 +210,7 @@ static int one(struct shk_attach *x, struct shk_herd_task *h, bool tsync, struct
 		h->done = true;
 		return r;
 	}
-	r = fd == -EBUSY && !x->fresh && is_ours(x, &t) ? 1 : fd;
+	r = fd == -EBUSY && !x->fresh && shk_attach_is_ours(x->job.g, &t) ? 1 : fd;
 	if ((r == 1 || r == -ENOTUNIQ) && shk_tracee_return(&t, SHK_HERD_OPTIONS, NULL) == 0) {
 		h->done = r == 1;
 		return r;
@@ -259,9 +267,9 @@ static void account(struct shk_attach *x, const struct shk_herd_task *h, int r, 
 		x->already += (unsigned)tasks;
 	else if (r == -EBUSY && alive(h->tid))
 		shk_attach_failed(x, h->tid, h->tgid, EBUSY, "it has a seccomp listener of another supervisor");
-	else if (r == -EACCES && x->policy->attach_refuse && alive(h->tid))
+	else if (r == -EACCES && !x->may_nnp && alive(h->tid))
 		shk_attach_failed(x, h->tid, h->tgid, EACCES, "it has neither CAP_SYS_ADMIN in its user namespace nor "
-				  "no_new_privs, and the policy says attach: refuse");
+				  "no_new_privs, and the policy does not let it be set");
 	else if (r != -ESRCH || alive(h->tid))
 		shk_attach_failed(x, h->tid, h->tgid, -r, err->text);
 }

@@ -55,6 +55,12 @@ static long own_number(pid_t pid)
 	return -1;
 }
 
+/* The supervisor, or who asks it. */
+static bool is_us(const struct shk_attach *x, pid_t pid)
+{
+	return pid == getpid() || pid == getppid() || (x->pc && pid == x->pc->peer.pid);
+}
+
 static int refuse(pid_t pid, const char *why, struct shk_err *err)
 {
 	return shk_err_set(err, EPERM, "process %d cannot be attached to: %s", (int)pid, why);
@@ -66,7 +72,7 @@ int shk_attach_check(struct shk_attach *x, pid_t pid, struct shk_err *err)
 	pid_t tgid;
 	int r;
 
-	if (pid <= 1 || pid == getpid() || pid == getppid() || pid == x->pc->peer.pid)
+	if (pid <= 1 || is_us(x, pid))
 		return refuse(pid, "that process is no container's", err);
 	r = shk_task_is_of_pidfd(pid, x->pidfd, &tgid, err);
 	if (r < 0)
@@ -299,7 +305,7 @@ int shk_attach_list(void *arg, pid_t **pids, size_t *n, bool *unsure, struct shk
 	for (size_t i = 0; i < all; i++) {
 		if (!v[i].in)
 			continue;
-		if (v[i].pid == getpid() || v[i].pid == getppid() || v[i].pid == x->pc->peer.pid || v[i].pid == 1)
+		if (v[i].pid == 1 || is_us(x, v[i].pid))
 			return shk_err_set(err, EPERM, "process %d, the supervisor or who asks it, is in the "
 					   "container's cgroup; start it elsewhere", (int)v[i].pid);
 		out[k++] = v[i].pid;

@@ -2,9 +2,12 @@
 #include "engine/config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <syslog.h>
 #include <yaml.h>
+
+#include "control/places.h"
 
 struct reader {
 	yaml_document_t *doc;
@@ -459,6 +462,61 @@ static const char defaults[] =
 #undef KEY_DEFAULT
 	"outputs: [ syslog, file: { path: /var/log/shrike/alerts.json } ]\n";
 
+static void put_quoted(struct shk_buf *out, const char *s)
+{
+	shk_buf_addc(out, '"');
+	for (; s && *s; s++) {
+		unsigned char ch = (unsigned char)*s;
+
+		if (ch == '"' || ch == '\\')
+			shk_buf_printf(out, "\\%c", ch);
+		else if (ch < 0x20 || ch == 0x7f)
+			shk_buf_printf(out, "\\x%02x", ch);
+		else
+			shk_buf_addc(out, (char)ch);
+	}
+	shk_buf_addc(out, '"');
+}
+
+static bool for_user;
+
+void shk_config_for_user(void)
+{
+	for_user = true;
+}
+
+/* Files in the user's own places, and the system's rules behind the user's. */
+static int user_defaults(struct shk_config *c, struct shk_err *err)
+{
+	static const struct {
+		const char *before;
+		enum shk_place place;
+		const char *name, *after;
+	} lines[] = {
+		{ "policy_dir: ", SHK_PLACE_CONFIG, "policies.d", "\n" },
+		{ "control_socket: ", SHK_PLACE_RUNTIME, SHK_CONTROL_NAME, "\n" },
+		{ "notify_socket: ", SHK_PLACE_RUNTIME, SHK_NOTIFY_NAME, "\n" },
+		{ "rules_path: [ ", SHK_PLACE_CONFIG, "rules", ", " SHK_SYSCONFDIR "/rules, " SHK_DATADIR "/rules ]\n" },
+		{ "outputs: [ syslog, file: { path: ", SHK_PLACE_STATE, "alerts.json", " } ]\n" },
+	};
+	_cleanup_buf_ struct shk_buf b = { 0 };
+	char path[PATH_MAX];
+
+	shk_buf_init(&b, SHK_CONFIG_MAX);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(lines); i++) {
+		int rc = shk_place(lines[i].place, lines[i].name, path, sizeof(path), err);
+
+		if (rc < 0)
+			return rc;
+		shk_buf_adds(&b, lines[i].before);
+		put_quoted(&b, path);
+		shk_buf_adds(&b, lines[i].after);
+	}
+	if (b.failed)
+		return shk_err_sys(err, ENOMEM, "(defaults)");
+	return parse_text_of("(defaults of a user)", shk_buf_view(&b), c, err);
+}
+
 int shk_config_load_text(const char *name, struct shk_str text, struct shk_config **ret,
 			 struct shk_err *err)
 {
@@ -469,6 +527,8 @@ int shk_config_load_text(const char *name, struct shk_str text, struct shk_confi
 		return shk_err_sys(err, ENOMEM, "%s", name);
 	shk_arena_init(&c->arena, 4 * SHK_CONFIG_MAX);
 	rc = parse_text_of("(defaults)", SHK_STR(defaults), c, err);
+	if (rc == 0 && for_user)
+		rc = user_defaults(c, err);
 	if (rc == 0 && text.n)
 		rc = parse_text_of(name, text, c, err);
 	if (rc == 0 && text.n)
@@ -484,13 +544,16 @@ int shk_config_load_text(const char *name, struct shk_str text, struct shk_confi
 int shk_config_load(const char *path, struct shk_config **ret, struct shk_err *err)
 {
 	_cleanup_buf_ struct shk_buf b = { 0 };
-	int rc;
+	char usual[PATH_MAX] = SHK_CONFIG_FILE;
+	int rc = for_user ? shk_place(SHK_PLACE_CONFIG, SHK_CONFIG_NAME, usual, sizeof(usual), err) : 0;
 
+	if (rc < 0)
+		return rc;
 	shk_buf_init(&b, SHK_CONFIG_MAX);
-	if (!path && access(SHK_CONFIG_FILE, F_OK) < 0 && errno == ENOENT)
-		return shk_config_load_text(SHK_CONFIG_FILE, SHK_STR(""), ret, err);
+	if (!path && access(usual, F_OK) < 0 && errno == ENOENT)
+		return shk_config_load_text(usual, SHK_STR(""), ret, err);
 	if (!path)
-		path = SHK_CONFIG_FILE;
+		path = usual;
 	rc = shk_read_file(path, &b, err);
 	if (rc < 0)
 		return rc;
@@ -515,22 +578,6 @@ void shk_config_free(struct shk_config *c)
 }
 
 /* ---- dump ---- */
-
-static void put_quoted(struct shk_buf *out, const char *s)
-{
-	shk_buf_addc(out, '"');
-	for (; s && *s; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch == '"' || ch == '\\')
-			shk_buf_printf(out, "\\%c", ch);
-		else if (ch < 0x20 || ch == 0x7f)
-			shk_buf_printf(out, "\\x%02x", ch);
-		else
-			shk_buf_addc(out, (char)ch);
-	}
-	shk_buf_addc(out, '"');
-}
 
 static void put_path(struct shk_buf *out, char *const *v)
 {

@@ -15,7 +15,8 @@
 #include "fields/static.h"
 #include "policy/policy.h"
 
-#define SHK_CONFIG_FILE SHK_SYSCONFDIR "/shrike.yaml"
+#define SHK_CONFIG_NAME "shrike.yaml"
+#define SHK_CONFIG_FILE SHK_SYSCONFDIR "/" SHK_CONFIG_NAME
 #define SHK_CONFIG_MAX	(1u << 20) /* bytes of the file */
 #define SHK_OUTPUTS_MAX 32
 
@@ -49,6 +50,8 @@ struct shk_config {
 	size_t n_constants;
 };
 
+/* From now on, defaults are those of a user's own daemon (control/places.h). Call it before anything is read. */
+void shk_config_for_user(void);
 /* Reads a file. path NULL: SHK_CONFIG_FILE, and the defaults when that does not exist; a path that
  * was asked for must exist (-ENOENT). -EINVAL: err has file:line:column: text; remedy. */
 int shk_config_load(const char *path, struct shk_config **ret, struct shk_err *err);

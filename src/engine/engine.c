@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "engine/gate.h"
 #include "engine/internal.h"
+#include "engine/porter.h"
 #include "sources/notify/notify.h"
 
 #define TICK_NS	      100000000ull
@@ -197,6 +198,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	g->control_fd = o->control_fd;
 	g->notify_fd = o->notify_fd;
 	g->keeper_fd = o->keeper_fd;
+	g->mounter = o->mounter;
 	g->signal_fd = -1;
 	g->restarts = o->restarts;
 	g->started_ns = shk_now_real();
@@ -230,7 +232,11 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	if (r == 0)
 		r = shk_gate_start(g, err);
 	if (r == 0)
+		r = shk_porter_start(g, err);
+	if (r == 0)
 		r = shk_keeper_restore(g, err);
+	if (r == 0)
+		r = shk_porter_run(g, err);
 	if (r == 0)
 		r = shk_control_start(g, err);
 	if (r == 0)
@@ -310,6 +316,7 @@ void shk_engine_free(struct shk_engine *g)
 	if (!g)
 		return;
 	atomic_store(&g->stopping, true);
+	shk_porter_stop(g);
 	end_jobs(g);
 	shk_notify_socket_stop(g);
 	shk_control_stop(g);
@@ -320,6 +327,7 @@ void shk_engine_free(struct shk_engine *g)
 	/* Workers that hang still use all of this; the process ends anyway. */
 	if (hangs)
 		return;
+	shk_porter_free(g);
 	shk_armoury_unref(g->arm);
 	shk_limits_free(g->limits);
 	shk_journal_close(g->journal);

@@ -21,6 +21,7 @@ struct shk_engine_options {
 	int control_fd, notify_fd;	 /* listening sockets, taken over; notify_fd may be -1 */
 	unsigned restarts;		 /* engines before this one under the same keeper */
 	bool policies_must_load;	 /* broken policies are an error of shk_engine_new */
+	struct shk_mounter *mounter;	 /* borrowed for the engine's life; NULL: calls on mounts fail with EIO */
 	bool signals;			 /* SIGTERM and SIGINT stop, SIGHUP reloads */
 };
 

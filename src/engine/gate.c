@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/gate.h"
+#include "engine/porter.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -106,7 +107,8 @@ void shk_gate_tell_unknown(struct shk_listener *l, const struct shk_call_slot *s
 	shk_tell(l->g, l->e, SHK_PRIO_WARNING, rules[UNVERIFIED].name.p, NULL,
 		 "An execve was %s: it cannot be told which file it would run (%s, call=%s tid=%d)",
 		 err ? "refused" : "let through unverified",
-		 why == EREMOTE ? "its file system may not answer" : shk_errno_name(why), ev->call->name,
+		 why == EREMOTE ? "its file system may not answer" :
+		 why == EXDEV ? "it is in no mount of the container" : shk_errno_name(why), ev->call->name,
 		 (int)ev->tid);
 }
 
@@ -141,16 +143,49 @@ static void refuse(struct request *r, int rule, const char *what)
 	shk_answer(r->l, r->s, err);
 }
 
+/* Does the policy want each file compared that the kernel opens, and are there events for them? */
+static bool asks(struct request *r)
+{
+	const struct shk_policy *p;
+	struct shk_armoury *arm = shk_entry_armed_with(r->l->e, &p);
+	bool ask = p->exec_verify == SHK_EXEC_VERIFY_AUTO && atomic_load(&r->l->g->porter->active);
+
+	shk_armoury_unref(arm);
+	return ask;
+}
+
+static void tell_refused(struct request *r, const struct shk_buf *what)
+{
+	bool ignored;
+
+	atomic_fetch_add(&r->l->e->ctr->n_denied, 1);
+	if (may_tell(r->l, EXCHANGED, &ignored))
+		shk_tell(r->l->g, r->l->e, SHK_PRIO_CRITICAL, rules[EXCHANGED].name.p, NULL,
+			 "An execve of process %u was refused with EPERM before a file was loaded that is not what was judged (%s)",
+			 r->s->notif.pid, what->p ? what->p : "");
+}
+
 static void pass(struct request *r)
 {
-	_cleanup_buf_ struct shk_buf what;
+	_cleanup_buf_ struct shk_buf what, opened;
+	struct shk_expected x = { .tid = (pid_t)r->s->notif.pid, .judged = r->judged, .e = r->l->e, .what = &opened };
+	bool ask = asks(r);
+	enum shk_exec_end end;
 	struct shk_exec_call c = { .tid = (pid_t)r->s->notif.pid, .judged = r->judged, .waits = still_waits,
 				   .go = let_go, .arg = r, .what = &what,
 				   .signals_end_wait = &r->l->signals_end_wait };
 
 	shk_buf_init(&what, WHAT_MAX);
+	shk_buf_init(&opened, WHAT_MAX);
 	shk_buf_adds(&what, "");
-	switch (verifier->run(&c)) {
+	if (ask)
+		shk_porter_expect(r->l->g, &x);
+	end = verifier->run(&c);
+	if (ask)
+		shk_porter_unexpect(r->l->g, &x);
+	if (x.exchanged)
+		tell_refused(r, &opened);
+	switch (end) {
 	case SHK_EXEC_RUNS:
 	case SHK_EXEC_FAILED:
 	case SHK_EXEC_GONE:

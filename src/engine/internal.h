@@ -81,6 +81,16 @@ struct shk_entry {
 	struct shk_recorded_lines lines; /* guarded by the container's lock */
 	struct shk_memo *memo;		 /* likewise; may be NULL */
 
+	/* porter_mounts.c */
+	atomic_bool entered;		/* the container's own program has begun: its mounts are there */
+	_Atomic uint64_t mnt_ns, pid_ns; /* of the init; 0: sessions are not asked for at its mounts, not known */
+	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */
+	uint64_t marks_hash;
+	bool gaps_told;
+	pthread_mutex_t marks_lock;	/* a leaf; guards the rest */
+	uint64_t *marks;		/* ids of marked mounts, ascending */
+	size_t n_marks;
+
 	/* calls the installed filter notifies of; constant once the first listener is there */
 	uint64_t notified[(SHK_CALL_N + 63) / 64];
 	uint64_t kept[(SHK_CALL_N + 63) / 64]; /* of these: those that change facts and never pass unseen */
@@ -192,6 +202,7 @@ struct shk_pending {
 };
 
 struct shk_engine {
+	struct shk_mounter *mounter;	/* borrowed; NULL: none */
 	const struct shk_config *cfg;
 	const char *config_path;
 	char *hostname;
@@ -225,6 +236,7 @@ struct shk_engine {
 	char *reload_error;		/* main thread */
 
 	struct shk_gate *gate;		/* gate.c */
+	struct shk_porter *porter;	/* porter.c */
 
 	pthread_mutex_t job_lock;
 	struct shk_job *jobs_done;
@@ -399,7 +411,7 @@ int shk_notify_socket_start(struct shk_engine *g, struct shk_err *err);
 void shk_notify_socket_stop(struct shk_engine *g);
 
 /* ---- keeper_link.c: without a keeper these do nothing ---- */
-enum shk_kept { SHK_KEPT_CONTAINER = 'C', SHK_KEPT_LISTENER = 'L', SHK_KEPT_PENDING = 'P' };
+enum shk_kept { SHK_KEPT_CONTAINER = 'C', SHK_KEPT_LISTENER = 'L', SHK_KEPT_PENDING = 'P', SHK_KEPT_PORTER = 'E' };
 int shk_keeper_store(struct shk_engine *g, enum shk_kept kind, uint64_t key,
 		     struct json_object *blob, int fd, struct shk_err *err);
 void shk_keeper_forget(struct shk_engine *g, enum shk_kept kind, uint64_t key);

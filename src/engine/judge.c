@@ -9,6 +9,7 @@
 
 #include "engine/internal.h"
 #include "engine/judge.h"
+#include "fields/fd_view.h"
 
 static bool names_objects(const struct shk_event *ev)
 {
@@ -97,6 +98,32 @@ static bool held_address(struct shk_event *ev, unsigned i, struct shk_str name)
 	return true;
 }
 
+/* What is mounted is a text like others for the event, and a path if it is held. */
+static bool held_text(struct shk_event *ev, unsigned i, struct shk_str name)
+{
+	if (!name.p || shk_str_eq(name, ev->arg[i].bytes))
+		return false;
+	ev->arg[i].bytes = name;
+	return true;
+}
+
+/* Another name of the file behind a descriptor. */
+static bool held_descriptor(struct shk_eval_ctx *ctx, struct shk_str name)
+{
+	const struct shk_fd_view *is = name.p ? shk_fd_view(ctx) : NULL;
+	struct shk_fd_view *v;
+
+	if (!is || !is->present || shk_str_eq(is->name, name))
+		return false;
+	v = shk_arena_alloc(ctx->ev->arena, sizeof(*v));
+	if (!v)
+		return false;
+	*v = *is;
+	v->name = v->nameraw = name;
+	ctx->fd = v;
+	return true;
+}
+
 /* The same for objects that are held already. */
 static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, struct shk_eval_ctx *real)
 {
@@ -107,6 +134,10 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 
 		if (ctx->ev->call->arg[i].kind == SHK_ARG_SOCKADDR)
 			differs |= held_address(ctx->ev, i, held[i]);
+		else if (ctx->ev->call->arg[i].kind == SHK_ARG_STRING)
+			differs |= held_text(ctx->ev, i, held[i]);
+		else if (ctx->ev->call->arg[i].kind == SHK_ARG_FD)
+			differs |= held_descriptor(real, held[i]);
 		if (ctx->ev->call->arg[i].kind != SHK_ARG_PATH)
 			continue;
 		if (!held[i].p || (shk_event_abs_path(ctx, i, &given) && shk_str_eq(given, held[i])))
@@ -137,7 +168,7 @@ static void judge_held(const struct shk_policy *p, struct shk_eval_ctx *ctx, con
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
 	       const struct shk_held_names *held, struct shk_judgement *j)
 {
-	struct shk_str address = ctx->ev->arg[1].bytes;
+	struct shk_str source = ctx->ev->arg[0].bytes, address = ctx->ev->arg[1].bytes;
 
 	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
 	j->n_given = j->m.n;
@@ -148,6 +179,8 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	else if (decides(p, plan, ctx->ev) && real_names(ctx, p, &j->real))
 		shk_judge_also(p, &j->real, j);
 	/* All views share the event: what the given name met is told with it. */
-	if (held && j->n_given)
+	if (held && j->n_given) {
+		ctx->ev->arg[0].bytes = source;
 		ctx->ev->arg[1].bytes = address;
+	}
 }

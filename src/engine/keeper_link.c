@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "engine/porter.h"
 #include "shriked/keeper_proto.h"
 
 #define RECORD_MAX (2u << 20)
@@ -287,7 +288,7 @@ static void drop_orphans(struct shk_engine *g)
 int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 {
 	static const enum shk_kept order[] = { SHK_KEPT_CONTAINER, SHK_KEPT_PENDING,
-					       SHK_KEPT_LISTENER };
+					       SHK_KEPT_LISTENER, SHK_KEPT_PORTER };
 	struct have *list = NULL, *h;
 	int r;
 
@@ -300,7 +301,7 @@ int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 
 			if (h->key >> 56 != (uint64_t)order[i])
 				continue;
-			if (atomic_load(&g->last_key) < key)
+			if (order[i] != SHK_KEPT_PORTER && atomic_load(&g->last_key) < key)
 				atomic_store(&g->last_key, key);
 			if (!h->o) {
 				shk_error("a record of the keeper cannot be read");
@@ -310,6 +311,8 @@ int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 				restore_container(g, h, key);
 			else if (order[i] == SHK_KEPT_LISTENER)
 				restore_listener(g, h, key);
+			else if (order[i] == SHK_KEPT_PORTER)
+				shk_porter_restore(g, key, TAKE_FD(h->fd));
 			else
 				restore_pending(g, h, key);
 		}

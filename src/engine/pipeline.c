@@ -12,7 +12,7 @@
 
 #include "base/io.h"
 #include "engine/act.h"
-#include "engine/gate.h"
+#include "engine/gate_names.h"
 #include "engine/internal.h"
 #include "engine/judge.h"
 #include "sources/notify/notify.h"
@@ -81,6 +81,7 @@ static bool still_ours(const struct shk_worker *w)
 static void prefetch(struct shk_event *ev)
 {
 	(void)shk_event_unwrap(ev);
+	shk_mounts_read(ev);
 	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
 		switch (ev->call->arg[i].kind) {
 		case SHK_ARG_STRVEC: /* the environment, too: a rule that asks for it does so under the lock */
@@ -159,18 +160,21 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 {
 	const struct shk_plan *plan = shk_armoury_plan(arm, p);
 	struct shk_judgement j = { 0 };
+	struct shk_exec_names names;
 	const struct shk_matches *m = &j.m;
 
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
-	o->unknown = -shk_gate_pin(p, plan, ctx, &o->exec);
+	o->unknown = -shk_gate_pin_named(w, p, plan, ctx, &o->exec, &names);
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
+	if (o->exec)
+		shk_gate_judge_names(p, ctx, o->exec, &names, &j);
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
-	else if (o->unknown && p->strict && p->mode == SHK_MODE_ENFORCE)
+	else if (o->unknown && (p->strict || o->unknown == EXDEV) && p->mode == SHK_MODE_ENFORCE)
 		o->err = o->unknown == ENAMETOOLONG ? ENAMETOOLONG : EACCES;
 	if (o->exec && p->mode == SHK_MODE_ENFORCE)
 		o->act.method = SHK_METHOD_VERIFY;

@@ -31,6 +31,8 @@ struct shk_entry *shk_entry_new(struct shk_engine *g, struct shk_container *c)
 	e->init_pidfd = -1;
 	e->memo = shk_memo_new();
 	pthread_mutex_init(&e->seq_lock, NULL);
+	pthread_mutex_init(&e->marks_turn, NULL);
+	pthread_mutex_init(&e->marks_lock, NULL);
 	return e;
 }
 
@@ -48,6 +50,9 @@ void shk_entry_unref(struct shk_entry *e)
 	shk_armoury_unref(e->arm);
 	shk_recorded_lines_done(&e->lines);
 	shk_memo_free(e->memo);
+	free(e->marks);
+	pthread_mutex_destroy(&e->marks_turn);
+	pthread_mutex_destroy(&e->marks_lock);
 	shk_container_unref(e->ctr);
 	json_object_put(e->record);
 	free(e->nonce);

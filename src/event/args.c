@@ -137,19 +137,76 @@ static size_t read_ptrs(struct shk_event *ev, uint64_t addr, uint64_t *out)
 	return n;
 }
 
+/* Strings of a vector mostly lie next to each other: they are read together, and stay where they were read to. */
+struct window {
+	uint64_t addr;
+	size_t n;
+	char *p;	  /* of the event's arena */
+	unsigned windows; /* read so far */
+};
+#define WINDOWS_MAX 8u /* a vector may have each of its strings on another page */
+
+/* The string at addr as far as the window has it, its NUL included. false: it has not. */
+static bool in_window(const struct window *w, uint64_t addr, size_t limit, struct shk_str *ret)
+{
+	size_t at = (size_t)(addr - w->addr);
+	const char *nul;
+
+	if (addr < w->addr || addr - w->addr >= w->n)
+		return false;
+	nul = memchr(w->p + at, '\0', SHK_MIN(w->n - at, limit));
+	if (!nul)
+		return false;
+	*ret = (struct shk_str){ w->p + at, (size_t)(nul - (w->p + at)) };
+	return true;
+}
+
+static bool open_window(struct shk_event *ev, struct window *w, uint64_t addr)
+{
+	size_t want = to_page_end(addr);
+
+	if (w->windows++ >= WINDOWS_MAX)
+		return false;
+	w->n = 0;
+	w->p = shk_arena_alloc_raw(ev->arena, want);
+	if (!w->p)
+		return false;
+	w->addr = addr;
+	w->n = read_some(ev, addr, w->p, want);
+	return w->n;
+}
+
+/* One string of a vector. */
+static enum shk_arg_state vec_text(struct shk_event *ev, struct window *w, uint64_t addr, size_t limit,
+				   struct shk_str *ret)
+{
+	char buf[SHK_PATH_LIMIT];
+	enum shk_arg_state st;
+	size_t n = 0;
+
+	if (in_window(w, addr, limit, ret))
+		return SHK_ARG_OK;
+	if (open_window(ev, w, addr) && in_window(w, addr, limit, ret))
+		return SHK_ARG_OK;
+	st = read_text(ev, addr, buf, limit, &n);
+	if (st == SHK_ARG_FAULT)
+		return st;
+	*ret = shk_arena_str(ev->arena, (struct shk_str){ buf, n });
+	return ret->p ? st : SHK_ARG_FAULT;
+}
+
 static void arg_strvec(struct shk_event *ev, struct shk_arg *a, uint64_t addr)
 {
 	struct shk_str *v = shk_arena_alloc_raw(ev->arena, sizeof(*v) * SHK_ARGV_LIMIT);
-	char buf[SHK_PATH_LIMIT];
+	struct window w = { 0 };
 	uint64_t ptrs[VEC_STEP];
 	size_t n = 0, bytes = 0, have = 0, at = 0;
 
 	a->state = SHK_ARG_FAULT;
 	if (!v)
 		return;
-	for (;;) {
+	for (;; at++, n++) {
 		enum shk_arg_state st;
-		size_t len = 0;
 
 		if (at == have) {
 			have = read_ptrs(ev, addr, ptrs);
@@ -164,17 +221,12 @@ static void arg_strvec(struct shk_event *ev, struct shk_arg *a, uint64_t addr)
 			a->vec.truncated = true;
 			break;
 		}
-		st = read_text(ev, ptrs[at], buf, SHK_MIN(sizeof(buf), SHK_ARGV_BYTES - bytes), &len);
+		st = vec_text(ev, &w, ptrs[at], SHK_MIN((size_t)SHK_PATH_LIMIT, SHK_ARGV_BYTES - bytes), &v[n]);
 		if (st == SHK_ARG_FAULT)
 			return;
 		if (st == SHK_ARG_TRUNCATED)
 			a->vec.truncated = true;
-		v[n] = shk_arena_str(ev->arena, (struct shk_str){ buf, len });
-		if (!v[n].p)
-			return;
-		n++;
-		at++;
-		bytes += len + 1;
+		bytes += v[n].n + 1;
 	}
 	a->vec.v = v;
 	a->vec.n = n;

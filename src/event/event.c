@@ -21,6 +21,7 @@ void shk_event_init(struct shk_event *ev, struct shk_arena *arena)
 	ev->unwrapped = false;
 	ev->object = NULL;
 	ev->program = NULL;
+	ev->program_name = NULL;
 	ev->has_object = false;
 	ev->obj_dev = ev->obj_ino = 0;
 }

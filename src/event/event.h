@@ -77,6 +77,7 @@ struct shk_event {
 	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
 	bool unwrapped;	  /* call and raw are those inside socketcall or ipc: see shk_event_unwrap */
 	const int *program; /* of an execve: a descriptor of the file it names, pinned by whoever lets it go; NULL: none */
+	const struct shk_str *program_name; /* its name inside the container, if another than the file has; NULL: none */
 	const struct shk_str *object; /* what each path argument leads to, p NULL: not known; NULL: none is */
 	bool has_object;  /* the file that an open gave, as its source says: */
 	uint64_t obj_dev, obj_ino; /* makedev(3) number, inode */

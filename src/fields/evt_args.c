@@ -42,10 +42,20 @@ static int arg_resolve(struct shk_field_ref *ref, struct shk_err *err)
 	return r;
 }
 
+/* A path that is known is its own text. */
+static bool whole_text(struct shk_eval_ctx *ctx, const struct shk_param *p, struct shk_str *ret)
+{
+	if (p->kind != SHK_P_ARG || ctx->ev->call->arg[p->arg].kind != SHK_ARG_PATH)
+		return false;
+	return shk_event_arg(ctx->ev, p->arg)->bytes.n && shk_event_abs_path(ctx, p->arg, ret) &&
+	       ret->n <= SHK_FIELD_TEXT_MAX;
+}
+
 static bool arg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
 {
 	struct shk_param all[SHK_PARAMS_MAX], p;
 	struct shk_buf b _cleanup_buf_;
+	struct shk_str path;
 
 	shk_buf_init(&b, SHK_FIELD_TEXT_MAX);
 	if (ref->key.p) {
@@ -56,6 +66,8 @@ static bool arg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, s
 			return false;
 		p = all[ref->index];
 	}
+	if (whole_text(ctx, &p, &path))
+		return shk_set_str(out, path);
 	return shk_param_text(ctx, &p, &b) && shk_set_buf(ctx, out, &b);
 }
 

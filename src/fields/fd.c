@@ -19,16 +19,16 @@ static bool num_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, s
 static bool name_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		     struct shk_value *out)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	struct shk_str name;
 
 	(void)ref;
-	return v->present && shk_set_opt(out, v->name);
+	return shk_fd_name(ctx, &name) && shk_set_opt(out, name);
 }
 
 static bool nameraw_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			struct shk_value *out)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	const struct shk_fd_view *v = shk_fd_named(ctx);
 
 	(void)ref;
 	return v->present && shk_set_opt(out, v->nameraw);

@@ -5,8 +5,6 @@
  * Fields that mean either end (fd.ip, fd.port, fd.net) are for conditions only and give both, client
  * first.
  */
-#include <arpa/inet.h>
-
 #include "fields/fd_view.h"
 
 enum end { END_LOCAL, END_REMOTE, END_CLIENT, END_SERVER };
@@ -44,10 +42,9 @@ static bool end_name(struct shk_eval_ctx *ctx, enum end e, struct shk_value *out
 	char text[INET6_ADDRSTRLEN];
 	struct shk_value ip;
 
-	if (!end_ip(ctx, e, &ip) ||
-	    !inet_ntop(ip.ip.len == 4 ? AF_INET : AF_INET6, ip.ip.b, text, sizeof(text)))
+	if (!end_ip(ctx, e, &ip))
 		return false;
-	return shk_set_opt(out, shk_arena_str(ctx->ev->arena, shk_str(text)));
+	return shk_set_opt(out, shk_arena_str(ctx->ev->arena, (struct shk_str){ text, shk_ip_text(&ip.ip, text) }));
 }
 
 /* The number as text: Falco looks service names up only when it is told to. */

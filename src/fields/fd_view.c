@@ -77,28 +77,6 @@ static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
 		from_facts(v);
 }
 
-/* "local->remote", or the one end there is. */
-static void ip_name(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
-{
-	static const struct shk_ip any4 = { .len = 4 }, any6 = { .len = 16 };
-	struct shk_buf b _cleanup_buf_;
-	struct shk_value out;
-
-	shk_buf_init(&b, 256);
-	if (v->local.len || v->remote.len) {
-		const struct shk_ip *local = v->local.len ? &v->local :
-					     v->remote.len == 4 ? &any4 : &any6;
-
-		shk_ip_port_print(local, v->lport, &b);
-	}
-	if (v->remote.len) {
-		shk_buf_adds(&b, "->");
-		shk_ip_port_print(&v->remote, v->rport, &b);
-	}
-	if (b.n && shk_set_buf(ctx, &out, &b))
-		v->name = v->nameraw = out.s;
-}
-
 static bool is_unspecified(const struct shk_ip *ip)
 {
 	static const struct shk_ip zero;
@@ -118,7 +96,7 @@ static void set_remote(struct shk_eval_ctx *ctx, struct shk_fd_view *v, struct s
 		v->entry = v->is_ip = true;
 		v->type = v->remote.len == 4 ? '4' : '6';
 		v->local_is_server = false;
-		ip_name(ctx, v);
+		v->unnamed = true;
 	} else if (shk_sockaddr_unix(sa, ctx->ev->arena, &path)) {
 		v->entry = v->is_unix = true;
 		v->type = 'u';
@@ -134,7 +112,7 @@ static void set_local(struct shk_eval_ctx *ctx, struct shk_fd_view *v, struct sh
 		v->entry = v->is_ip = true;
 		v->type = v->local.len == 4 ? '4' : '6';
 		v->local_is_server = true;
-		ip_name(ctx, v);
+		v->unnamed = true;
 	} else if (shk_sockaddr_unix(sa, ctx->ev->arena, &path)) {
 		v->entry = v->is_unix = true;
 		v->type = 'u';
@@ -148,12 +126,25 @@ static bool call_failed(const struct shk_event *ev, int64_t *ret)
 	return shk_event_result(ev, ret) && *ret < 0;
 }
 
+/* Names of the file an open is about: the path argument's, as a name in the container and as it was given. */
+static void open_names(struct shk_eval_ctx *ctx, struct shk_str *name, struct shk_str *raw)
+{
+	int i = shk_event_path_arg(ctx->ev);
+	const struct shk_arg *a = i < 0 ? NULL : shk_event_arg(ctx->ev, (unsigned)i);
+
+	*name = *raw = (struct shk_str){ NULL, 0 };
+	if (!a)
+		return;
+	if (a->state == SHK_ARG_OK)
+		*raw = a->bytes;
+	if (!shk_event_abs_path(ctx, (unsigned)i, name))
+		*name = *raw;
+}
+
 /* The file is not there yet, or its descriptor may be somebody else's by now: the path argument names
  * it, as it does for an open that failed. */
 static void open_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 {
-	int i = shk_event_path_arg(ctx->ev);
-	const struct shk_arg *raw = i < 0 ? NULL : shk_event_arg(ctx->ev, (unsigned)i);
 	uint64_t flags = 0, mode;
 	int64_t ret;
 	bool failed = call_failed(ctx->ev, &ret);
@@ -165,14 +156,9 @@ static void open_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 	if (!failed && shk_event_open_flags(ctx->ev, &flags, &mode) &&
 	    (flags & O_TMPFILE) != O_TMPFILE && (flags & O_DIRECTORY))
 		v->type = 'd';
-	if (!raw)
+	if (shk_event_path_arg(ctx->ev) < 0)
 		return;
-	if (!shk_event_abs_path(ctx, (unsigned)i, &v->name))
-		v->name = (struct shk_str){ NULL, 0 };
-	if (raw->state == SHK_ARG_OK)
-		v->nameraw = raw->bytes;
-	if (!v->name.p && raw->state == SHK_ARG_OK)
-		v->name = raw->bytes;
+	open_names(ctx, &v->name, &v->nameraw);
 	/* There is no descriptor that could hold the name as it was given. */
 	if (failed && v->name.p)
 		v->nameraw = v->name;
@@ -280,17 +266,28 @@ static void arg_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 	}
 }
 
-static void build(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+static bool is_open(const struct shk_event *ev)
 {
-	switch (ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N) {
-	case SHK_CALL_N:
-		break;
+	switch (ev->call ? ev->call->id : SHK_CALL_N) {
 	case SHK_CALL_open:
 	case SHK_CALL_openat:
 	case SHK_CALL_openat2:
 	case SHK_CALL_creat:
 	case SHK_CALL_open_by_handle_at:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void build(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	if (is_open(ctx->ev)) {
 		open_view(ctx, v);
+		return;
+	}
+	switch (ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N) {
+	case SHK_CALL_N:
 		break;
 	case SHK_CALL_socket:
 		socket_view(ctx, v);
@@ -355,4 +352,52 @@ const struct shk_fd_view *shk_fd_view(struct shk_eval_ctx *ctx)
 	build(ctx, v);
 	ctx->fd = v;
 	return v;
+}
+
+/* "local->remote", or the one end there is. */
+static void ip_name(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
+{
+	static const struct shk_ip any4 = { .len = 4 }, any6 = { .len = 16 };
+	struct shk_buf b _cleanup_buf_;
+	struct shk_value out;
+
+	shk_buf_init(&b, 256);
+	if (v->local.len || v->remote.len) {
+		const struct shk_ip *local = v->local.len ? &v->local :
+					     v->remote.len == 4 ? &any4 : &any6;
+
+		shk_ip_port_print(local, v->lport, &b);
+	}
+	if (v->remote.len) {
+		shk_buf_adds(&b, "->");
+		shk_ip_port_print(&v->remote, v->rport, &b);
+	}
+	if (b.n && shk_set_buf(ctx, &out, &b))
+		v->name = v->nameraw = out.s;
+}
+
+const struct shk_fd_view *shk_fd_named(struct shk_eval_ctx *ctx)
+{
+	struct shk_fd_view *v = (struct shk_fd_view *)(uintptr_t)shk_fd_view(ctx);
+
+	if (v->unnamed) {
+		v->unnamed = false;
+		ip_name(ctx, v);
+	}
+	return v;
+}
+
+bool shk_fd_name(struct shk_eval_ctx *ctx, struct shk_str *ret)
+{
+	const struct shk_fd_view *v;
+	struct shk_str raw;
+
+	/* Most events, and most of these are asked for nothing else. */
+	if (!ctx->fd && is_open(ctx->ev)) {
+		open_names(ctx, ret, &raw);
+		return true;
+	}
+	v = shk_fd_named(ctx);
+	*ret = v->name;
+	return v->present;
 }

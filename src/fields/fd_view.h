@@ -16,7 +16,8 @@ struct shk_fd_view {
 	bool entry;	   /* it exists, or will: not so after a failed open */
 	int64_t num;	   /* -1: the open failed */
 	char type;	   /* fd.typechar; 0: unknown */
-	struct shk_str name, nameraw; /* p NULL: unknown */
+	struct shk_str name, nameraw; /* p NULL: unknown; see shk_fd_named */
+	bool unnamed;	   /* name is to be made of the ends first */
 	struct shk_fd_facts facts; /* of the task's descriptor; zeroed when there is none yet */
 	bool is_ip;	   /* ends below are set as far as known (len 0: not) */
 	bool is_unix;
@@ -29,6 +30,10 @@ struct shk_fd_view {
 
 /* Never NULL unless memory is out: then it is a view with nothing present. */
 const struct shk_fd_view *shk_fd_view(struct shk_eval_ctx *ctx);
+/* The same with name and nameraw, which for the ends of a connection are not made before somebody asks. */
+const struct shk_fd_view *shk_fd_named(struct shk_eval_ctx *ctx);
+/* The name alone; p NULL: unknown. false: the event is about no descriptor. */
+bool shk_fd_name(struct shk_eval_ctx *ctx, struct shk_str *ret);
 
 /* The role of a socket is not recorded anywhere: the end with the lower port is taken for the server, unless
  * one is known to listen. */

@@ -22,7 +22,7 @@ bool shk_text_fd(struct shk_eval_ctx *ctx, int fd, struct shk_buf *b)
 
 bool shk_text_result_fd(struct shk_eval_ctx *ctx, int fd, struct shk_buf *b)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	const struct shk_fd_view *v = shk_fd_named(ctx);
 
 	if (v->entry && v->num == fd)
 		shk_fd_text(v->type, v->name, b);
@@ -50,7 +50,7 @@ bool shk_text_sockaddr(struct shk_eval_ctx *ctx, struct shk_buf *b)
 
 bool shk_text_tuple(struct shk_eval_ctx *ctx, struct shk_buf *b)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	const struct shk_fd_view *v = shk_fd_named(ctx);
 
 	if (!v->entry || (!v->is_ip && !v->is_unix))
 		return false;

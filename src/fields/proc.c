@@ -131,8 +131,7 @@ static bool cwd_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		return false;
 	if (shk_str_ends(s, SHK_STR("/")))
 		return shk_set_str(out, s);
-	return shk_set_opt(out, shk_str(shk_arena_printf(ctx->ev->arena, SHK_STR_FMT "/",
-							 SHK_STR_ARG(s))));
+	return shk_set_opt(out, shk_arena_join(ctx->ev->arena, s, '/', (struct shk_str){ "", 0 }));
 }
 
 static bool tty_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,

@@ -21,7 +21,7 @@ static const char *const groups[][DOOR_MAX] = {
 	{ "chown", "lchown", "fchown", "fchownat", "chown32", "lchown32", "fchown32" },
 	{ "truncate", "truncate64" },
 	{ "execve", "execveat", "memfd_create" },
-	{ "mount", "fsopen", "fspick", "fsmount", "move_mount", "open_tree", "mount_setattr",
+	{ "mount", "fsopen", "fsconfig", "fspick", "fsmount", "move_mount", "open_tree", "mount_setattr",
 	  "open_tree_attr", "pivot_root" },
 	{ "umount", "umount2" },
 	{ "init_module", "finit_module" },
@@ -83,6 +83,11 @@ static void open_door(const struct shk_policy *p, struct shk_plan *plan, enum sh
 					     .enforced = true,
 					     .why = "refused door" };
 		return;
+	}
+	/* A rule that only tells of it picks the few it tells of. */
+	if (c->what == SHK_PLAN_NOTIFY && !c->enforced) {
+		c->enforced = true;
+		c->when = (struct shk_reg_filter){ .always = true };
 	}
 	if (c->what != SHK_PLAN_PASS)
 		return;

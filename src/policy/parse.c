@@ -315,6 +315,7 @@ static int parse_attach(struct shk_pparse *p, const struct shk_ynode *n, void *i
 static int parse_strict(struct shk_pparse *p, const struct shk_ynode *n, void *into SHK_UNUSED)
 {
 	p->d->strict_node = n;
+	p->d->pub.strict_said = true;
 	return shk_pparse_bool(p, n, &p->d->pub.strict);
 }
 

@@ -27,8 +27,11 @@ enum shk_method shk_method_of(enum shk_call_id id)
 	if (IS_ONE_OF(id, "open", "openat", "openat2", "creat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat",
 		      "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mknod",
 		      "mknodat", "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "chown32",
-		      "lchown32", "truncate", "truncate64", "connect", "bind"))
+		      "lchown32", "fchmod", "fchown", "fchown32", "truncate", "truncate64", "connect", "bind", "mount",
+		      "umount", "umount2", "move_mount", "mount_setattr", "pivot_root"))
 		return SHK_METHOD_EMULATE;
+	if (IS_ONE_OF(id, "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr"))
+		return SHK_METHOD_REFUSE;
 	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
 }
 
@@ -43,7 +46,8 @@ const char *shk_method_guarantee(enum shk_method m)
 {
 	static const char *const words[] = {
 		[SHK_METHOD_CONTINUE] = "best-effort", [SHK_METHOD_REGISTER] = "register",
-		[SHK_METHOD_EMULATE] = "emulated", [SHK_METHOD_VERIFY] = "verified",
+		[SHK_METHOD_EMULATE] = "emulated", [SHK_METHOD_REFUSE] = "refused",
+		[SHK_METHOD_VERIFY] = "verified",
 	};
 
 	return words[m];

@@ -78,13 +78,14 @@ enum shk_method {
 	SHK_METHOD_CONTINUE, /* the kernel reads the arguments again: another thread may have changed them */
 	SHK_METHOD_REGISTER, /* continued, and nothing in memory was asked */
 	SHK_METHOD_EMULATE,  /* carried out by us, on the copy that was judged */
+	SHK_METHOD_REFUSE,   /* answered ENOSYS, since programs do the same by a call that can be carried out */
 	SHK_METHOD_VERIFY,   /* continued, and what the kernel really took is compared before it has an effect */
 };
 /* What is built for a call of this kind. */
 enum shk_method shk_method_of(enum shk_call_id id);
 /* What this policy takes of it in mode enforce, for a call that an action may refuse. */
 enum shk_method shk_policy_method(const struct shk_policy *p, enum shk_call_id id);
-/* "best-effort", "register", "emulated", "verified". */
+/* "best-effort", "register", "emulated", "refused", "verified". */
 const char *shk_method_guarantee(enum shk_method m);
 /* What a verdict on this call can promise in mode enforce, if a rule with an action can match it. */
 const char *shk_plan_guarantee(const struct shk_policy *p, enum shk_call_id id);

@@ -4,12 +4,13 @@
 
 #include "policy/plan.h"
 
-static const char *reason(const struct shk_plan_call *c, enum shk_method m)
+static const char *reason(const struct shk_policy *p, const struct shk_plan_call *c, enum shk_method m)
 {
 	static const char *const words[] = {
 		[SHK_METHOD_CONTINUE] = "arguments in memory can be exchanged after an allow",
 		[SHK_METHOD_REGISTER] = "registers alone decide",
 		[SHK_METHOD_EMULATE] = "carried out on the object that was judged",
+		[SHK_METHOD_REFUSE] = "ENOSYS, and programs use mount(2), which is carried out",
 		[SHK_METHOD_VERIFY] = "what runs is compared before its first instruction",
 	};
 
@@ -17,6 +18,8 @@ static const char *reason(const struct shk_plan_call *c, enum shk_method m)
 		return c->warn ? c->warn : "the filter refuses every one";
 	if (c->what == SHK_PLAN_PASS || !c->enforced)
 		return c->warn ? c->warn : "the mode has no verdicts";
+	if (m == SHK_METHOD_VERIFY && p->exec_verify == SHK_EXEC_VERIFY_AUTO)
+		return "files are compared when they are opened, all before the first instruction";
 	return words[m];
 }
 
@@ -48,7 +51,7 @@ static void print_calls(const struct shk_plan *plan, const struct shk_policy *p,
 			continue;
 		any = true;
 		shk_buf_printf(out, "  %-20s %-12s %s\n", shk_syscalls[id].name, promise(p, c, id),
-			       reason(c, shk_policy_method(p, id)));
+			       reason(p, c, shk_policy_method(p, id)));
 	}
 	if (!any)
 		shk_buf_adds(out, "  (no call)\n");

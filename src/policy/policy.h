@@ -42,7 +42,7 @@ struct shk_policy {
 	bool unreadable_deny;		  /* on_unreadable_argument: deny */
 	uint64_t deadline_ns;		  /* 0 is not allowed; default 2 s */
 	struct shk_action deadline_then;  /* DENY or NONE (= allow) */
-	bool strict;
+	bool strict, strict_said; /* said: written in the policy, not the mode's default */
 	unsigned alerts_per_second, alerts_burst; /* limits; 0: none */
 	bool annotation_choosable;	  /* may be picked by a container's annotation */
 	enum shk_exec_sessions exec_sessions;

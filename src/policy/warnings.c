@@ -48,9 +48,9 @@ static void check_door(enum shk_call_id door, void *arg)
 	struct ctx *c = arg;
 	struct shk_reg_filter f = { .never = true };
 
-	/* These two are refused by the filter, memfd_create is harmless by itself. */
+	/* These are refused, by the filter or after it; memfd_create is harmless by itself. */
 	if (!strcmp(shk_syscalls[door].name, "clone3") ||
-	    !strcmp(shk_syscalls[door].name, "memfd_create") ||
+	    !strcmp(shk_syscalls[door].name, "memfd_create") || shk_method_of(door) == SHK_METHOD_REFUSE ||
 	    (!strcmp(shk_syscalls[door].name, "open_by_handle_at") && !c->p->unjudged_doors_allow))
 		return;
 	if (shk_ruleset_wants(c->p->rules, door))

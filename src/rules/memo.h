@@ -25,6 +25,7 @@
 #define SHK_MEMO_TEXT	 2048u	      /* longer texts are not kept */
 #define SHK_MEMO_ANSWERS 128u	      /* about one text */
 #define SHK_MEMO_PROOF_NODES 4096u    /* of the graph below one program, */
+#define SHK_MEMO_PROOF_EDGES 16384u   /* with so many edges, */
 #define SHK_MEMO_GRAPH_NODES 65536u   /* and in all, past which no question is left out */
 
 #define SHK_MEMO_CREDIT 4096u
@@ -69,13 +70,18 @@ struct shk_memo_pool { /* of 32-bit words; place 0 is never given out */
 
 struct shk_memo_slot {
 	const struct shk_field_ref *ref; /* NULL: it is made of others */
+	bool is_text;			 /* it is a field, and its value a text */
 	uint32_t slot, n_answer;
 	uint32_t last; /* place of the text met last, 0: none */
 };
 
-struct shk_memo_list { /* nodes of the graph below a program's rules, ascending */
-	uint32_t *node;
-	uint32_t n;
+/* The part of the graph below a program's rules that its type of event leaves open. */
+struct shk_memo_list {
+	uint32_t *node;	 /* of the graph, ascending, so children first: its "places" */
+	uint32_t *first; /* per place, and one more: into */
+	shk_ref *edge;	 /* place * 2, plus 1 to negate */
+	shk_ref *root;	 /* likewise; of the rules that are open */
+	uint32_t n, n_root;
 	bool tried;
 };
 
@@ -102,7 +108,6 @@ struct shk_memo {
 	bool full, values_full;
 	/* memoproof.c */
 	struct shk_memo_list *list; /* per program; NULL: not made */
-	uint8_t *val;		    /* per node of the graph */
 	uint32_t credit;	    /* grows with events */
 };
 
@@ -223,6 +228,36 @@ bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep);
 void shk_memo_group(struct shk_run *run, uint32_t group);
 /* What matches in the end. */
 void shk_memo_end(struct shk_run *run, const uint64_t *hit);
+
+/* ---- memologic.c ---- */
+#define SHK_MEMO_LANES 64u
+struct shk_memo_logic { /* memory is the event's */
+	const struct shk_ruleset *rs;
+	const struct shk_memo_list *list;
+	const uint16_t *q;     /* per place in the list: question of a comparison */
+	const bool *answer;    /* likewise */
+	uint64_t *yes, *no;    /* per place: lanes in which it holds, in which it does not; in others nobody knows */
+	uint16_t *live;	       /* places that are not settled */
+	shk_ref *rule;	       /* roots of rules that are not */
+	uint32_t n_live, n_rule, n_settled;
+	struct {
+		uint16_t *live;
+		shk_ref *rule;
+		uint32_t n_live, n_rule;
+	} kept;
+};
+/* q and answer may be filled in later. false: no memory. */
+bool shk_memo_logic(struct shk_memo_logic *x, const struct shk_run *run, const struct shk_memo_list *list,
+		    const uint16_t *q, const bool *answer);
+/* asked: per question the lanes in which it is asked. */
+void shk_memo_decide(struct shk_memo_logic *x, const uint64_t *asked);
+/* How many rules each lane decides. true: lane 0 decides all. */
+bool shk_memo_count(const struct shk_memo_logic *x, uint32_t count[SHK_MEMO_LANES]);
+/* What lane 0 decides is so from now on: none of its questions may be taken back. */
+void shk_memo_settle(struct shk_memo_logic *x);
+/* What was settled since the last keep is not. */
+void shk_memo_keep(struct shk_memo_logic *x);
+void shk_memo_unsettle(struct shk_memo_logic *x);
 
 /* ---- memoproof.c ---- */
 /* Takes questions off the log that need not be asked, and puts the most useful of the others in front. false: not

@@ -2,71 +2,25 @@
 /*
  * Which of the questions a program asked were needed: those without which some rule would be undecided.
  *
- * Asked of the graph in three-valued logic, so that what is left decides every rule whatever the answers to the
- * others are. The programs' order is a guess; this is what the event showed.
+ * Asked of the graph in three-valued logic (memologic.c), so that what is left decides every rule whatever the
+ * answers to the others are. The programs' order is a guess; this is what the event showed.
  */
 #include "rules/memo.h"
 
-#define WORK_MAX 200000 /* looks at nodes, about: half a millisecond */
+#define WORK_MAX 200000 /* looks at nodes, about: a quarter of a millisecond */
 #define PRICE	 32u	/* in events: how often it may be done */
 
 struct proof {
-	const struct shk_ruleset *rs;
-	const struct shk_program *p;
-	const struct shk_memo_list *list;
-	uint8_t *val;	   /* per node of the graph: SHK_FOLD_* */
-	uint16_t *q;	   /* per node of the list that is a comparison: its question, 0: decided by the type */
-	uint8_t *answer;   /* likewise: SHK_FOLD_* */
+	struct shk_memo_logic logic;
+	uint16_t *q;	   /* per place: the question of a comparison, 0: it was not asked */
+	bool *answer;	   /* likewise */
 	bool *in;	   /* per question: is it asked? */
+	uint64_t *asked;   /* likewise, per lane */
 };
-
-/* ---- three-valued logic ---- */
-
-static uint8_t of_edge(const struct proof *x, shk_ref e)
-{
-	uint8_t f = x->val[e >> 1];
-
-	return f != SHK_FOLD_OPEN && (e & 1) ? SHK_FOLD_NO + SHK_FOLD_YES - f : f;
-}
-
-static uint8_t of_node(const struct proof *x, const struct shk_node *n)
-{
-	uint8_t decides = n->kind == SHK_NODE_OR ? SHK_FOLD_YES : SHK_FOLD_NO;
-	uint8_t all = SHK_FOLD_NO + SHK_FOLD_YES - decides;
-
-	for (uint32_t i = 0; i < n->n; i++) {
-		uint8_t f = of_edge(x, x->rs->edge[n->first + i]);
-
-		if (f == decides)
-			return f;
-		if (f == SHK_FOLD_OPEN)
-			all = f;
-	}
-	return all;
-}
-
-/* How many rules do the questions that are asked decide? */
-static uint32_t decided(struct proof *x)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < x->list->n; i++) {
-		uint32_t at = x->list->node[i];
-		const struct shk_node *node = &x->rs->node[at];
-
-		if (node->kind != SHK_NODE_TEST)
-			x->val[at] = of_node(x, node);
-		else
-			x->val[at] = x->in[x->q[i]] ? x->answer[i] : SHK_FOLD_OPEN;
-	}
-	for (uint32_t i = 0; i < x->p->n_rule; i++)
-		n += of_edge(x, x->rs->root[x->p->rule[i]]) != SHK_FOLD_OPEN;
-	return n;
-}
 
 /* ---- questions: those on the way, then those asked since ---- */
 
-/* The number of the question a comparison belongs to. 1: one that was not asked. */
+/* The number of the question a comparison belongs to. 0: it was not asked. */
 static uint16_t question(const struct shk_memo_log *log, const struct shk_test *t, uint32_t test)
 {
 	for (uint32_t i = 0; i < log->n; i++) {
@@ -74,9 +28,9 @@ static uint16_t question(const struct shk_memo_log *log, const struct shk_test *
 
 		if (n->kind >= SHK_MEMO_GROUP ? n->id == t->group :
 						t->group == UINT32_MAX && n->id == test)
-			return (uint16_t)(log->v[i].q + 2);
+			return (uint16_t)(log->v[i].q + 1);
 	}
-	return 1;
+	return 0;
 }
 
 static void number_questions(struct shk_memo_log *log)
@@ -97,32 +51,31 @@ static void number_questions(struct shk_memo_log *log)
 
 static void answers(struct proof *x, const struct shk_run *run, const struct shk_memo_log *log)
 {
-	for (uint32_t i = 0; i < x->list->n; i++) {
-		const struct shk_node *n = &x->rs->node[x->list->node[i]];
-		const struct shk_test *t = &x->rs->test[n->first];
-		uint8_t f;
-		bool yes = false;
+	const struct shk_ruleset *rs = run->rs;
+	const struct shk_memo_list *list = x->logic.list;
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		const struct shk_node *n = &rs->node[list->node[i]];
+		const struct shk_test *t = &rs->test[n->first];
 
 		if (n->kind != SHK_NODE_TEST)
 			continue;
-		f = shk_fold_test(x->rs, t, x->p->call);
-		x->q[i] = f == SHK_FOLD_OPEN ? question(log, t, n->first) : 0;
-		if (x->q[i] > 1 && t->group != UINT32_MAX) {
-			uint32_t bit = x->rs->group[t->group].word * 64 + t->bit;
+		x->q[i] = question(log, t, n->first);
+		if (x->q[i] && t->group != UINT32_MAX) {
+			uint32_t bit = rs->group[t->group].word * 64 + t->bit;
 
-			yes = run->bits[bit / 64] >> bit % 64 & 1;
+			x->answer[i] = run->bits[bit / 64] >> bit % 64 & 1;
 		}
-		for (uint32_t k = 0; x->q[i] > 1 && t->group == UINT32_MAX && k < log->n; k++)
-			if (log->v[k].q + 2u == x->q[i])
-				yes = log->v[k].by;
-		x->answer[i] = f != SHK_FOLD_OPEN ? f : yes ? SHK_FOLD_YES : SHK_FOLD_NO;
+		for (uint32_t k = 0; x->q[i] && t->group == UINT32_MAX && k < log->n; k++)
+			if (log->v[k].q + 1u == x->q[i])
+				x->answer[i] = log->v[k].by;
 	}
 }
 
 static bool known(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
 	for (uint32_t k = 0; k < log->n; k++)
-		if (x->in[log->v[k].q + 2] && log->v[k].n.slot == log->v[i].n.slot &&
+		if (x->in[log->v[k].q + 1] && log->v[k].n.slot == log->v[i].n.slot &&
 		    log->v[k].n.kind >= SHK_MEMO_TEXT_TEST)
 			return true;
 	return false;
@@ -148,74 +101,136 @@ static float price(const struct proof *x, const struct shk_run *run, const struc
 /* The first entry of a question that is not asked yet; candidates are entered together. */
 static bool is_open(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
 {
-	return !x->in[log->v[i].q + 2] && (i == log->n_path || log->v[i - 1].q != log->v[i].q);
+	return !x->in[log->v[i].q + 1] && (i == log->n_path || log->v[i - 1].q != log->v[i].q);
 }
 
-/* The question that decides most for its price goes next, with its entries. */
-static void take_best(struct proof *x, const struct shk_run *run, struct shk_memo_log *log, uint32_t *chosen)
+/* Lane 0 is what is asked so far, the others ask one question more each. */
+static void ask(struct proof *x, const struct shk_memo_log *log, const uint32_t *entry, unsigned n)
 {
-	uint32_t best = log->n, before = decided(x), end;
-	float most = -1;
+	for (uint32_t i = 0; i < log->n_question + 1; i++)
+		x->asked[i] = x->in[i] ? UINT64_MAX : 0;
+	for (unsigned k = 0; k < n; k++)
+		x->asked[log->v[entry[k]].q + 1] |= UINT64_C(2) << k;
+	shk_memo_decide(&x->logic, x->asked);
+}
 
-	for (uint32_t i = *chosen; i < log->n; i++) {
-		float worth;
+/* The question goes next, with its entries. */
+static void take(struct proof *x, struct shk_memo_log *log, uint32_t at, uint32_t *chosen)
+{
+	uint32_t end;
 
-		if (!is_open(x, log, i))
-			continue;
-		x->in[log->v[i].q + 2] = true;
-		worth = (float)(decided(x) - before) + 0.01f;
-		x->in[log->v[i].q + 2] = false;
-		worth /= price(x, run, log, i);
-		if (worth > most) {
-			most = worth;
-			best = i;
-		}
-	}
-	if (best == log->n)
-		return;
-	x->in[log->v[best].q + 2] = true;
-	for (end = best; end < log->n && log->v[end].q == log->v[best].q; end++) {
+	x->in[log->v[at].q + 1] = true;
+	for (end = at; end < log->n && log->v[end].q == log->v[at].q; end++) {
 		struct shk_memo_asked a = log->v[end];
 
 		memmove(&log->v[*chosen + 1], &log->v[*chosen], (end - *chosen) * sizeof(a));
 		log->v[(*chosen)++] = a;
-		best += best < end;
+		at += at < end;
 	}
 }
 
+/* The question that decides most for its price. false: none is needed. */
+static bool take_best(struct proof *x, const struct shk_run *run, struct shk_memo_log *log, uint32_t *chosen)
+{
+	uint32_t entry[SHK_MEMO_LANES - 1], count[SHK_MEMO_LANES], best = log->n;
+	float most = -1;
+
+	for (uint32_t i = *chosen; i < log->n;) {
+		unsigned n = 0;
+
+		for (; i < log->n && n < SHK_MEMO_LANES - 1; i++)
+			if (is_open(x, log, i))
+				entry[n++] = i;
+		ask(x, log, entry, n);
+		if (shk_memo_count(&x->logic, count))
+			return false;
+		for (unsigned k = 0; k < n; k++) {
+			float worth = ((float)(count[k + 1] - count[0]) + 0.01f) / price(x, run, log, entry[k]);
+
+			if (worth > most) {
+				most = worth;
+				best = entry[k];
+			}
+		}
+	}
+	if (best == log->n)
+		return false;
+	shk_memo_settle(&x->logic);
+	take(x, log, best, chosen);
+	return true;
+}
+
+/* Is everything decided without the question, too? */
+static bool spare(struct proof *x, const struct shk_memo_log *log, uint32_t q)
+{
+	uint32_t count[SHK_MEMO_LANES];
+
+	x->in[q] = false;
+	ask(x, log, NULL, 0);
+	return shk_memo_count(&x->logic, count);
+}
+
+/* Is this the last entry of a question that is asked? */
+static bool is_asked(const struct proof *x, const struct shk_memo_log *log, uint32_t i)
+{
+	return x->in[log->v[i].q + 1] && (i + 1 == log->n || log->v[i + 1].q != log->v[i].q);
+}
+
+/* Those that decide alone what others decide together. All are looked at at once first, since hardly any is spare; the
+ * later ones, which decided less, are tried first. */
 static void leave_out(struct proof *x, const struct shk_memo_log *log)
 {
-	for (uint32_t i = log->n; i-- > log->n_path;) {
-		bool *in = &x->in[log->v[i].q + 2];
+	uint32_t count[SHK_MEMO_LANES];
+	unsigned n = 0, k = 0;
 
-		if (!*in || (i + 1 < log->n && log->v[i + 1].q == log->v[i].q))
-			continue;
-		*in = false;
-		*in = decided(x) != x->p->n_rule;
+	shk_memo_unsettle(&x->logic);
+	for (uint32_t i = 0; i < log->n_question + 1; i++)
+		x->asked[i] = x->in[i] ? UINT64_MAX : 0;
+	for (uint32_t i = log->n; i-- > log->n_path && n < SHK_MEMO_LANES - 1;)
+		if (is_asked(x, log, i))
+			x->asked[log->v[i].q + 1] &= ~(UINT64_C(2) << n++);
+	shk_memo_decide(&x->logic, x->asked);
+	(void)shk_memo_count(&x->logic, count);
+	for (uint32_t i = log->n; i-- > log->n_path && k < n;) {
+		uint32_t q = log->v[i].q + 1u;
+
+		if (is_asked(x, log, i) && count[++k] == x->logic.list->n_root)
+			x->in[q] = !spare(x, log, q);
 	}
 }
 
-static bool prove(struct proof *x, const struct shk_run *run, struct shk_memo_log *log)
+/* The questions on the way there are asked anyway, in lane 0; in the others, all are. false: not even these decide
+ * everything. */
+static bool ask_path(struct proof *x, const struct shk_memo_log *log)
+{
+	uint32_t count[SHK_MEMO_LANES];
+
+	for (uint32_t i = 0; i < log->n; i++) {
+		uint32_t q = log->v[i].q + 1u;
+
+		x->in[q] = x->in[q] || i < log->n_path;
+		x->asked[q] = x->in[q] ? UINT64_MAX : UINT64_MAX - 1;
+	}
+	shk_memo_decide(&x->logic, x->asked);
+	(void)shk_memo_count(&x->logic, count);
+	shk_memo_settle(&x->logic);
+	shk_memo_keep(&x->logic);
+	return count[1] == x->logic.list->n_root;
+}
+
+static void prove(struct proof *x, const struct shk_run *run, struct shk_memo_log *log)
 {
 	uint32_t chosen = log->n_path, out = log->n_path;
 
-	x->in[0] = true;
-	for (uint32_t i = 0; i < log->n; i++)
-		x->in[log->v[i].q + 2] = true;
-	if (decided(x) != x->p->n_rule)
-		return false;
-	memset(x->in, 0, log->n_question + 2);
-	x->in[0] = true;
-	for (uint32_t i = 0; i < log->n_path; i++)
-		x->in[log->v[i].q + 2] = true;
-	while (chosen < log->n && decided(x) != x->p->n_rule)
-		take_best(x, run, log, &chosen);
+	if (!ask_path(x, log))
+		return;
+	while (chosen < log->n && take_best(x, run, log, &chosen))
+		;
 	leave_out(x, log);
 	for (uint32_t i = log->n_path; i < log->n; i++)
-		if (x->in[log->v[i].q + 2])
+		if (x->in[log->v[i].q + 1])
 			log->v[out++] = log->v[i];
 	log->n = out;
-	return true;
 }
 
 /* What else there is to know about texts that were asked for anyway may spare others. */
@@ -239,25 +254,27 @@ bool shk_memo_prove(struct shk_run *run, struct shk_memo_log *log)
 {
 	struct shk_memo *m = run->memo.m;
 	struct shk_arena *a = run->slots.ctx->ev->arena;
-	struct proof x = { .rs = run->rs, .p = run->memo.p };
+	struct proof x = { 0 };
+	size_t n = log->n - log->n_path;
+	const struct shk_memo_list *list;
 
 	if (m->credit < PRICE)
 		return false;
 	m->credit -= PRICE;
-	if (log->n - log->n_path < 2)
+	if (n < 2)
 		return true;
-	x.list = shk_memo_list(m, run->rs, run->memo.p);
-	if (!x.list || (size_t)x.list->n * (log->n - log->n_path) * 4 > WORK_MAX)
+	list = shk_memo_list(m, run->rs, run->memo.p);
+	if (!list || list->n * n * (n / SHK_MEMO_LANES + 1) > WORK_MAX)
 		return true;
-	ask_more(run, x.list, log);
+	ask_more(run, list, log);
 	number_questions(log);
-	x.val = m->val;
-	x.q = SHK_ARENA_ARRAY(a, uint16_t, x.list->n);
-	x.answer = SHK_ARENA_ARRAY(a, uint8_t, x.list->n);
-	x.in = SHK_ARENA_ARRAY(a, bool, log->n_question + 2);
-	if (!x.q || !x.answer || !x.in)
+	x.q = SHK_ARENA_ARRAY(a, uint16_t, list->n);
+	x.answer = SHK_ARENA_ARRAY(a, bool, list->n);
+	x.in = SHK_ARENA_ARRAY(a, bool, log->n_question + 1);
+	x.asked = SHK_ARENA_ARRAY(a, uint64_t, log->n_question + 1);
+	if (!x.q || !x.answer || !x.in || !x.asked || !shk_memo_logic(&x.logic, run, list, x.q, x.answer))
 		return false;
 	answers(&x, run, log);
-	(void)prove(&x, run, log);
+	prove(&x, run, log);
 	return true;
 }

@@ -16,33 +16,20 @@ static inline const struct shk_value *field_of(struct shk_run *run, uint32_t slo
 	return *state == SHK_SLOT_OK ? v : NULL;
 }
 
-/* Of a slot with answers. NULL: missing, or no text. */
-static inline const struct shk_value *text_of(struct shk_run *run, const struct shk_memo_slot *ms)
+/* A text that is not the one met last: its place, if it is where it should be, 0 else. */
+static inline uint32_t find(const struct shk_memo *m, const struct shk_memo_slot *ms, struct shk_str s, uint32_t hash)
 {
-	struct shk_value *v = &run->slots.val[ms->slot];
-	uint8_t *state = &run->slots.state[ms->slot];
-
-	if (*state == SHK_SLOT_UNKNOWN) {
-		if (!ms->ref)
-			(void)shk_slot_fill(&run->slots, ms->slot);
-		else if (shk_field_get(run->slots.ctx, ms->ref, v))
-			*state = SHK_SLOT_OK;
-		else
-			*state = SHK_SLOT_MISSING;
-	}
-	return *state == SHK_SLOT_OK && shk_type_is_text(v->type) ? v : NULL;
-}
-
-/* A text that is not the one met last. */
-static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
-{
-	uint32_t hash = shk_memo_hash(s, ms->slot);
 	const struct shk_memo_cell *c = &m->texts.v[hash & (m->texts.size - 1)];
 
 	/* A long text is compared by a function: not here. */
-	if (s.n <= SHK_MEMO_SHORT && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s))
-		return ms->last = c->at;
-	return shk_memo_value(m, ms, s, hash);
+	return s.n <= SHK_MEMO_SHORT && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s) ? c->at : 0;
+}
+
+static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
+{
+	uint32_t hash = shk_memo_hash(s, ms->slot), at = find(m, ms, s, hash);
+
+	return at ? ms->last = at : shk_memo_value(m, ms, s, hash);
 }
 
 static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms,
@@ -53,6 +40,51 @@ static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *
 	return look_up(m, ms, s);
 }
 
+/* Of a field's text as it came. A text that is kept is clean, and so is one that has the same bytes: that others are
+ * clean is seen to now. 0: missing. */
+static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
+{
+	struct shk_value *v = &run->slots.val[ms->slot];
+	struct shk_memo *m = run->memo.m;
+	uint32_t hash = shk_memo_hash(v->s, ms->slot), at = find(m, ms, v->s, hash);
+	const char *p = v->s.p;
+	size_t n = v->s.n;
+
+	if (at)
+		return ms->last = at;
+	if (!shk_value_clean(run->slots.ctx, ms->ref, v)) {
+		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+		return 0;
+	}
+	return v->s.p == p && v->s.n == n ? shk_memo_value(m, ms, v->s, hash) : place_of(m, ms, v->s);
+}
+
+/* The place of a text that nobody has asked for yet. */
+static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run, struct shk_memo_slot *ms)
+{
+	struct shk_value *v = &run->slots.val[ms->slot];
+
+	v->type = ms->ref->type;
+	if (!ms->ref->field->get(run->slots.ctx, ms->ref, v)) {
+		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+		return 0;
+	}
+	run->slots.state[ms->slot] = SHK_SLOT_OK;
+	if (!shk_type_is_text(v->type)) /* of an argument, the call says it */
+		return 0;
+	if (ms->last && shk_memo_same(run->memo.m, ms->last, ms, v->s))
+		return ms->last;
+	return look_up_fresh(run, ms);
+}
+
+/* Of a text that was, or is made of others. */
+static __attribute__((noinline)) uint32_t known(struct shk_run *run, struct shk_memo_slot *ms)
+{
+	const struct shk_value *v = shk_slot_get(&run->slots, ms->slot);
+
+	return v && shk_type_is_text(v->type) ? place_of(run->memo.m, ms, v->s) : 0;
+}
+
 /* The place of the text of a slot, looked up once per event. 0: there is none. */
 static inline __attribute__((always_inline)) uint32_t place(struct shk_run *run, uint32_t answered)
 {
@@ -60,10 +92,11 @@ static inline __attribute__((always_inline)) uint32_t place(struct shk_run *run,
 
 	if (!*at) {
 		struct shk_memo_slot *ms = &run->memo.m->slot[answered];
-		const struct shk_value *v = text_of(run, ms);
 
-		if (v)
-			*at = place_of(run->memo.m, ms, v->s);
+		if (ms->is_text && run->slots.state[ms->slot] == SHK_SLOT_UNKNOWN)
+			*at = fresh(run, ms);
+		else
+			*at = known(run, ms);
 	}
 	return *at;
 }

@@ -15,7 +15,7 @@ static const char *const allowed[] = {
 	/* memory and threads */
 	"brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "futex", "futex_waitv",
 	"set_robust_list", "rseq", "membarrier", "sched_yield", "sched_getaffinity", "exit",
-	"exit_group", "gettid", "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid",
+	"exit_group", "gettid", "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getgroups",
 	"capget", "uname", "sysinfo", "prlimit64", "getrlimit", "getrusage", "getcpu",
 	/* time */
 	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
@@ -39,7 +39,9 @@ static const char *const allowed[] = {
 	"getsockopt", "setsockopt", "getsockname", "getpeername", "shutdown",
 	/* calls carried out for a caller, in its place: thread's own ids, groups, capabilities */
 	"setfsuid", "setfsgid", "setresuid", "setresgid", "setgroups", "capset", "fchdir", "chdir",
-	 "symlinkat", "mknodat", "linkat", "fchownat", "truncate",
+	"symlinkat", "mknodat", "linkat", "fchown", "fchownat", "truncate",
+	/* permission events of execve (sources/fanotify): the group is made, mounts of containers are marked */
+	"fanotify_init", "fanotify_mark",
 	/* other processes */
 	"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
 	"pidfd_send_signal", "kcmp", "prctl",

@@ -6,6 +6,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "alerts/launcher.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "control/places.h"
+#include "enforce/mounter.h"
 #include "engine/engine.h"
 #include "shrike-engine/confine.h"
 #include "shriked/keeper_proto.h"
@@ -22,7 +25,7 @@ enum { EXIT_USAGE = 2, EXIT_START = 70, EXIT_CONFIG_BAD = 78 /* EX_CONFIG: shrik
 struct args {
 	const char *config, *control, *notify;
 	unsigned restarts;
-	bool keeper;
+	bool keeper, user;
 };
 
 static const char help[] =
@@ -32,6 +35,7 @@ static const char help[] =
 	"  --config FILE    configuration, default " SHK_CONFIG_FILE "\n"
 	"  --control PATH   control socket (of the configuration by default)\n"
 	"  --notify PATH    socket for runtimes' listeners (of the configuration by default)\n"
+	"  --user           for the containers of the user who starts it: files in the user's places\n"
 	"  --help, --version\n";
 
 /* < 0: go on, else exit code. */
@@ -41,6 +45,7 @@ static int parse(int argc, char **argv, struct args *a)
 		{ "config", required_argument, NULL, 'c' }, { "control", required_argument, NULL, 's' },
 		{ "notify", required_argument, NULL, 'n' }, { "restarts", required_argument, NULL, 'r' },
 		{ "keeper", no_argument, NULL, 'k' },	    { "help", no_argument, NULL, 'h' },
+		{ "user", no_argument, NULL, 'u' },
 		{ "version", no_argument, NULL, 'V' },	    { 0 }
 	};
 	uint64_t v;
@@ -62,6 +67,9 @@ static int parse(int argc, char **argv, struct args *a)
 			break;
 		case 'k':
 			a->keeper = true;
+			break;
+		case 'u':
+			a->user = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -123,12 +131,22 @@ static void not_served(const char *key, const char *wanted, const char *usual, c
 			    option, wanted);
 }
 
+/* Where a socket is when nobody says where. */
+static const char *usual(const struct args *a, const char *system, const char *name)
+{
+	static char buf[PATH_MAX];
+	struct shk_err ignored;
+
+	return a->user && shk_place(SHK_PLACE_RUNTIME, name, buf, sizeof(buf), &ignored) == 0 ? buf : system;
+}
+
 int main(int argc, char **argv)
 {
 	SHK_CLEANUP(shk_config_freep) struct shk_config *cfg = NULL;
 	struct shk_engine_options o = { .keeper_fd = -1, .journal_fd = -1, .control_fd = -1,
 					.notify_fd = -1, .signals = true };
 	SHK_CLEANUP(shk_launcher_freep) struct shk_launcher *launcher = NULL;
+	SHK_CLEANUP(shk_mounter_freep) struct shk_mounter *mounter = NULL;
 	struct shk_engine *g = NULL;
 	struct shk_err err = { 0 };
 	struct args a = { 0 };
@@ -137,6 +155,8 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	shk_log_init("shrike-engine", LOG_NOTICE);
+	if (a.user)
+		shk_config_for_user();
 	if (shk_config_load(a.config, &cfg, &err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_CONFIG_BAD;
@@ -144,8 +164,10 @@ int main(int argc, char **argv)
 	shk_log_init("shrike-engine", cfg->log_level);
 	raise_limits();
 	if (a.keeper) {
-		not_served("control_socket", cfg->control_socket, SHK_CONTROL_SOCKET, a.control, "--control");
-		not_served("notify_socket", cfg->notify_socket, SHK_NOTIFY_SOCKET, a.notify, "--notify");
+		not_served("control_socket", cfg->control_socket, usual(&a, SHK_CONTROL_SOCKET, SHK_CONTROL_NAME),
+			   a.control, "--control");
+		not_served("notify_socket", cfg->notify_socket, usual(&a, SHK_NOTIFY_SOCKET, SHK_NOTIFY_NAME),
+			   a.notify, "--notify");
 	}
 	if (a.control) {
 		free(cfg->control_socket);
@@ -175,10 +197,16 @@ int main(int argc, char **argv)
 	o.config = cfg;
 	o.config_path = a.config;
 	o.restarts = a.restarts;
-	/* In this order: the launcher has the capabilities of the programs, and not the filter. */
-	if (drop_capabilities(&err) < 0 ||
+	/* In this order: the mounter has every capability a caller may have, and chroot; the launcher those of the
+	 * programs; neither has the filter. */
+	if (shk_mounter_new(&mounter, &err) < 0 || drop_capabilities(&err) < 0 ||
 	    shk_launcher_new(cfg->outputs, cfg->n_outputs, &launcher, &err) < 0 ||
-	    shk_confine(&err) < 0 || shk_engine_new(&o, &g, &err) < 0) {
+	    shk_confine(&err) < 0) {
+		shk_error("%s", err.text);
+		return EXIT_START;
+	}
+	o.mounter = mounter;
+	if (shk_engine_new(&o, &g, &err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_START;
 	}

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 
 #include "base/io.h"
+#include "control/places.h"
 #include "policy/plan.h"
 #include "shrike/commands.h"
 #include "shrike/load.h"
@@ -118,6 +119,27 @@ static int print_oci(const struct loaded *l, struct json_object *base, const cha
 	return SHK_EXIT_OK;
 }
 
+/* What a supervisor without privileges cannot promise (engine/act.c, enforce/rights.c). */
+static const char weaker[] =
+	"\nWeaker under shriked --user, whatever the table says:\n"
+	"  emulated   only where the task has the user's own ids and groups, as all have in a container that maps\n"
+	"             one id. With subordinate ids, calls of other ids are let through as best-effort; with\n"
+	"             strict: true written in the policy they are refused. Nobody's capabilities in the user\n"
+	"             namespace count: a call may be refused that the kernel would allow, never the other way.\n"
+	"  files of /proc, /sys, control groups, and calls on mounts: best-effort, likewise.\n"
+	"  verified   where the kernel lets the user trace the program: not a setuid one.\n"
+	"  advisory   whoever escapes from the container is the user who runs the supervisor, and can end it.\n"
+	"  no kernel module, no exec gate by fanotify, no limits of memory or tasks on the supervisor's behalf.\n";
+
+static int print_verdicts(const struct loaded *l, bool user, struct shk_buf *b)
+{
+	if (shk_plan_print_verdicts(l->plan, l->policy, b) < 0)
+		return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
+	if (user)
+		shk_buf_adds(b, weaker);
+	return print_buf(b);
+}
+
 static int run_explain(struct shk_cli *c)
 {
 	SHK_CLEANUP(loaded_done) struct loaded l = { 0 };
@@ -144,11 +166,8 @@ static int run_explain(struct shk_cli *c)
 		shk_policy_dump(l.policy, &b);
 		return print_buf(&b);
 	}
-	if (verdicts) {
-		if (shk_plan_print_verdicts(l.plan, l.policy, &b) < 0)
-			return shk_cli_fail(SHK_EXIT_FAILED, "out of memory");
-		return print_buf(&b);
-	}
+	if (verdicts)
+		return print_verdicts(&l, shk_cli_flag(c, "user") || shk_is_rootless(), &b);
 	if (program) {
 		shk_ruleset_explain(l.policy->rules, &b);
 		return print_buf(&b);
@@ -209,6 +228,7 @@ const struct shk_cli_cmd shk_cmd_explain = {
 		 { "bpf", 0, NULL, "print the filter's instructions" },
 		 { "rules", 0, NULL, "print the rules with what the policy does, macros and lists resolved" },
 		 { "verdicts", 0, NULL, "print each rule that acts, the calls it can match, and what is promised" },
+		 { "user", 0, NULL, "with --verdicts: list what is weaker under shriked --user (so for users)" },
 		 { "program", 0, NULL, "print what the rules were compiled into" },
 		 { "oci", 0, NULL, "print the filter as linux.seccomp of an OCI config.json" },
 		 { "dump", 0, NULL, "print the policy as a file with every key and the value in force" } },

@@ -18,6 +18,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "enforce/mounter.h"
 #include "engine/engine.h"
 #include "shrike/cli.h"
 #include "shrike/commands.h"
@@ -324,9 +325,14 @@ static int serve(struct run *r, struct shk_err *err)
 	struct shk_engine_options o = { .config = r->cfg, .keeper_fd = -1, .journal_fd = -1,
 					.control_fd = -1, .notify_fd = -1,
 					.policies_must_load = true };
+	SHK_CLEANUP(shk_mounter_freep) struct shk_mounter *mounter = NULL;
 	pthread_t waiter, writer;
 	int rc;
 
+	rc = shk_mounter_new(&mounter, err);
+	if (rc < 0)
+		return rc;
+	o.mounter = mounter;
 	o.control_fd = shk_listen_unix(r->cfg->control_socket, 0600, err);
 	if (o.control_fd < 0)
 		return o.control_fd;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/fanotify.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -97,19 +96,6 @@ static void add_io_uring(struct shk_report *r)
 			       "there; containers get ENOSYS unless the policy says io_uring: allow");
 }
 
-static void add_fanotify(struct shk_report *r)
-{
-	int fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		shk_doctor_add(r, "limits", "exec gate", SHK_YES,
-			       "fanotify permission events can be had");
-	else
-		shk_doctor_add(r, "limits", "exec gate", SHK_NO,
-			       "no fanotify permission events (%s)", strerror(errno));
-	shk_close(&fd);
-}
-
 static void add_capabilities(struct shk_report *r)
 {
 	static const struct {
@@ -160,6 +146,6 @@ void shk_doctor_system(struct shk_report *r)
 	add_lsms(r);
 	add_cgroups(r);
 	add_io_uring(r);
-	add_fanotify(r);
+	shk_doctor_gate(r);
 	add_capabilities(r);
 }

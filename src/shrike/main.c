@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* shrike - the command line. This file finds the command; cmd_*.c do the work. */
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 
+#include "control/places.h"
+#include "engine/config.h"
 #include "shrike/commands.h"
 
 #define WIDTH_MIN 40
@@ -61,6 +64,17 @@ static int finish(int code)
 	return shk_cli_fail(SHK_EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
 }
 
+/* A user who has a configuration means that one, as the user's own daemon does. */
+static void choose_configuration(void)
+{
+	struct shk_err ignored;
+	char dir[PATH_MAX];
+
+	if (shk_is_rootless() && shk_place(SHK_PLACE_CONFIG, "", dir, sizeof(dir), &ignored) == 0 &&
+	    access(dir, F_OK) == 0)
+		shk_config_for_user();
+}
+
 int main(int argc, char **argv)
 {
 	struct shk_cli c = { 0 };
@@ -71,6 +85,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_DFL);
 	setlocale(LC_CTYPE, "");
 	look_at_output(&c);
+	choose_configuration();
 	if (argc < 2) {
 		shk_cmd_help.run(&c);
 		return finish(SHK_EXIT_USAGE);

@@ -24,9 +24,16 @@ static void become_engine(const struct shk_engine_args *a, int sock, pid_t keepe
 	char restarts[16];
 	const char *argv[] = { "shrike-engine", "--keeper",   "--control", a->control,
 			       "--notify",	a->notify,    "--restarts", restarts,
-			       a->config ? "--config" : NULL, a->config, NULL };
+			       NULL,		NULL,	      NULL,	   NULL };
+	size_t n = SHK_ARRAY_SIZE(argv) - 4;
 	sigset_t none;
 
+	if (a->user)
+		argv[n++] = "--user";
+	if (a->config) {
+		argv[n++] = "--config";
+		argv[n++] = a->config;
+	}
 	snprintf(restarts, sizeof(restarts), "%u", a->restarts);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

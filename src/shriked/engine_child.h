@@ -16,6 +16,7 @@ struct shk_engine_args {
 	const char *path, *control, *notify, *config; /* config may be NULL */
 	int journal_fd, control_fd, notify_fd;
 	unsigned restarts;
+	bool user; /* of a user, for the user */
 };
 
 struct shk_engine {

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "control/control.h"
+#include "control/places.h"
 #include "journal/journal.h"
 #include "shriked/engine_child.h"
 
@@ -55,12 +56,14 @@ static int usage(const char *text)
 
 static const char help[] =
 	"Usage: " PROGRAM " [--config FILE] [--control PATH] [--notify PATH] [--engine PATH] "
-	"[--foreground]\n"
+	"[--user] [--foreground]\n"
 	"Keeps the container supervisor running, in the foreground. See shriked(8).\n"
 	"  --config FILE   given to the engine; default: the engine's\n"
 	"  --control PATH  socket of hooks and the command line; default " SHK_CONTROL_SOCKET "\n"
 	"  --notify PATH   listenerPath socket of seccomp profiles; default " SHK_NOTIFY_SOCKET "\n"
-	"  --engine PATH   default " SHK_LIBEXECDIR "/shrike-engine\n";
+	"  --engine PATH   default " SHK_LIBEXECDIR "/shrike-engine\n"
+	"  --user          for the containers of the user who starts it, without any privilege: sockets in\n"
+	"                  $XDG_RUNTIME_DIR/shrike, configuration in ~/.config/shrike\n";
 
 /* 0, or the exit status + 1000. */
 static int parse_options(int argc, char **argv, struct shk_engine_args *a)
@@ -70,6 +73,7 @@ static int parse_options(int argc, char **argv, struct shk_engine_args *a)
 					       { "notify", required_argument, NULL, 'n' },
 					       { "engine", required_argument, NULL, 'e' },
 					       { "foreground", no_argument, NULL, 'f' },
+					       { "user", no_argument, NULL, 'u' },
 					       { "help", no_argument, NULL, 'h' },
 					       { "version", no_argument, NULL, 'V' },
 					       { 0 } };
@@ -92,6 +96,9 @@ static int parse_options(int argc, char **argv, struct shk_engine_args *a)
 			break;
 		case 'f':
 			break; /* there is no other way to run */
+		case 'u':
+			a->user = true;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			return 1000;
@@ -193,6 +200,27 @@ static int open_signals(void)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Those that were not named. */
+static int choose_sockets(struct shk_engine_args *a, struct shk_err *err)
+{
+	static char control[PATH_MAX], notify[PATH_MAX];
+	int r = 0;
+
+	if (!a->user && geteuid() != 0 && !a->control)
+		shk_warning("not root: for containers of your own, start " PROGRAM " --user");
+	if (a->user && !a->control) {
+		r = shk_place(SHK_PLACE_RUNTIME, SHK_CONTROL_NAME, control, sizeof(control), err);
+		a->control = control;
+	}
+	if (r == 0 && a->user && !a->notify) {
+		r = shk_place(SHK_PLACE_RUNTIME, SHK_NOTIFY_NAME, notify, sizeof(notify), err);
+		a->notify = notify;
+	}
+	a->control = a->control ? a->control : SHK_CONTROL_SOCKET;
+	a->notify = a->notify ? a->notify : SHK_NOTIFY_SOCKET;
+	return r;
 }
 
 /* Opens everything, in the order that leaves others undisturbed when it fails. */
@@ -364,16 +392,14 @@ static int run(struct keeper *k)
 
 int main(int argc, char **argv)
 {
-	static struct keeper k = { .args = { .path = SHK_LIBEXECDIR "/shrike-engine",
-					     .control = SHK_CONTROL_SOCKET,
-					     .notify = SHK_NOTIFY_SOCKET } };
+	static struct keeper k = { .args = { .path = SHK_LIBEXECDIR "/shrike-engine" } };
 	struct shk_err err = { 0 };
 	int r = parse_options(argc, argv, &k.args);
 
 	if (r)
 		return r - 1000;
 	shk_log_init(PROGRAM, LOG_INFO);
-	if (prepare(&k, &err) < 0) {
+	if (choose_sockets(&k.args, &err) < 0 || prepare(&k, &err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_FAILURE;
 	}

@@ -12,6 +12,8 @@
 #ifndef SHK_STATE_DESCRIPTOR_H
 #define SHK_STATE_DESCRIPTOR_H
 
+#include <netinet/in.h>
+
 #include "fields/fields.h"
 
 struct shk_fd_facts {
@@ -52,6 +54,8 @@ const char *shk_fd_l4proto(const struct shk_fd_facts *f);
 bool shk_sockaddr_ip(struct shk_str sa, struct shk_ip *ret_ip, uint16_t *ret_port);
 /* Path of a sockaddr_un ('@' first when abstract). false: another family, or unnamed. */
 bool shk_sockaddr_unix(struct shk_str sa, struct shk_arena *arena, struct shk_str *ret);
+/* "1.2.3.4", "::1"; the length. len 0: nothing. */
+size_t shk_ip_text(const struct shk_ip *ip, char text[INET6_ADDRSTRLEN]);
 /* "1.2.3.4:80", "::1:80": Falco's text of one end. */
 void shk_ip_port_print(const struct shk_ip *ip, uint16_t port, struct shk_buf *out);
 

@@ -185,7 +185,7 @@ static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 		return true;
 	if (!p->rec && pin(&ctx, p, &sx, link, &path)) {
 		shk_exe_fill(&p->exe, &sx, path);
-		p->exepath = shk_proc_copy(p, shk_inside(p->c, path));
+		p->exepath = shk_proc_copy(p, p->ev->program_name ? *p->ev->program_name : shk_inside(p->c, path));
 		p->read_at[SHK_FACT_EXE] = p->read_at[SHK_FACT_EXEPATH] = 1;
 		p->have |= 1u << SHK_FACT_EXE | 1u << SHK_FACT_EXEPATH;
 		return p->exepath.p != NULL;

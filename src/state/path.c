@@ -89,6 +89,47 @@ static size_t append(char *buf, size_t floor, size_t n, struct shk_str path)
 	return n;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The top bit of each of eight bytes that has this value; of the byte above such a one, it may be set as well. */
+static uint64_t has_byte(uint64_t w, unsigned char byte)
+{
+	w ^= EACH(byte);
+	return (w - EACH(1)) & ~w & EACH(0x80);
+}
+
+/* Is there a slash among eight bytes with a slash or a dot behind it? It may say so where there is none. */
+static bool is_odd(const char *p)
+{
+	uint64_t here, next;
+
+	memcpy(&here, p, sizeof(here));
+	memcpy(&next, p + 1, sizeof(next));
+	here = has_byte(here, '/');
+	return here && here & has_byte(next | EACH(1), '/'); /* '.' and '/' differ in one bit */
+}
+
+/* Are the components just what shk_path_join would leave? No empty one, none that begins with a dot ("." and ".." do),
+ * no slash at the end. path begins with a slash. */
+static bool is_plain(struct shk_str path)
+{
+	size_t i = 0;
+
+	if (path.n < 2 || path.p[path.n - 1] == '/')
+		return false;
+	if (path.n < 9) {
+		for (; i + 1 < path.n; i++)
+			if (path.p[i] == '/' && (path.p[i + 1] | 1) == '/')
+				return false;
+		return true;
+	}
+	/* Eight bytes and those that follow them; the last nine in any case. */
+	for (; i + 9 < path.n; i += 8)
+		if (is_odd(path.p + i))
+			return false;
+	return !is_odd(path.p + path.n - 9);
+}
+
 struct shk_str shk_path_join(struct shk_str root, struct shk_str base, struct shk_str path, char *buf)
 {
 	size_t floor, n;
@@ -149,8 +190,21 @@ bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str pat
 
 	if (!task || !shk_proc_need(task, SHK_FACT_ROOT))
 		return false;
+	if (task->root.n == 1 && path.n && path.p[0] == '/' && path.n < SHK_PATH_LIMIT && is_plain(path)) {
+		*ret = path; /* the event's own */
+		return true;
+	}
 	if ((!path.n || path.p[0] != '/') && !base_of(task, dirfd, link, sizeof(link), &base))
 		return false;
+	if (task->root.n == 1 && path.n && path.p[0] != '/' && base.n + path.n < SHK_PATH_LIMIT) {
+		if (base.n == 1) /* the root */
+			base.n = 0;
+		joined = shk_arena_join(ctx->ev->arena, base, '/', path);
+		if (joined.p && joined.p[0] == '/' && is_plain(joined)) {
+			*ret = joined;
+			return true;
+		}
+	}
 	joined = shk_path_join(task->root, base, path, buf);
 	if (!joined.p)
 		return false;

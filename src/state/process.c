@@ -46,6 +46,8 @@ struct shk_proc *shk_proc_of(struct shk_eval_ctx *ctx)
 	const struct shk_event *ev = ctx->ev;
 	bool overlay;
 
+	if (ctx->proc && ctx->proc_tried && !ctx->proc->base && !shk_event_is_exec(ev))
+		return ctx->proc; /* nearly always */
 	if (!ctx->proc_tried) {
 		ctx->proc_tried = true;
 		ctx->proc = find_task(ctx);

@@ -147,6 +147,7 @@ static bool answers(pid_t tid, pid_t init, int fd)
 
 ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t size)
 {
+	pid_t init = ctx->ctr ? ctx->ctr->init_pid : 0;
 	_cleanup_close_ int f = -1;
 	char path[64];
 	struct statx sx;
@@ -156,8 +157,8 @@ ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t siz
 		return -errno;
 	if (!S_ISREG(sx.stx_mode))
 		return -EACCES;
-	if (!answers(ctx->ev->tid, ctx->ctr ? ctx->ctr->init_pid : 0, fd))
-		return -EREMOTE;
+	if (!answers(ctx->ev->tid, init, fd))
+		return shk_walk_mounted(ctx->ev->tid, init, fd) ? -EREMOTE : -EXDEV;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */
 	f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -18,7 +18,7 @@ int shk_program_pin(struct shk_eval_ctx *ctx, bool *certain);
 /* The same for the interpreter that a script names. */
 int shk_program_pin_interpreter(struct shk_eval_ctx *ctx, struct shk_str path, bool *certain);
 /* The first bytes of a pinned file. Their number, or -errno: -EACCES: no regular file, -EREMOTE: a filesystem that may
- * not answer, -EAGAIN: leased. */
+ * not answer, -EXDEV: it is in no mount of the task's, -EAGAIN: leased. */
 ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t n);
 /* The name under which the kernel will tell the program of itself (AT_EXECFN), in the event's arena. p NULL: unknown. */
 struct shk_str shk_program_filename(struct shk_event *ev);

@@ -66,11 +66,42 @@ bool shk_sockaddr_unix(struct shk_str sa, struct shk_arena *arena, struct shk_st
 	return true;
 }
 
+/* Decimal, without a NUL; the end. */
+static char *print_number(char *p, unsigned n)
+{
+	char digits[10];
+	unsigned k = 0;
+
+	do
+		digits[k++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (k)
+		*p++ = digits[--k];
+	return p;
+}
+
+size_t shk_ip_text(const struct shk_ip *ip, char text[INET6_ADDRSTRLEN])
+{
+	char *p = text;
+
+	text[0] = 0;
+	if (ip->len == 16)
+		return inet_ntop(AF_INET6, ip->b, text, INET6_ADDRSTRLEN) ? strlen(text) : 0;
+	for (unsigned i = 0; i < ip->len; i++) {
+		p = print_number(p, ip->b[i]);
+		*p++ = '.';
+	}
+	if (p > text)
+		*--p = 0;
+	return (size_t)(p - text);
+}
+
 void shk_ip_port_print(const struct shk_ip *ip, uint16_t port, struct shk_buf *out)
 {
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[INET6_ADDRSTRLEN + sizeof(":65535")];
+	char *end = text + shk_ip_text(ip, text);
 
-	if (ip->len)
-		inet_ntop(ip->len == 4 ? AF_INET : AF_INET6, ip->b, text, sizeof(text));
-	shk_buf_printf(out, "%s:%u", text, port);
+	*end++ = ':';
+	end = print_number(end, port);
+	shk_buf_add(out, text, (size_t)(end - text));
 }

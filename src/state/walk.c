@@ -440,15 +440,10 @@ static int walk_slowly(struct walk *w, struct shk_str path)
 			fd = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
 			return fd < 0 ? -errno : fd;
 		}
-		if (!strcmp(name, ".")) {
+		if (!strcmp(name, ".") || !strcmp(name, "..")) {
 			r = may_search(w);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (!strcmp(name, "..")) {
-			r = may_search(w);
-			r = r < 0 ? r : go_up(w);
+			if (r == 0 && name[1])
+				r = go_up(w);
 			if (r < 0)
 				return r;
 			continue;
@@ -637,6 +632,22 @@ bool shk_walk_answers(pid_t tid, pid_t init, int fd)
 
 	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return answers(&w, fd);
+}
+
+bool shk_walk_mounted(pid_t tid, pid_t init, int fd)
+{
+	const struct shk_walk_from from = { .tid = tid, .init = init };
+	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 }, .from = &from };
+	_cleanup_close_ int root = open_root(tid);
+	bool at_root = false;
+	struct statx sx, of_root;
+
+	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
+	/* A kernel that does not tell mounts. */
+	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+		return true;
+	return mount_type(&w, sx.stx_mnt_id, &at_root).n ||
+	       (root >= 0 && look(root, &of_root) == 0 && of_root.stx_mnt_id == sx.stx_mnt_id);
 }
 
 ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)

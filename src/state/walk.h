@@ -44,6 +44,8 @@ struct shk_walk_from {
 int shk_walk_find(const struct shk_walk_from *from, struct shk_str path);
 /* Does the filesystem of an object that task tid sees answer by itself, so that its file may be read? */
 bool shk_walk_answers(pid_t tid, pid_t init, int fd);
+/* Is it in a mount that the task, or its container, sees? That of a root directory after chroot is listed nowhere. */
+bool shk_walk_mounted(pid_t tid, pid_t init, int fd);
 /* The name of the object that path leads to, as /proc/self/fd shows it: symbolic links, links of procfs, ".."
  * and working directories behind it. What does not exist has the name it would get. Returns its length
  * in buf, or -errno: what the call itself will meet (-ENOENT on the way, -ENOTDIR, -ELOOP), or

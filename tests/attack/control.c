@@ -41,7 +41,8 @@ static const struct call {
 	{ "bind", false, SYS_bind, -1, -1, 1 },	    { "path", false, SYS_rename, 0, -1, -1 },
 	{ "path", false, SYS_unlink, 0, -1, -1 },   { "path", false, SYS_mkdir, 0, -1, -1 },
 	{ "path", false, SYS_link, 0, -1, -1 },	    { "path", false, SYS_chmod, 0, -1, -1 },
-	{ "path", true, 38, 0, -1, -1 },
+	{ "path", true, 38, 0, -1, -1 },	    { "path", false, SYS_mount, 1, -1, -1 },
+	{ "path", false, SYS_umount2, 0, -1, -1 },
 };
 #define N_CALLS (sizeof(calls) / sizeof(calls[0]))
 
@@ -121,7 +122,7 @@ static void real_path(pid_t pid, const char *dir, const char *path, char *out, s
 static bool hidden(const char *path)
 {
 	/* Seen from outside there may be the directory of the container in front. */
-	return strstr(path, "/hide/") || strstr(path, "ld-linux") || strstr(path, "memfd:");
+	return strstr(path, "/hide/") || strstr(path, "/guard/") || strstr(path, "ld-linux") || strstr(path, "memfd:");
 }
 
 static bool bad_path(const struct seccomp_notif *n, const struct call *c)

@@ -334,6 +334,27 @@ static void detached_tree(const char *d)
 	execveat(open_tree(AT_FDCWD, d, OPEN_TREE_CLONE), "prog", argv0, envp, 0);
 }
 
+/* The same tree under a second name; the mount is the process's own. */
+static void bound(const char *d)
+{
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount(d, "/mnt", NULL, MS_BIND, NULL) == 0)
+		run_path("/mnt/prog");
+}
+static void bound_in_sight(const char *d)
+{
+	if (mount(d, "/mnt", NULL, MS_BIND, NULL) == 0)
+		run_path("/mnt/prog");
+}
+static void bound_file(const char *d)
+{
+	char p[256];
+
+	snprintf(p, sizeof(p), "%s/prog", d);
+	write_file("/tmp/over", "");
+	if (unshare(CLONE_NEWNS) == 0 && mount(p, "/tmp/over", NULL, MS_BIND, NULL) == 0)
+		run_path("/tmp/over");
+}
 struct way {
 	const char *name;
 	void (*go)(const char *dir);
@@ -346,7 +367,8 @@ static const struct way ways[] = {
 	{ "from-nowhere", from_nowhere }, { "own-mounts", own_mounts },
 };
 static const struct way mount_ways[] = {
-	{ "detached-tree", detached_tree },
+	{ "detached-tree", detached_tree }, { "bound", bound },
+	{ "bound-in-sight", bound_in_sight }, { "bound-file", bound_file },
 };
 
 static void try_all(struct run *r, const struct way *way, unsigned n)
@@ -363,6 +385,7 @@ static void try_all(struct run *r, const struct way *way, unsigned n)
 				_exit(99);
 			}
 			judge_child(r, pid);
+			umount2("/mnt", MNT_DETACH);
 			if (atomic_load(&r->forbidden) > before)
 				past(r, way[i % n].name);
 		}

@@ -165,8 +165,96 @@ static void mount_text(struct run *r)
 	no_mount();
 }
 
+/* What is mounted, by a link that changes. */
+static void no_cover(void)
+{
+	umount2("/free/m", MNT_DETACH);
+	mkdir("/free/m", 0755);
+}
+static int call_cover(const char *p) { return mount(p, "/free/m", NULL, MS_BIND, NULL); }
+static bool guard_there(void) { return there("/free/m/f") && !there("/free/m/mark"); }
+static void mount_source(struct run *r)
+{
+	mkdir("/free/um", 0755);
+	make("/free/um/mark");
+	unlink("/free/s1");
+	unlink("/free/s2");
+	if (symlink("/free/um", "/free/s1") < 0 || symlink("/guard", "/free/s2") < 0)
+		broken("links");
+	race(r, &(struct act){ "", "", no_cover, call_cover, guard_there }, set_names, names_of("/free/s1", "/free/s2"),
+	     "/free/s1");
+	no_cover();
+}
+
+/* Where it is mounted, by a directory that becomes a link. */
+static void no_mount_below(void)
+{
+	umount2("/hide/m", MNT_DETACH);
+	umount2("/free/mx/m", MNT_DETACH);
+	umount2("/free/mx2/m", MNT_DETACH);
+}
+static void mount_exchange(struct run *r)
+{
+	mkdir("/free/um", 0755);
+	mkdir("/free/mx", 0755);
+	mkdir("/free/mx/m", 0755);
+	unlink("/free/mx2");
+	if (symlink("/hide", "/free/mx2") < 0)
+		broken("/free/mx2");
+	race(r, &(struct act){ "", "", no_mount_below, call_mount, mounted }, set_names, names_of("/free/mx", "/free/mx2"),
+	     "/free/mx/m");
+	no_mount_below();
+}
+
+/* A mount below /guard is to stay. */
+static void cover_both(void)
+{
+	if (!there("/guard/m/mark") && mount("none", "/guard/m", "tmpfs", 0, NULL) == 0)
+		make("/guard/m/mark");
+	if (!there("/free/m/mark") && mount("none", "/free/m", "tmpfs", 0, NULL) == 0)
+		make("/free/m/mark");
+}
+static int call_umount(const char *p) { return umount2(p, MNT_DETACH); }
+static bool uncovered(void) { return !there("/guard/m/mark"); }
+static void umount_text(struct run *r)
+{
+	no_cover();
+	mkdir("/guard/m", 0755);
+	race_text(r, &(struct act){ "/free/m", "/guard/m", cover_both, call_umount, uncovered });
+	no_cover();
+}
+
+/* The number of an open file, behind which another one comes. */
+static void guard_mode(void)
+{
+	syscall(452 /* fchmodat2 */, AT_FDCWD, "/guard/f", 0644, 0);
+	syscall(452, AT_FDCWD, "/free/f", 0644, 0);
+}
+static int call_fchmod(const char *p)
+{
+	(void)p;
+	return fchmod(50, 0666);
+}
+static bool guard_changed(void)
+{
+	struct stat s;
+
+	return stat("/guard/f", &s) == 0 && (s.st_mode & 0777) == 0666;
+}
+static void fchmod_number(struct run *r)
+{
+	struct numbers *n = shared(sizeof(*n));
+
+	*n = (struct numbers){ 50, open("/free/f", O_RDONLY | O_CLOEXEC), open("/guard/f", O_RDONLY | O_CLOEXEC) };
+	if (n->good < 0 || n->evil < 0)
+		broken("/guard/f");
+	race(r, &(struct act){ "", "", guard_mode, call_fchmod, guard_changed }, set_number, n, "");
+}
+
 const struct attack attacks_path[] = {
 	{ "rename-memory", rename_text }, { "rename-i386", rename_i386 },   { "unlink-memory", remove_text },
 	{ "unlink-mount", unlink_mount }, { "mkdir-memory", mkdir_text },   { "link-memory", link_text },
-	{ "chmod-memory", chmod_text },	  { "mount-memory", mount_text },   { NULL, NULL },
+	{ "chmod-memory", chmod_text },	  { "mount-memory", mount_text },
+	{ "mount-source", mount_source }, { "mount-exchange", mount_exchange }, { "umount-memory", umount_text },
+	{ "fchmod-number", fchmod_number }, { NULL, NULL },
 };

@@ -198,7 +198,7 @@ int main(int argc, char **argv)
 		{ "count", no_argument, NULL, 'c' },	     { "explain", no_argument, NULL, 'x' },
 		{ "no-memo", no_argument, NULL, 'm' },
 		{ "recording", required_argument, NULL, 'R' }, { "steps", required_argument, NULL, 'S' },
-		{ "types", no_argument, NULL, 't' },
+		{ "types", no_argument, NULL, 't' },	     { "profile", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct bench_recording rec = { 0 };
@@ -224,20 +224,22 @@ int main(int argc, char **argv)
 		case 'R': rec.path = optarg; break;
 		case 'S': rec.steps = optarg; break;
 		case 't': types = true; break;
+		case 'p': rec.profile = optarg; break;
 		default: return 2;
 		}
 	}
 	if (!events || !kinds || optind == argc) {
 		fprintf(stderr, "usage: rulebench [--rules N] [--events N] [--kinds N] [--seed N] "
 				"[--baseline | --no-rules] [--no-memo] [--count] FILE...\n"
-				"       rulebench --recording EVENTS [--types | --count [--steps CALL=N,...]] [--rules N] FILE...\n");
+				"       rulebench --recording EVENTS [--types | --profile FIGURE[,CALL] | --count [--steps CALL=N,...]] [--rules N] FILE...\n");
 		return 2;
 	}
 	if (rec.path) {
 		rec.want = want;
 		rec.file = argv + optind;
 		rec.n_file = argc - optind;
-		return types ? bench_recording_types(&rec) : count ? bench_recording_count(&rec) : bench_recording_time(&rec);
+		return rec.profile ? bench_recording_profile(&rec) :
+		       types ? bench_recording_types(&rec) : count ? bench_recording_count(&rec) : bench_recording_time(&rec);
 	}
 	shk_arena_init(&b.kept, SIZE_MAX / 2);
 	shk_arena_init(&b.scratch, (size_t)1 << 20);

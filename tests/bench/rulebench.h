@@ -71,6 +71,7 @@ double bench_now_ns(void);
 struct bench_recording {
 	const char *path;
 	const char *steps; /* to count: CALL=N,...: one in N events of this type is measured */
+	const char *profile; /* FIGURE[,CALL] to be run once, for a profiler */
 	size_t want;	   /* rules of the large set, 0: none */
 	char **file;
 	int n_file;
@@ -78,6 +79,7 @@ struct bench_recording {
 int bench_recording_types(const struct bench_recording *r); /* prints "CALL events judged" */
 int bench_recording_count(const struct bench_recording *r);
 int bench_recording_time(const struct bench_recording *r);
+int bench_recording_profile(const struct bench_recording *r);
 
 /* rulecopy.c: the rules, and copies of them with other constants, until there are `want`. NULL: no memory. */
 const struct shk_rule_def **bench_copies(struct shk_arena *a, const struct shk_rule_def **defs,

@@ -359,3 +359,36 @@ int bench_recording_time(const struct bench_recording *b)
 	drop(&r);
 	return 0;
 }
+
+/* One pass of one figure, all of it (or all of one CALL) under callgrind's eyes: where the instructions are. */
+int bench_recording_profile(const struct bench_recording *b)
+{
+	struct recording r = { 0 };
+	struct shk_eval_ctx ctx;
+	struct shk_event ev;
+	struct shk_matches m;
+	enum figure f = COMPILED;
+	size_t n = strcspn(b->profile, ",");
+	const char *call = b->profile[n] ? b->profile + n + 1 : NULL;
+
+	while (f < FIGURES && (strncmp(names[f], b->profile, n) != 0 || names[f][n]))
+		f++;
+	if (f == FIGURES || !load(&r, b) || !open_recording(&r, b))
+		return 2;
+	while (next(&r)) {
+		if ((f == VALUES || f == NO_MEMO) && !get_values(&r))
+			return 1;
+		fresh(&r, &ev, &ctx, &r.scratch);
+		ctx.memo = memo_of(&r, f);
+		if (call && strcmp(call, r.ev.call->name) != 0) {
+			evaluate(&r, f, &ctx, &m);
+			continue;
+		}
+		CALLGRIND_TOGGLE_COLLECT;
+		evaluate(&r, f, &ctx, &m);
+		CALLGRIND_TOGGLE_COLLECT;
+	}
+	shk_replay_free(r.replay);
+	drop(&r);
+	return 0;
+}

@@ -56,7 +56,7 @@ struct family {
 	void (*clean)(struct kase *k);	/* afterwards, as root; may be NULL */
 	bool opens;			/* k->look is looked at, not everything in k->top */
 };
-extern const struct family family_open;
+extern const struct family family_open, family_mount;
 extern const struct family family_make, family_rename, family_link, family_node, family_mode, family_owner, family_size;
 extern const struct family family_connect, family_bind;
 

@@ -50,6 +50,18 @@ static int do_listen(char **a)
 	return done(listen(fd, 1));
 }
 
+/* A write lease: whoever opens the file waits until it is given up, here never. */
+static int do_lease(char **a)
+{
+	int fd = open(a[0], O_RDWR);
+
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+		return done(-1);
+	signal(SIGIO, SIG_IGN);
+	sleep(20);
+	return done(0);
+}
+
 static int do_connect(char **a)
 {
 	struct sockaddr_in s = addr_of(a[0], a[1]);
@@ -197,6 +209,7 @@ static const struct {
 	int args;
 	int (*fn)(char **a);
 } acts[] = {
+	{ "lease", 1, do_lease },
 	{ "listen", 1, do_listen },	  { "connect", 2, do_connect }, { "ptrace", 0, do_ptrace },
 	{ "unshare", 0, do_unshare },	  { "unshare-files", 0, do_clone_thread },
 	{ "setns", 1, do_setns },	  { "init_module", 0, do_init_module },

@@ -382,12 +382,13 @@ attaches() {
 	done
 }
 
-@test "attach again: sessions that bypassed the wrapper come under supervision, marked as sessions" {
+@test "attach again: sessions that could not be given the filter come under supervision, marked as sessions" {
 	policy default <<-END
 		policy: default
 		rules: { files: [$T/rules.yaml] }
 		mode: enforce
 		strict: false
+		exec_sessions: observe
 		actions:
 		  - match: { rules: ["Rename by a session"] }
 		    then: { deny: EPERM }
@@ -401,7 +402,9 @@ attaches() {
 	END
 	start_daemon
 	local r b=$T/h
-	make_bundle "$b"
+	# Without no_new_privs the kernel gives them none.
+	make_bundle "$b" '.process.noNewPrivileges = false |
+		.process.capabilities |= map_values(map(select(. != "CAP_SYS_ADMIN")))'
 	add_hook "$b" prestart
 	for r in $RUNTIMES; do
 		start "$r" "e-$r-$$" "$b"

@@ -137,6 +137,22 @@ full_id() {
 	done
 }
 
+@test "podman exec past the wrapper is judged from its first program on" {
+	local r id
+	for r in $RUNTIMES; do
+		pod_run "$r" "$HOOKS" "web-$r" $IMAGE /bin/sleep 1000
+		id=$(full_id "web-$r")
+		run pod "$r" "$HOOKS" exec "web-$r" /opt/act rename /usr/bin/tool /usr/bin/x
+		echo "$r: $output"
+		[[ $output == *EPERM* ]]
+		run pod "$r" "$HOOKS" exec "web-$r" /bin/sh -c 'echo in the session'
+		[[ $output == *"in the session"* ]]
+		expect_alert "Shell spawned in container" "$id"
+		expect_no_alert "Shrike internal: exec session not supervised" "$id"
+		pod "$r" "$HOOKS" rm -f -t 0 "web-$r"
+	done
+}
+
 @test "stopped and started again" {
 	local r id
 	for r in $RUNTIMES; do

@@ -83,6 +83,7 @@ static void what_it_does(void)
 	expect(fd >= 0 && read(fd, buf, sizeof(buf)) > 0, "a file");
 	expect(shk_pidfd_open(getpid(), 0) >= 0, "a pidfd");
 	expect(unshare(CLONE_FS) == 0, "a mode mask of one's own");
+	expect(syscall(SYS_fanotify_mark, -1, 1, 0x40000ull, -1, "/") < 0 && errno == EBADF, "marks of an exec gate");
 	expect(syscall(SYS_setns, -1, CLONE_NEWNET) < 0 && errno == EBADF, "a container's network");
 	/* On a file that is no listener: refused by the file, not by the filter. */
 	expect(ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, buf) == -1 && errno == ENOTTY,

@@ -23,6 +23,7 @@
 #define EXTRA_NS    1000000000u /* for putting things back after the time is up */
 #define STOPS_MAX   256	       /* stops looked at for one wanted */
 #define RESTARTS_MAX 4
+#define SYSCALL_BYTES 2	       /* of the instruction */
 
 static int died(const struct shk_tracee *t, struct shk_err *err)
 {
@@ -160,11 +161,11 @@ static int run_to(struct shk_tracee *t, enum __ptrace_request req, enum shk_stop
 			   (int)t->tid);
 }
 
-/* The first stop. Signals on their way are delivered as usual: their handlers have not begun, and
+/* The first stop, which was asked for. Signals on their way are delivered as usual: their handlers have not begun, and
  * begin only when the task runs again. */
 static int first_stop(struct shk_tracee *t, struct shk_err *err)
 {
-	int r = trace(t, PTRACE_INTERRUPT, NULL, NULL, err);
+	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < STOPS_MAX; i++) {
 		r = wait_stop(t, err);
@@ -228,8 +229,15 @@ static int prepare(struct shk_tracee *t, struct shk_err *err)
 	return r;
 }
 
-int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
-		      struct shk_err *err)
+/* Nothing is left to do after a failure r. */
+static int give_up(struct shk_tracee *t, int r, struct shk_err *err)
+{
+	r = shk_tracee_blame(t, r, err);
+	shk_tracee_release(t, NULL);
+	return r;
+}
+
+int shk_tracee_seize(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms, struct shk_err *err)
 {
 	int r;
 
@@ -243,14 +251,38 @@ int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms
 	/* Seized: the number cannot change its owner any more. Was it still the right one? */
 	r = shk_task_is_of_pidfd(tid, pidfd, &t->tgid, err);
 	if (r == 0)
-		r = first_stop(t, err);
+		r = trace(t, PTRACE_INTERRUPT, NULL, NULL, err);
+	return r < 0 ? give_up(t, r, err) : 0;
+}
+
+int shk_tracee_stop(struct shk_tracee *t, struct shk_err *err)
+{
+	int r = first_stop(t, err);
+
 	if (r == 0)
 		r = prepare(t, err);
-	if (r < 0) {
-		r = shk_tracee_blame(t, r, err);
-		shk_tracee_release(t, NULL);
-	}
-	return r;
+	return r < 0 ? give_up(t, r, err) : 0;
+}
+
+bool shk_tracee_again(struct shk_tracee *t, int failed)
+{
+	long nr = (long)t->regs.orig_rax;
+
+	if ((nr != SYS_execve && nr != SYS_execveat) || (long)t->regs.rax != -(long)failed)
+		return false;
+	t->regs.rax = (unsigned long)nr;
+	t->regs.rip -= SYSCALL_BYTES;
+	/* Not in a call any more: or the kernel would look for one to restart. */
+	t->regs.orig_rax = (unsigned long)-1;
+	return true;
+}
+
+int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
+		      struct shk_err *err)
+{
+	int r = shk_tracee_seize(t, tid, pidfd, timeout_ms, err);
+
+	return r < 0 ? r : shk_tracee_stop(t, err);
 }
 
 int shk_tracee_adopt(struct shk_tracee *t, pid_t tid, pid_t tgid, int pidfd, int timeout_ms,
@@ -266,11 +298,7 @@ int shk_tracee_adopt(struct shk_tracee *t, pid_t tid, pid_t tgid, int pidfd, int
 		return errno == ESRCH ? shk_err_set(err, EINPROGRESS, "process %d is not stopped", (int)tid) :
 					shk_err_sys(err, errno, "ptrace options of process %d", (int)tid);
 	r = prepare(t, err);
-	if (r < 0) {
-		r = shk_tracee_blame(t, r, err);
-		shk_tracee_release(t, NULL);
-	}
-	return r;
+	return r < 0 ? give_up(t, r, err) : 0;
 }
 
 static int at_syscall(struct shk_tracee *t, unsigned op, long nr, struct shk_err *err)

@@ -43,6 +43,13 @@ struct shk_tracee {
  * -ESRCH, -EPERM, -EOPNOTSUPP, -ETIMEDOUT. */
 int shk_tracee_attach(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms,
 		      struct shk_err *err);
+/* The same in two steps: seized and asked to stop; then, once nothing holds it up in the kernel any more, stopped.
+ * PTRACE_SEIZE waits while the task's process is in the part of an execve that holds its lock. */
+int shk_tracee_seize(struct shk_tracee *t, pid_t tid, int pidfd, int timeout_ms, struct shk_err *err);
+int shk_tracee_stop(struct shk_tracee *t, struct shk_err *err);
+/* It was stopped behind an execve or execveat that failed with this errno: it makes the call once more when it is let
+ * go. false: it was not, and nothing is changed. Before any call is run in it. */
+bool shk_tracee_again(struct shk_tracee *t, int failed);
 /* The same for a task that this thread has seized already and that is at its PTRACE_EVENT_STOP: from here on it
  * dies with its tracer. Its tid is its own, so pidfd is not looked at. On failure it is let go, but for
  * -EINPROGRESS: it is not stopped, or is gone. */

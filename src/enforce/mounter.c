@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforce/mounter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "enforce/mounter_child.h"
+
+#define CHANNEL 3 /* in the mounter: the one descriptor beside the standard ones */
+
+struct shk_mounter {
+	int fd;
+	pid_t pid;
+};
+
+/* ---- the mounter's process ---- */
+
+struct child {
+	pid_t pid;
+	uint64_t container;
+};
+
+/* Children whose end nobody has taken yet are counted as well, so it is taken first. */
+static bool has_room(struct child *c, unsigned *n, uint64_t container)
+{
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < *n;) {
+		if (waitpid(c[i].pid, NULL, WNOHANG) != 0) {
+			c[i] = c[--*n];
+			continue;
+		}
+		same += c[i++].container == container;
+	}
+	return *n < SHK_MOUNTER_ALL && same < SHK_MOUNTER_EACH;
+}
+
+static int begin(const struct shk_mount_wire *q, int *fd, struct child *c, unsigned *n)
+{
+	pid_t pid;
+
+	if (!has_room(c, n, q->container))
+		return -EBUSY;
+	pid = fork();
+	if (pid == 0) {
+		int32_t r;
+
+		close(CHANNEL);
+		alarm(q->seconds);
+		r = shk_mount_child(q, fd);
+		_exit(write(fd[SHK_MFD_REPLY], &r, sizeof(r)) != sizeof(r));
+	}
+	if (pid < 0)
+		return -errno;
+	c[(*n)++] = (struct child){ pid, q->container };
+	return 0;
+}
+
+static _Noreturn void serve(void)
+{
+	static struct shk_mount_wire q;
+	static struct child child[SHK_MOUNTER_ALL];
+	unsigned n_children = 0;
+
+	for (;;) {
+		int fd[SHK_MFD_N];
+		size_t n = SHK_MFD_N;
+		ssize_t got = shk_recv_fds(CHANNEL, &q, sizeof(q), fd, &n, 0);
+		int32_t r = -EINVAL;
+
+		if (got <= 0)
+			_exit(0);
+		if (got == sizeof(q) && n == SHK_MFD_N)
+			r = begin(&q, fd, child, &n_children);
+		/* Of a child that was made its own answer counts. */
+		if (r < 0 && n)
+			(void)!write(fd[SHK_MFD_REPLY], &r, sizeof(r));
+		while (n)
+			close(fd[--n]);
+	}
+}
+
+/* Nothing of the engine's stays open here. */
+static _Noreturn void run(int channel)
+{
+	sigset_t none;
+
+	prctl(PR_SET_NAME, "shrike-mounter");
+	prctl(PR_SET_DUMPABLE, 0);
+	if (channel != CHANNEL && dup3(channel, CHANNEL, O_CLOEXEC) < 0)
+		_exit(1);
+	if (syscall(SYS_close_range, CHANNEL + 1, ~0u, 0u) < 0)
+		_exit(1);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The engine's end decides when we end, not a signal meant for its terminal. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	serve();
+}
+
+/* ---- the engine's side ---- */
+
+int shk_mounter_new(struct shk_mounter **ret, struct shk_err *err)
+{
+	SHK_CLEANUP(shk_mounter_freep) struct shk_mounter *m = calloc(1, sizeof(*m));
+	int pair[2];
+
+	if (!m)
+		return shk_err_set(err, ENOMEM, "out of memory");
+	m->fd = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return shk_err_sys(err, errno, "socketpair");
+	m->fd = pair[0];
+	m->pid = fork();
+	if (m->pid == 0)
+		run(pair[1]);
+	close(pair[1]);
+	if (m->pid < 0)
+		return shk_err_sys(err, errno, "start the mounter");
+	*ret = TAKE_PTR(m);
+	return 0;
+}
+
+void shk_mounter_free(struct shk_mounter *m)
+{
+	if (!m)
+		return;
+	shk_close(&m->fd);
+	if (m->pid > 0)
+		while (waitpid(m->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	free(m);
+}
+
+static bool put(char *to, const char *text, bool *has)
+{
+	*has = text != NULL;
+	if (!text)
+		return true;
+	if (strlen(text) >= SHK_MOUNT_TEXT)
+		return false;
+	strcpy(to, text);
+	return true;
+}
+
+static bool fill(struct shk_mount_wire *q, const struct shk_mount_order *o)
+{
+	const struct shk_caller *c = o->caller;
+
+	*q = (struct shk_mount_wire){
+		.op = o->op, .flags = o->flags, .effective = o->effective, .container = o->container,
+		.seconds = o->seconds, .euid = c->euid, .egid = c->egid, .fsuid = c->fsuid, .fsgid = c->fsgid,
+		.n_groups = c->n_groups, .on_file = o->on_file, .attr = o->attr,
+	};
+	memcpy(q->group, c->group, c->n_groups * sizeof(*c->group));
+	return put(q->dev, o->dev, &q->has_dev) && put(q->type, o->type, &q->has_type) &&
+	       put(q->data, o->data, &q->has_data) && put(q->name, o->name, &q->has_name);
+}
+
+int shk_mounter_do(struct shk_mounter *m, const struct shk_mount_order *o)
+{
+	struct shk_mount_wire q;
+	int pair[2], fd[SHK_MFD_N];
+	int32_t answer;
+	ssize_t n;
+
+	if (!fill(&q, o))
+		return -EINVAL;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	fd[SHK_MFD_REPLY] = pair[1];
+	fd[SHK_MFD_NS] = o->ns;
+	fd[SHK_MFD_ROOT] = o->root;
+	fd[SHK_MFD_TARGET] = o->target;
+	/* Their number is the same always. */
+	fd[SHK_MFD_SOURCE] = o->source >= 0 ? o->source : o->target;
+	n = shk_send_fds(m->fd, &q, sizeof(q), fd, SHK_MFD_N);
+	close(pair[1]);
+	if (n == sizeof(q)) {
+		n = read(pair[0], &answer, sizeof(answer));
+		n = n < 0 ? -errno : n;
+	}
+	close(pair[0]);
+	if (n == sizeof(answer))
+		return answer > 0 ? -EIO : answer;
+	return n == -EINTR ? -EINTR : -EIO;
+}

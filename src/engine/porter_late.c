@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sessions that nobody asked about: looked for among the processes that are new.
+ *
+ * Numbers of processes are given out in ascending order, so those since the last look are in a row. A process in a
+ * container's pid namespace whose parent is outside, and that is not the init, has come from outside: it, or what made it, was
+ * put there by setns(2). While it still runs the runtime's own program it is left alone; it may be on its way to the gate.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "engine/attach.h"
+#include "engine/porter.h"
+#include "sources/ptrace/task.h"
+
+#define NUMBERS_MAX 65536	     /* looked at in one round; more are begun with the oldest of the rest */
+#define GRACE_NS    3000000000ull    /* a program from memory cannot be told from the runtime's */
+
+struct space {
+	uint64_t pid_ns;
+	struct shk_entry *e;
+};
+
+struct start_job {
+	struct shk_job job;
+	uint64_t container, start;
+	pid_t pid;
+};
+
+static uint64_t ns_of(pid_t pid, const char *ns)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static pid_t newest(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/loadavg", "re");
+	int pid;
+
+	return f && fscanf(f, "%*s %*s %*s %*s %d", &pid) == 1 ? pid : -1;
+}
+
+static pid_t highest(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+	int pid;
+
+	return f && fscanf(f, "%d", &pid) == 1 ? pid : 32768;
+}
+
+/* Is it known, with what was put into it or came with it? */
+static bool is_known(struct shk_entry *e, pid_t pid)
+{
+	bool known = false;
+
+	pthread_mutex_lock(&e->g->reg_lock);
+	for (const struct shk_listener *l = e->listeners; l && !known; l = l->next)
+		known = l->session_root == pid || (l->runtime_pid == pid && l->runtime_pid);
+	pthread_mutex_unlock(&e->g->reg_lock);
+	return known;
+}
+
+/* It runs a program that is a file of the container's. */
+static bool runs_own_program(struct shk_entry *e, pid_t pid)
+{
+	char path[64];
+	struct statx sx;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) == 0 && sx.stx_mask & STATX_MNT_ID &&
+	       shk_porter_is_marked(e, sx.stx_mnt_id);
+}
+
+static void note(struct shk_porter *pt, struct shk_entry *e, pid_t pid)
+{
+	struct shk_task_facts f;
+
+	if (pid == e->ctr->init_pid || shk_task_read(pid, &f) < 0 || f.tgid != pid || f.state == 'Z' ||
+	    ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns))
+		return;
+	for (unsigned i = 0; i < pt->n_late; i++)
+		if (pt->late[i].pid == pid && pt->late[i].start == f.start)
+			return;
+	if (pt->n_late < SHK_PORTER_LATE)
+		pt->late[pt->n_late++] = (struct shk_late){ pid, f.start, e->ctr->key, shk_now_mono(), false };
+}
+
+static void nothing(struct shk_job *j)
+{
+	(void)j;
+}
+
+static void begin(struct shk_job *j)
+{
+	struct start_job *x = (struct start_job *)j;
+
+	shk_attach_late(x->job.g, x->container, x->pid, x->start, 0);
+	free(x);
+}
+
+static bool attach(struct shk_porter *pt, const struct shk_late *l)
+{
+	struct start_job *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return false;
+	*x = (struct start_job){ .job = { .run = nothing, .done = begin }, .container = l->container,
+				 .start = l->start, .pid = l->pid };
+	if (shk_job_start(pt->g, &x->job) == 0)
+		return true;
+	free(x);
+	return false;
+}
+
+/* true: nothing is left to find out. */
+static bool settle(struct shk_porter *pt, struct shk_late *l)
+{
+	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = shk_registry_by_key(pt->g, l->container);
+	bool refuse;
+
+	if (!e || atomic_load(&e->released) || shk_start_time(l->pid) != l->start || is_known(e, l->pid) ||
+	    shk_porter_has_seen(pt, l->pid))
+		return true;
+	/* Once is enough: what came of it was told. It stays here so that it is not found anew. */
+	if (l->tried || !atomic_load(&e->entered) ||
+	    /* A tool of the host's that looks at its processes. */
+	    ns_of(l->pid, "mnt") == ns_of(getpid(), "mnt") ||
+	    (!runs_own_program(e, l->pid) && shk_now_mono() - l->since < GRACE_NS))
+		return false;
+	if (shk_porter_policy(e, &refuse) == SHK_EXEC_REFUSE) {
+		shk_porter_late_failed(e, l->pid, l->start, true, "it was found after it had begun (exec_sessions: refuse)");
+		return true;
+	}
+	l->tried = attach(pt, l);
+	return false;
+}
+
+static void look_at(struct shk_porter *pt, const struct space *s, size_t n, pid_t pid)
+{
+	uint64_t ns = ns_of(pid, "pid");
+
+	for (size_t i = 0; ns && i < n; i++)
+		if (s[i].pid_ns == ns) {
+			note(pt, s[i].e, pid);
+			return;
+		}
+}
+
+void shk_porter_look(struct shk_porter *pt)
+{
+	size_t n, k = 0;
+	_cleanup_free_ struct shk_entry **all = shk_registry_all(pt->g, &n);
+	_cleanup_free_ struct space *s = calloc(n + 1, sizeof(*s));
+	pid_t now = newest(), top = highest(), pid = pt->last_pid;
+
+	for (size_t i = 0; i < n && s; i++)
+		if (atomic_load(&all[i]->pid_ns))
+			s[k++] = (struct space){ atomic_load(&all[i]->pid_ns), all[i] };
+	/* The first time everybody is new. */
+	if (!pid)
+		pid = now + 1 < top ? now + 1 : 1;
+	for (unsigned i = 0; k && now > 0 && pid != now && i < NUMBERS_MAX; i++) {
+		pid = pid + 1 < top ? pid + 1 : 1;
+		look_at(pt, s, k, pid);
+	}
+	/* With nobody to look for there is nothing to be made up for later. */
+	pt->last_pid = k ? pid : 0;
+	for (unsigned i = 0; i < pt->n_late;)
+		if (settle(pt, &pt->late[i]))
+			pt->late[i] = pt->late[--pt->n_late];
+		else
+			i++;
+	for (size_t i = 0; i < n; i++)
+		shk_entry_unref(all[i]);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An exec session at its first program: it gets the filter before that.
+ *
+ * Its process still is the runtime's, and waits for the kernel to open the program, which waits for us. It is seized, the
+ * open is refused, and it stops on its way out of the execve that has failed. There the filter is put in, as into a
+ * container's init, a worker serves the listener, and the task makes the same call again: it is judged now, in full, as the first
+ * one of a session. What cannot get the filter goes on without, or its execve fails, as the policy says; this is decided before
+ * the open is refused, so that the call's second coming finds an answer whatever happens here.
+ */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "engine/attach.h"
+#include "engine/porter.h"
+#include "sources/ptrace/inject.h"
+#include "sources/ptrace/task.h"
+#include "sources/ptrace/tracee.h"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#define INJECT_MS 5000
+
+static const struct shk_rule_info rules[] = {
+	{ .name = { "Shrike internal: exec session not supervised", 44 } },
+	{ .name = { "Shrike internal: exec session refused", 37 } },
+	{ .name = { "Shrike internal: no_new_privs set", 33 } },
+};
+enum { UNSUPERVISED, REFUSED, NNP };
+
+struct session {
+	struct shk_job job;
+	struct shk_porter *pt;
+	struct shk_porter_slot *s;
+	struct shk_entry *e; /* of the slot, which keeps it */
+	struct shk_listener *l; /* for the main thread */
+	pid_t tid, tgid;
+	bool refuse;	     /* what comes of it without a filter */
+	bool native;	     /* no session: of the container, and had none (an attach that was incomplete) */
+};
+
+enum shk_exec_sessions shk_porter_policy(struct shk_entry *e, bool *refuse)
+{
+	const struct shk_policy *p;
+	struct shk_armoury *arm = shk_entry_armed_with(e, &p);
+	enum shk_exec_sessions how = p->exec_sessions;
+
+	*refuse = how == SHK_EXEC_REFUSE ||
+		  (how == SHK_EXEC_NO_NEW_PRIVS && p->mode == SHK_MODE_ENFORCE && p->refuse_on_error);
+	shk_armoury_unref(arm);
+	return how;
+}
+
+static bool may_tell(struct shk_entry *e, int rule)
+{
+	const struct shk_policy *p;
+	struct shk_armoury *arm = shk_entry_armed_with(e, &p);
+	bool ok = shk_limit_allow(e->g->limits, e->ctr, p, &rules[rule]);
+
+	shk_armoury_unref(arm);
+	return ok;
+}
+
+void shk_porter_tell(struct shk_entry *e, pid_t tid, const char *outcome, const char *why)
+{
+	char comm[32];
+
+	if (may_tell(e, UNSUPERVISED))
+		shk_tell(e->g, e, SHK_PRIO_CRITICAL, rules[UNSUPERVISED].name.p, NULL,
+			 "An exec session (task %d, %s) %s: %s", (int)tid, shk_task_comm(tid, comm, sizeof(comm)), outcome, why);
+}
+
+void shk_porter_late_failed(struct shk_entry *e, pid_t pid, uint64_t start, bool refuse, const char *why)
+{
+	_cleanup_close_ int pidfd = refuse ? shk_pidfd_open(pid, 0) : -1;
+
+	if (pidfd >= 0 && shk_start_time(pid) == start) {
+		shk_pidfd_signal(pidfd, SIGKILL);
+		atomic_fetch_add(&e->ctr->n_killed, 1);
+	}
+	shk_porter_decide(e->g->porter, pid, start, !refuse);
+	shk_porter_tell(e, pid, refuse ? "was killed, as the policy refuses it" : "goes on without supervision", why);
+}
+
+/* ---- the job ---- */
+
+static int serve(struct session *x, int fd, int pidfd, struct shk_err *err)
+{
+	struct shk_listener *l = shk_listener_new(x->e, fd, !x->native);
+	int r;
+
+	if (l && x->native) {
+		atomic_store(&l->armed, SHK_ARMED_ALL);
+		l->attached = true;
+	}
+	r = l ? shk_listener_start(l, err) : shk_err_set(err, ENOMEM, "out of memory");
+
+	if (r < 0) {
+		/* Every watched call would fail from now on. */
+		shk_pidfd_signal(pidfd, SIGKILL);
+		shk_err_prefix(err, "it was killed, as its calls cannot be served");
+		shk_listener_unref(l);
+		return r;
+	}
+	x->l = l;
+	return 0;
+}
+
+/* Stopped behind its execve. 0: it has the filter, and goes on. */
+static int give_filter(struct session *x, struct shk_tracee *t, int pidfd, bool may_nnp, struct shk_err *err)
+{
+	const struct shk_policy *p;
+	SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(x->e, &p);
+	const struct shk_plan *plan = shk_armoury_plan(arm, p);
+	struct shk_inject in = { .tid = x->tid, .pidfd = pidfd, .flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+				 .may_nnp = may_nnp, .stay = PTRACE_O_EXITKILL };
+	struct shk_injected done = { 0 };
+	int fd, r;
+
+	if (!plan) {
+		shk_tracee_release(t, NULL);
+		return shk_err_set(err, EINVAL, "the policy has no filter");
+	}
+	in.bpf = plan->bpf;
+	in.bpf_len = plan->bpf_len;
+	fd = shk_inject_stopped(t, &in, &done, err);
+	if (fd >= 0) {
+		r = serve(x, fd, pidfd, err);
+		(void)ptrace(PTRACE_DETACH, x->tid, NULL, NULL);
+		if (r == 0 && done.nnp && may_tell(x->e, NNP))
+			shk_tell(x->e->g, x->e, SHK_PRIO_NOTICE, rules[NNP].name.p, NULL,
+				 "An exec session (process %d) got no_new_privs with its filter: setuid programs give it nothing",
+				 (int)x->tgid);
+		return r;
+	}
+	r = fd;
+	/* After an engine's end nobody remembers that it was notified. */
+	if (r == -EBUSY && shk_attach_is_ours(x->e->g, t))
+		r = 1;
+	shk_tracee_release(t, NULL);
+	return r;
+}
+
+/* 0: it has the filter; 1: it had it, or needs none; -errno and why. */
+static int bring_in(struct session *x, bool may_nnp, struct shk_err *err)
+{
+	_cleanup_close_ int pidfd = shk_pidfd_open(x->tgid, 0);
+	struct shk_tracee t;
+	int r = pidfd < 0 ? shk_err_set(err, -pidfd, "its process cannot be opened") : shk_attach_room(x->e, err);
+
+	if (r == 0)
+		r = shk_tracee_seize(&t, x->tid, pidfd, INJECT_MS, err);
+	if (r == 0 && shk_start_time(x->tid) != x->s->start)
+		r = shk_err_set(err, ESRCH, "it has ended");
+	if (r < 0)
+		return r;
+	shk_porter_answer(x->pt, x->s, false);
+	r = shk_tracee_stop(&t, err);
+	if (r < 0)
+		return r;
+	if (!shk_tracee_again(&t, EPERM)) {
+		shk_tracee_release(&t, NULL);
+		return shk_err_set(err, EINTR, "its execve did not end as it was told to, and has failed");
+	}
+	return give_filter(x, &t, pidfd, may_nnp, err);
+}
+
+/* Who was made in there has a parent in there. */
+static bool is_native(struct shk_entry *e, pid_t parent)
+{
+	uint64_t own = atomic_load(&e->pid_ns);
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)parent);
+	return own && stat(path, &st) == 0 && st.st_ino == own;
+}
+
+static void run(struct shk_job *j)
+{
+	struct session *x = (struct session *)j;
+	struct shk_err err = { 0 };
+	struct shk_task_facts f;
+	enum shk_exec_sessions how = shk_porter_policy(x->e, &x->refuse);
+	int r;
+
+	/* Who asks for the next program of this task is told this, unless it comes with the filter. */
+	shk_porter_decide(x->pt, x->tid, x->s->start, !x->refuse);
+	r = shk_task_read(x->tid, &f);
+	if (r < 0) {
+		return;
+	} else if (how == SHK_EXEC_REFUSE) {
+		if (may_tell(x->e, REFUSED))
+			shk_tell(x->e->g, x->e, SHK_PRIO_NOTICE, rules[REFUSED].name.p, NULL,
+				 "An exec session was refused, as the policy says (exec_sessions: refuse)");
+		return;
+	}
+	x->tgid = f.tgid;
+	x->native = is_native(x->e, f.ppid);
+	if (!x->pt->before_lock)
+		r = shk_err_set(&err, EOPNOTSUPP, "on this kernel a task cannot be traced while its program is opened; Linux 6.8 "
+				"lets it; use shrike-runtime");
+	else
+		r = bring_in(x, how == SHK_EXEC_NO_NEW_PRIVS, &err);
+	if (r < 0 && r != -ESRCH)
+		shk_porter_tell(x->e, x->tid, x->refuse ? "was refused" : "goes on without supervision", err.text);
+	/* One that was not stopped still waits for this. */
+	if (r < 0)
+		shk_porter_answer(x->pt, x->s, !x->refuse);
+}
+
+static void done(struct shk_job *j)
+{
+	struct session *x = (struct session *)j;
+
+	if (x->l) {
+		shk_listener_watch(x->l);
+		shk_listener_unref(x->l);
+	}
+	free(x);
+}
+
+static void run_and_give_back(struct shk_job *j)
+{
+	struct session *x = (struct session *)j;
+
+	run(j);
+	shk_porter_done(x->pt, x->s);
+}
+
+bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
+{
+	struct session *x = calloc(1, sizeof(*x));
+	int state = SHK_PORTER_WAITS;
+
+	if (!x)
+		return false;
+	x->job.run = run_and_give_back;
+	x->job.done = done;
+	x->pt = pt;
+	x->s = s;
+	x->e = s->e;
+	x->tid = s->ev->tid;
+	atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_RUNS);
+	if (shk_job_start(pt->g, &x->job) == 0)
+		return true;
+	atomic_store(&s->state, SHK_PORTER_WAITS);
+	free(x);
+	return false;
+}

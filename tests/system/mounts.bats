@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Calls on mounts, carried out for their caller by a process that joins it.
+
+load lib
+
+setup() {
+	need_root
+	need runc crun jq busybox
+	shk_setup
+	cat >"$T/rules.yaml" <<-END
+		- rule: Guarded place
+		  desc: .
+		  condition: >
+		    evt.type in (mount, umount2, move_mount, mount_setattr, pivot_root) and container.id != host
+		    and (evt.arg.dir startswith /etc/keep or fs.path.source startswith /etc/keep or fs.path.name startswith /etc/keep)
+		  output: mounted %evt.args
+		  priority: WARNING
+		- rule: Mount seen
+		  desc: .
+		  condition: evt.type in (mount, fsopen) and container.id != host
+		  output: mount of %evt.args
+		  priority: NOTICE
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		mode: enforce
+		strict: false
+		rule_matching: all
+		limits: { alerts_per_second: 0, burst: 0 }
+		deadline: { ms: 20000, then: deny }
+		actions:
+		  - match: { rules: ["Guarded place"] }
+		    then: { deny: EPERM }
+	END
+	start_daemon
+	ARGS='["/bin/sh", "/opt/script"]' make_bundle "$T/b" '(.process.capabilities | .bounding, .effective, .permitted) +=
+		["CAP_SETUID", "CAP_SETGID", "CAP_SETFCAP", "CAP_SYS_CHROOT"]'
+	install -m 755 "$SHK_BUILDDIR/tests/system/mounts" "$T/b/rootfs/opt/mounts"
+	cp -r "$T/b" "$T/free"
+	add_hook "$T/b" prestart
+}
+
+teardown() {
+	[ -z "${T:-}" ] || shk_teardown
+}
+
+script() {
+	cat >"$T/b/rootfs/opt/script"
+	cp "$T/b/rootfs/opt/script" "$T/free/rootfs/opt/script"
+}
+
+# As without us, but for lines of these patterns.
+twins() {
+	local r free b
+	for r in $RUNTIMES; do
+		for b in b free; do
+			rm -rf "$T/$b/rootfs/tmp"
+			mkdir -m 1777 "$T/$b/rootfs/tmp"
+		done
+		run run_in "$r" "n-$r-$$" "$T/free"
+		free=$output
+		run run_in "$r" "s-$r-$$" "$T/b"
+		echo "$output"
+		diff <(grep -vE "$2" <<<"$free") <(grep -vE "$2" <<<"$output")
+		[ "$(wc -l <<<"$output")" -gt "$1" ]
+	done
+}
+
+@test "what a shell mounts is mounted as ever" {
+	script <<-'END'
+		exec 2>&1
+		b() { /bin/busybox "$@"; }
+		mkdir -p /tmp/a /tmp/b /tmp/c /tmp/up /tmp/low1 /tmp/low2; echo 1 >/tmp/a/f; echo l1 >/tmp/low1/x; echo l2 >/tmp/low2/y
+		b mount --bind /tmp/a /tmp/b && cat /tmp/b/f
+		b umount /tmp/b; cat /tmp/b/f
+		b mount -t tmpfs none /tmp/c -o size=1m,mode=711 && ls -ld /tmp/c | cut -c1-10; b grep /tmp/c /proc/self/mountinfo | b cut -d' ' -f4-
+		b mount -o remount,ro /tmp/c; touch /tmp/c/x
+		cd /tmp; b umount c; b mount -t tmpfs -o noexec,nodev x c; b grep /tmp/c /proc/mounts; b umount -l c
+		b mount -t sysfs sysfs c && ls c/class/net && b umount c
+		b mount -t tmpfs none up; mkdir up/u up/w
+		b mount -t overlay overlay c -o lowerdir=/tmp/low1:/tmp/low2,upperdir=/tmp/up/u,workdir=/tmp/up/w && ls c && touch c/new && ls up/u; b umount c
+		b mount --bind /gone c; b mount --bind a /gone; b mount --make-private /; b mount --make-private low1; b mount --make-rshared /
+		b mount --make-rprivate /; b mount --bind /etc/motd a/f && cat a/f; b umount a/f; cat a/f
+		b umount a; b umount /gone; b umount /; b mount --bind a b; b mount --move b c; ls c; b umount c
+		cd up; b umount /tmp/up; cd /tmp; b umount up; ln -s /tmp/a la; b mount --bind la b; ls b; b umount b
+		b su -s /bin/sh web -c "/bin/busybox mount -t tmpfs x /tmp/c; /bin/busybox umount /proc"
+		b unshare -U -r -m /bin/sh -c "/bin/busybox mount -t tmpfs x /tmp/c && touch /tmp/c/in && ls /tmp/c; /bin/busybox umount /proc; /bin/busybox mount -o remount,rw /"
+		mkdir -p r/old; b mount --bind r r; cp /bin/busybox r/; cd r
+		b unshare -m /tmp/r/busybox sh -c "./busybox pivot_root . old; ./busybox ls /; ./busybox umount -l /old; ./busybox ls /old"
+		cd /; b umount /tmp/r; b grep -c . /proc/mounts
+		echo done
+	END
+	twins 25 '^$'
+	[ "$(alerts_of "Mount seen" | jq -r .shrike.guarantee | sort -u)" = emulated ]
+	! has_alert "Guarded place"
+}
+
+@test "calls no shell makes; what cannot be handed over is unknown" {
+	script <<<'exec /opt/mounts 2>&1'
+	twins 30 '^(fsopen|fspick|open_tree clone): '
+	[ "$(grep -cE '^(fsopen|fspick|open_tree clone): ENOSYS$' <<<"$output")" = 3 ]
+	[ "$(alerts_of "Mount seen" | jq -r 'select(.output | contains("fsname=tmpfs")) | .shrike.guarantee' | sort -u)" = refused ]
+}
+
+@test "no name leads to a guarded place" {
+	script <<-'END'
+		exec 2>&1
+		b() { /bin/busybox "$@"; }
+		mkdir -p /etc/keep/sub /tmp/m /tmp/bound; echo kept >/etc/keep/f; ln -s /etc/keep /tmp/link; cd /etc
+		b mount --bind /etc /tmp/bound
+		for p in /etc/keep keep/sub /tmp/link /tmp/link/sub ../etc/./keep /proc/self/cwd/keep /proc/self/root/etc/keep; do
+			b mount -t tmpfs x $p && echo "BAD: on $p"
+			b mount --bind $p /tmp/m && echo "BAD: of $p"
+		done
+		b mount --bind /tmp/bound/keep /tmp/m && echo "BAD: of an alias"
+		b umount /etc/keep 2>/dev/null && echo BAD
+		b mount -t tmpfs x /tmp/m && echo good
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp" "$T/b/rootfs/etc/keep"
+		mkdir -m 1777 "$T/b/rootfs/tmp"
+		run run_in "$r" "g-$r-$$" "$T/b"
+		echo "$output"
+		[[ $output != *BAD* ]]
+		[[ $output == *good ]]
+		expect_alert "Guarded place" "g-$r-$$"
+		[ "$(alerts_of "Guarded place" "g-$r-$$" | jq -r .shrike.verdict | sort -u)" = deny ]
+		[ "$(alerts_of "Guarded place" "g-$r-$$" | wc -l)" -ge 16 ]
+	done
+}
+
+@test "filesystems that open devices or follow paths of their own are refused, strict or not" {
+	script <<-'END'
+		exec 2>&1
+		mkdir /tmp/m /tmp/l
+		/bin/busybox mount -t ext4 /dev/null /tmp/m; cd /tmp
+		/bin/busybox mount -t overlay x /tmp/m -o lowerdir=l:/etc
+		/bin/busybox mount -t overlay x /tmp/m -o lowerdir=/tmp/l:../etc
+		/bin/busybox mount -t fuse x /tmp/m -o fd=3,rootmode=40000,user_id=0,group_id=0
+		/bin/busybox mount -t proc x /tmp/m && /bin/busybox cat /tmp/m/self/comm
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp"
+		mkdir -m 1777 "$T/b/rootfs/tmp"
+		run run_in "$r" "f-$r-$$" "$T/b"
+		echo "$output"
+		[ "$(grep -c 'failed: Permission denied' <<<"$output")" -ge 4 ]
+		# The container's own processes, where the kernel can be asked for them.
+		[[ ${lines[4]} == busybox || ${lines[4]} == *"Permission denied" ]]
+		expect_alert "Shrike internal: call that cannot be carried out" "f-$r-$$"
+	done
+}
+
+@test "an engine that ends while things are mounted" {
+	script <<-'END'
+		mkdir /tmp/m; cd /tmp; i=0; bad=0
+		while [ $i -lt 400 ]; do
+			/bin/busybox mount -t tmpfs x m || bad=$((bad + 1))
+			[ "$(/bin/busybox grep -c /tmp/m /proc/mounts)" = 1 ] || bad=$((bad + 1))
+			/bin/busybox umount -l m || bad=$((bad + 1))
+			[ "$(/bin/busybox grep -c /tmp/m /proc/mounts)" = 0 ] || bad=$((bad + 1))
+			i=$((i + 1))
+		done
+		echo "$bad bad of $i"
+	END
+	local r=runc e n=0
+	run_in "$r" "k-$r-$$" "$T/b" >"$T/k.out" 2>"$T/k.err" &
+	local run=$!
+	while kill -0 $run 2>/dev/null; do
+		sleep 0.3
+		e=$(engine_pid) && kill -9 "$e" 2>/dev/null && n=$((n + 1))
+	done
+	wait $run || true
+	cat "$T/k.out" "$T/k.err"
+	echo "$n engines ended"
+	[ "$(cat "$T/k.out")" = "0 bad of 400" ]
+	[ "$n" -ge 3 ]
+}
