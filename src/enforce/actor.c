@@ -94,6 +94,14 @@ static void join(struct shk_actor *a, pid_t init)
 		a->net = ns_ino(init, "net");
 }
 
+static uint64_t listed(int fd)
+{
+	struct statx sx;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) == 0 && sx.stx_mask & STATX_MNT_ID ?
+		       sx.stx_mnt_id : 0;
+}
+
 /* A mount keeps its filesystem, and its unique number is never given to another one. */
 int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *type)
 {
@@ -123,8 +131,15 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 		return -errno;
 	*type = fs.f_type;
 	if (sx->stx_mask & STATX_MNT_ID_UNIQUE)
-		*m = (struct shk_fs_of_mount){ sx->stx_mnt_id, fs.f_type };
+		*m = (struct shk_fs_of_mount){ sx->stx_mnt_id, shk_is_memfd(sx) ? 0 : listed(fd), fs.f_type };
 	return 0;
+}
+
+uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
+
+	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m->listed : 0;
 }
 
 static bool is_proc(const struct shk_walk_from *from, int fd)
@@ -170,12 +185,15 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	a->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
 	a->root_ino = sx.stx_ino;
 	a->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
+	a->root_looked = false;
 	return 0;
 }
 
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from)
 {
+	struct statx sx;
+	long type;
 	int r;
 
 	a->seen_fd = -1;
@@ -184,8 +202,14 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	*from = (struct shk_walk_from){
 		.tid = c->tid, .tgid = c->tgid, .vtid = c->vtid, .vpid = c->vpid, .fsuid = c->fsuid,
 		.init = ctx->ctr->init_pid, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
-		.own_rights = own_rights, .is_proc = is_proc, .arg = a,
+		.own_rights = own_rights, .is_proc = is_proc, .arg = a, .hints = a->hints,
 	};
+	if (r == 0 && !a->root_looked) {
+		a->root_plain = shk_actor_look(a, from, a->root, &sx, &type) == 0 && type != PROC_SUPER_MAGIC;
+		a->root_looked = true;
+		memset(a->hints, 0, sizeof(a->hints));
+	}
+	from->root_plain = a->root_plain;
 	return r;
 }
 
@@ -204,17 +228,19 @@ int shk_actor_base(const struct shk_caller *c, int dirfd)
 }
 
 /* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
-int shk_actor_take(const struct shk_caller *c, int fd)
+int shk_actor_take(const struct shk_proc *p, const struct shk_caller *c, int fd)
 {
-	_cleanup_close_ int pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
-	int r;
+	int known = shk_proc_pidfd(p), r = known < 0 ? known : shk_pidfd_getfd(known, fd);
+	_cleanup_close_ int pidfd = -1;
 
+	if (known >= 0 && r != -ESRCH)
+		return r;
+	pidfd = shk_pidfd_open(c->tid, c->tid == c->tgid ? 0 : PIDFD_OF_THREAD);
 	if (pidfd < 0 && c->tid != c->tgid && syscall(SYS_kcmp, c->tid, c->tgid, KCMP_FILES, 0, 0) == 0)
 		pidfd = shk_pidfd_open(c->tgid, 0);
 	if (pidfd < 0)
 		return -EOPNOTSUPP;
-	r = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	return r < 0 ? -errno : r;
+	return shk_pidfd_getfd(pidfd, fd);
 }
 
 bool shk_fs_is_fit(long type)

@@ -17,6 +17,7 @@
 
 struct shk_fs_of_mount {
 	uint64_t id;
+	uint64_t listed; /* its number in mountinfo; 0: in none, or not known */
 	long type;
 };
 
@@ -28,6 +29,8 @@ struct shk_actor {
 	dev_t root_dev;
 	ino_t root_ino;
 	uint64_t root_mnt;
+	bool root_looked, root_plain; /* not in a procfs */
+	uint8_t hints[SHK_WALK_HINTS];
 	pid_t joined;	/* init of the container whose namespaces the thread is in */
 	ino_t net;	/* 0: not joined */
 	struct shk_fs_of_mount mounts[16];
@@ -43,6 +46,9 @@ SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
 /* What is held, in one call: type of file and of its filesystem. 0 or -errno; -EREMOTE: one that may not answer. */
 int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *fs);
 
+/* The number in mountinfo of the mount that was looked at; 0: not known. */
+uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
+
 /* Where the walks of one call begin. Fills all of `from` but follow, create, in_root and base_fd; joins the
  * container's namespaces. Holding the container's lock. 0 or -errno. */
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
@@ -51,7 +57,7 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 int shk_actor_base(const struct shk_caller *c, int dirfd);
 /* A descriptor of the caller's, taken out of its table once: the same open file, ours to close. -EBADF; -EOPNOTSUPP,
  * -EPERM: a thread's own table cannot be reached. */
-int shk_actor_take(const struct shk_caller *c, int fd);
+int shk_actor_take(const struct shk_proc *p, const struct shk_caller *c, int fd);
 /* For shk_walk_from.own_rights: while this thread walks. */
 void shk_actor_acts(struct shk_actor *a);
 

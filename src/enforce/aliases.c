@@ -25,6 +25,7 @@ struct row {
 struct shk_aliases {
 	int fd; /* mountinfo, -1: none */
 	ino_t ns;
+	uint64_t root; /* a mount of the list that tasks had for their root; 0: none */
 	struct shk_buf text;
 	struct row row[MOUNTS_MAX];
 	size_t n;
@@ -120,20 +121,19 @@ static int find(const struct shk_aliases *l, uint64_t id, struct shk_str name, s
 		struct shk_str *ret)
 {
 	const struct row *own = row_of(l, id);
-	_cleanup_buf_ struct shk_buf whole;
-	struct shk_str path;
+	char whole[4 * SHK_PATH_LIMIT];
+	struct shk_str path = { whole, 0 };
 	int n = 0;
 
-	shk_buf_init(&whole, 4 * SHK_PATH_LIMIT);
 	/* Its mount has gone since: what other names it had is not to be told. */
 	if (!own || !in(name, own->at))
 		return -EAGAIN;
 	/* The path within the filesystem, then below every other mount of it. */
-	shk_buf_addstr(&whole, own->root);
-	shk_buf_add(&whole, name.p + own->at.n, name.n - own->at.n);
-	path = shk_buf_view(&whole);
-	if (whole.failed)
+	path.n = own->root.n + name.n - own->at.n;
+	if (path.n > sizeof(whole))
 		return -EAGAIN;
+	memcpy(whole, own->root.p, own->root.n);
+	memcpy(whole + own->root.n, name.p + own->at.n, name.n - own->at.n);
 	for (size_t i = 0; i < l->n && n < SHK_ALIASES_MAX; i++) {
 		const struct row *r = &l->row[i];
 
@@ -216,12 +216,28 @@ static bool changed(struct shk_aliases *l)
 	return l->stale;
 }
 
+static uint64_t root_of(struct shk_proc *p)
+{
+	uint64_t mnt = 0;
+	dev_t dev;
+	ino_t ino;
+
+	return shk_proc_root_mount(p, &dev, &ino, &mnt) ? mnt : 0;
+}
+
+/* A mount is in one namespace for as long as it is there, and it is there while the list holds: so a task whose root is on
+ * that mount goes along the mounts of that list, and is not asked for its namespace. */
 int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
 {
 	struct shk_proc *p = shk_proc_task_of(ctx);
-	ino_t ns = p ? shk_proc_ns(p, SHK_NS_MNT) : 0;
+	uint64_t root = p ? root_of(p) : 0;
+	ino_t ns = 0;
 	int r = 0;
 
+	if (root && root == l->root && l->fd >= 0 && !l->stale)
+		return 0;
+	if (p)
+		ns = shk_proc_ns(p, SHK_NS_MNT);
 	if (!ns)
 		return -EAGAIN;
 	/* Asked afterwards: "nothing since the last time" speaks for all of the time between. */
@@ -230,6 +246,7 @@ int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
 	else if (l->stale)
 		r = read_again(l);
 	l->stale = r < 0;
+	l->root = r == 0 && shk_aliases_lists(l, root) ? root : 0;
 	if (r < 0)
 		shk_close(&l->fd);
 	return r;
@@ -248,20 +265,24 @@ bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id)
 	return false;
 }
 
-int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, struct shk_str name,
+int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,
 		   struct shk_str *ret)
 {
 	struct statx sx;
 
-	if (!l->any)
+	/* Pipes and the like are mounted nowhere. */
+	if (!l->any || name.p[0] != '/')
 		return 0;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &sx) < 0 ||
-	    !(sx.stx_mask & STATX_MNT_ID))
-		return -EAGAIN;
-	/* Pipes and the like, and memfds, are mounted nowhere. */
-	if (name.p[0] != '/' || shk_is_memfd(&sx))
-		return 0;
-	return find(l, sx.stx_mnt_id, name, ctx->ev->arena, ret);
+	if (!mnt) {
+		if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &sx) < 0 ||
+		    !(sx.stx_mask & STATX_MNT_ID))
+			return -EAGAIN;
+		/* Neither are memfds. */
+		if (shk_is_memfd(&sx))
+			return 0;
+		mnt = sx.stx_mnt_id;
+	}
+	return find(l, mnt, name, ctx->ev->arena, ret);
 }
 
 /* Is a name in a filesystem, ROOT and what follows AT in it, the same as another one's? */

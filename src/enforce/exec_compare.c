@@ -26,12 +26,15 @@ struct area {
 static int read_area(pid_t pid, struct area *a)
 {
 	char path[64], line[1536], *p;
-	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	if (!f || !fgets(line, sizeof(line), f))
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	if (n <= 0)
 		return -ESRCH;
+	line[n] = 0;
 	/* The name in field 2 may hold anything but ends at the last parenthesis. */
 	p = strrchr(line, ')');
 	for (int field = 2; p && field < 48; field++)
@@ -45,11 +48,13 @@ static int read_area(pid_t pid, struct area *a)
 	return 0;
 }
 
-static ssize_t read_mem(pid_t pid, uint64_t at, char *buf, size_t n)
+/* n bytes at one place and m at another, one behind the other: how many of them there were, or -errno. */
+static ssize_t read_mem(pid_t pid, char *buf, uint64_t at, size_t n, uint64_t then, size_t m)
 {
-	struct iovec l = { .iov_base = buf, .iov_len = n };
-	struct iovec r = { .iov_base = (void *)(uintptr_t)at, .iov_len = n };
-	ssize_t got = process_vm_readv(pid, &l, 1, &r, 1, 0);
+	const struct iovec l = { .iov_base = buf, .iov_len = n + m };
+	const struct iovec r[2] = { { .iov_base = (void *)(uintptr_t)at, .iov_len = n },
+				    { .iov_base = (void *)(uintptr_t)then, .iov_len = m } };
+	ssize_t got = process_vm_readv(pid, &l, 1, r, 2, 0);
 
 	return got < 0 ? -errno : got;
 }
@@ -127,47 +132,32 @@ static int compare_strings(const char *of, const struct shk_buf *judged, bool cu
 	return k < n && !cut ? differs(what, of, "", 0, is + k, strnlen(is + k, n - k)) : 0;
 }
 
-static int compare_name(pid_t pid, uint64_t at, const struct shk_exec_judged *j, struct shk_buf *what)
-{
-	char is[2 * NAME_BYTES];
-	ssize_t n;
-
-	if (!j->has_path)
-		return 0;
-	/* The page behind the name is the end of the stack. */
-	n = read_mem(pid, at, is, j->path.n);
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n == j->path.n && !memcmp(is, j->path.p, j->path.n))
-		return 0;
-	return differs(what, "name", j->path.p, j->path.n - 1, is, strnlen(is, (size_t)n));
-}
-
 static int compare_memory(pid_t pid, const struct shk_exec_judged *j, struct shk_buf *what)
 {
+	size_t n, name = j->has_path ? j->path.n : 0;
 	_cleanup_free_ char *is = NULL;
 	struct area a;
-	size_t n;
+	ssize_t got;
 	int r = read_area(pid, &a);
 
 	if (r < 0)
 		return r;
 	n = (size_t)((j->has_env ? a.env_end : a.arg_end) - a.arg);
-	is = malloc(n + 1);
+	is = malloc(n + name + 1);
 	if (!is)
 		return -ENOMEM;
-	if (n) {
-		ssize_t got = read_mem(pid, a.arg, is, n);
-
-		if (got < 0 || (size_t)got != n)
-			return got < 0 ? (int)got : -EFAULT;
-	}
+	/* The page behind the name is the end of the stack. */
+	got = n + name ? read_mem(pid, is, a.arg, n, a.env_end, name) : 0;
+	if (got < 0 || (size_t)got < n)
+		return got < 0 ? (int)got : -EFAULT;
 	if (j->has_argv)
 		r = compare_strings("arguments", &j->argv, j->argv_cut, is, (size_t)(a.arg_end - a.arg), what);
 	if (r == 0 && j->has_env)
 		r = compare_strings("environment", &j->env, j->env_cut, is + (a.env - a.arg),
 				    (size_t)(a.env_end - a.env), what);
-	return r ? r : compare_name(pid, a.env_end, j, what);
+	if (r || !name || ((size_t)got == n + name && !memcmp(is + n, j->path.p, name)))
+		return r;
+	return differs(what, "name", j->path.p, name - 1, is + n, strnlen(is + n, (size_t)got - n));
 }
 
 int shk_exec_compare(pid_t pid, const struct shk_exec_judged *j, struct shk_buf *what)

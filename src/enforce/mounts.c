@@ -137,7 +137,7 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	r = shk_actor_start(a, ctx, &m->caller, &h->from);
 	if (r == 0 && (!text->bytes.n || text->bytes.p[0] != '/'))
 		r = h->base = text->bytes.n || fd == AT_FDCWD ? shk_actor_base(&m->caller, fd) :
-								shk_actor_take(&m->caller, fd);
+								shk_actor_take(shk_proc_task_of(ctx), &m->caller, fd);
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return unable(m, "the table of descriptors of a thread");
 	h->from.base_fd = h->base;

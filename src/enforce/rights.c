@@ -123,9 +123,11 @@ static bool may_be(const struct shk_caller *c)
 const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 {
 	struct shk_proc *p = shk_proc_task_of(ctx);
-	const struct shk_proc_creds *c = p ? shk_proc_creds(p) : NULL;
-	const struct shk_proc_rights *r = c ? shk_proc_rights(p) : NULL;
-	ino_t user = r ? shk_proc_ns(p, SHK_NS_USER) : 0;
+	/* In this order: what the first one reads has the second, too. */
+	const struct shk_proc_rights *r = p ? shk_proc_rights(p) : NULL;
+	const struct shk_proc_creds *c = r ? shk_proc_creds(p) : NULL;
+	/* Of a task without capabilities it does not matter. */
+	ino_t user = !c ? 0 : c->effective ? shk_proc_ns(p, SHK_NS_USER) : own_user_ns();
 
 	if (!user)
 		return "the task has ended";

@@ -130,13 +130,14 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	s->why = shk_caller_of(ctx, &s->caller);
 	if (s->why)
 		return SHK_PINNED_UNABLE;
-	s->fd = shk_actor_take(&s->caller, (int)ctx->ev->raw[0]);
+	s->fd = shk_actor_take(shk_proc_task_of(ctx), &s->caller, (int)ctx->ev->raw[0]);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
 		return unable(s, "the table of descriptors of a thread");
 	if (s->fd < 0)
 		return fails(s, -s->fd);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
-	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0)
+	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
+	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
 		err = errno;
 	/* connect looks at the address first (net/socket.c), unless the descriptor is none at all. */
 	if (err && (s->binds || err != ENOTSOCK))
@@ -224,16 +225,29 @@ bool shk_socket_effect(const struct shk_socket *s)
 	}
 }
 
+/* Connecting TCP and UDP asks for nobody's ids or capabilities (inet_stream_connect and inet_dgram_connect in
+ * net/ipv4/af_inet.c, which IPv6 has, too): whose rights are worn makes no difference. */
+static bool asks_for_rights(const struct shk_socket *s)
+{
+	return s->binds || (s->domain != AF_INET && s->domain != AF_INET6) ||
+	       (s->type != SOCK_STREAM && s->type != SOCK_DGRAM) ||
+	       (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP);
+}
+
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 {
+	bool asks = asks_for_rights(s);
 	int r;
 
 	/* It had no name, or no partner: an engine that ended has given it one. */
 	if (s->again && !shk_socket_effect(s))
 		return 0;
-	r = s->domain == AF_UNIX ? shk_rights_be(a->rights, &s->caller) : shk_rights_wear(a->rights, &s->caller);
+	r = !asks			? 0 :
+	    s->domain == AF_UNIX	? shk_rights_be(a->rights, &s->caller) :
+					  shk_rights_wear(a->rights, &s->caller);
 	if (r == 0) {
-		shk_rights_umask(a->rights, s->caller.umask);
+		if (asks)
+			shk_rights_umask(a->rights, s->caller.umask);
 		r = call(s);
 	}
 	shk_rights_unbe(a->rights);

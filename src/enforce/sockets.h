@@ -18,7 +18,7 @@ struct shk_socket {
 	struct shk_caller caller;
 	bool binds;
 	int fd;			/* the caller's socket, owned; -1: none */
-	int domain, type;
+	int domain, type, proto; /* 0 each: no socket */
 	struct sockaddr_storage addr;
 	socklen_t len;
 	bool by_path;		/* AF_UNIX, with a name in the file system: */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "engine/act.h"
@@ -85,6 +87,9 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 		r = shk_socket_pin(w->actor, ctx, &a->socket);
 		ctx->held = SHK_MAX(a->socket.fd, 0);
 		ctx->held_nr = (int)ctx->ev->raw[0];
+		ctx->held_socket[0] = a->socket.domain;
+		ctx->held_socket[1] = a->socket.type;
+		ctx->held_socket[2] = a->socket.proto;
 		a->names.object[1] = a->socket.name;
 		a->err = a->socket.err;
 		a->why = a->socket.why;
@@ -117,10 +122,11 @@ static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, 
 }
 
 /* NULL, or why they cannot be told. */
-static const char *add_names(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a, unsigned arg, int fd)
+static const char *add_names(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a, unsigned arg, int fd,
+			     uint64_t mnt)
 {
 	struct shk_str name = a->names.object[arg], other[SHK_ALIASES_MAX];
-	int n = name.p ? shk_aliases_of(w->actor->aliases, ctx, fd, name, other) : 0;
+	int n = name.p ? shk_aliases_of(w->actor->aliases, ctx, fd, mnt, name, other) : 0;
 
 	for (int i = 0; i < n && a->names.n_alias < SHK_HELD_ALIASES; i++) {
 		a->names.alias[a->names.n_alias].arg = arg;
@@ -134,14 +140,15 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 	const char *why = NULL;
 
 	if (a->what == SHK_ACT_OPEN)
-		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd);
+		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd,
+				 a->open.looked ? shk_actor_listed(w->actor, &a->open.sx) : 0);
 	if (a->what == SHK_ACT_SOCKET)
-		return add_names(w, ctx, a, 1, a->socket.pin.fd);
+		return add_names(w, ctx, a, 1, a->socket.pin.fd, 0);
 	/* A mount is in one place; what it shows may be in several. */
 	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount)
-		return add_names(w, ctx, a, a->mounts.held[1].arg, a->mounts.held[1].pin.fd);
+		return add_names(w, ctx, a, a->mounts.held[1].arg, a->mounts.held[1].pin.fd, 0);
 	for (unsigned i = 0; a->what == SHK_ACT_PATHS && i < a->paths.n && !why; i++)
-		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd);
+		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd, 0);
 	return why;
 }
 
@@ -153,8 +160,23 @@ static void let_go(struct shk_act *a)
 	shk_mounts_done(&a->mounts);
 }
 
+/* Sockets have one if their address is of the Unix family. */
+static bool has_paths(struct shk_event *ev)
+{
+	sa_family_t family = AF_UNSPEC;
+	const struct shk_arg *a;
+
+	if (!shk_socket_knows(ev->call->id))
+		return true;
+	a = shk_event_arg(ev, 1);
+	if (a->bytes.n >= sizeof(family))
+		memcpy(&family, a->bytes.p, sizeof(family));
+	return family == AF_UNIX;
+}
+
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
+	bool paths = has_paths(ctx->ev);
 	enum shk_pinned r;
 
 	if (!w->actor)
@@ -169,21 +191,18 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	a->mounts.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
 	for (unsigned i = 0;; i++) {
-		if (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX) {
+		if (paths && (shk_aliases_begin(w->actor->aliases, ctx) < 0 || i == AGAIN_MAX)) {
 			a->what = SHK_ACT_CONTINUE;
 			a->why = "the mounts of the container cannot be told";
 			return;
 		}
 		r = pin_kind(w, ctx, a);
-		if (shk_aliases_hold(w->actor->aliases))
+		/* What fails by itself has no names. What nobody can act on may be so because a mount went away. */
+		if (!paths || r == SHK_PINNED_ERROR || r == SHK_PINNED_HARMLESS ||
+		    shk_aliases_hold(w->actor->aliases))
 			break;
 		let_go(a);
 		memset(&a->names, 0, sizeof(a->names));
-	}
-	/* While it waits its number is nobody else's: what was taken from /proc under it is the caller's own. */
-	if (shk_notify_valid(w->l->fd, s->notif.id) < 0) {
-		a->err = ESRCH;
-		r = SHK_PINNED_ERROR;
 	}
 	switch (r) {
 	case SHK_PINNED_OBJECT:
@@ -253,6 +272,22 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 			a->what = SHK_ACT_UNABLE;
 		a->tell = shk_limit_allow(w->l->g->limits, ctx->ctr, p, &unable_rule);
 	}
+}
+
+bool shk_act_changes_nothing(const struct shk_act *a)
+{
+	if (a->method != SHK_METHOD_EMULATE || a->tell)
+		return false;
+	return a->what == SHK_ACT_FAIL || (a->what == SHK_ACT_OPEN && shk_open_changes_nothing(&a->open));
+}
+
+void shk_act_gone(struct shk_act *a)
+{
+	let_go(a);
+	a->what = SHK_ACT_FAIL;
+	a->method = SHK_METHOD_CONTINUE;
+	a->err = ESRCH;
+	a->tell = false;
 }
 
 static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
@@ -333,6 +368,13 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 	return a->given ? 0 : -r;
 }
 
+/* The caller's next call waits for these. They are neighbours nearly always, and nobody else's are between them. */
+static void close_both(int *pin, int *fd)
+{
+	if (*pin >= 0 && *fd == *pin + 1 && syscall(SYS_close_range, *pin, *fd, 0) == 0)
+		*pin = *fd = -1;
+}
+
 void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_act *a)
 {
 	if (a->tell)
@@ -340,6 +382,7 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 			 "A call was %s, as nobody can carry it out for its caller: %s (call=%s tid=%d)",
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
 			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
+	close_both(&a->open.pin.fd, &a->fd);
 	let_go(a);
 	shk_close(&a->fd);
 }

@@ -50,6 +50,10 @@ bool shk_act_landlock(void);
 void shk_act_init(struct shk_act *a);
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a);
+/* Does nobody but its caller notice whether it was carried out? Unknown: false. */
+bool shk_act_changes_nothing(const struct shk_act *a);
+/* Its caller no longer waits, so that nothing is known of it: nobody takes the answer. */
+void shk_act_gone(struct shk_act *a);
 /* Of an allowed call. false: what it would make is there by now: prepare and judge again. */
 bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a);
 /* 0: go on (or a->given: answered), or the errno to answer with. */

@@ -133,12 +133,15 @@ static void nothing(int sig)
 static int set_signals(struct shk_engine *g, bool own, struct shk_err *err)
 {
 	struct sigaction wake = { .sa_handler = nothing }; /* no SA_RESTART: RECV returns EINTR */
+	/* Stops of tracees are waited for by the threads that trace them: not this one is to be woken. */
+	const struct sigaction quiet = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t set;
 
 	sigaction(SIGUSR1, &wake, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (!own)
 		return 0;
+	sigaction(SIGCHLD, &quiet, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

@@ -308,9 +308,11 @@ void shk_gate_pass(struct shk_listener *l, struct shk_call_slot *s, struct shk_e
 		*t->tail = r;
 		t->tail = &r->next;
 		t->n_waiting++;
-		pthread_cond_signal(&t->work);
 	}
 	pthread_mutex_unlock(&t->lock);
+	/* Not before: whoever wakes wants the lock. The gate outlives the workers. */
+	if (!failed)
+		pthread_cond_signal(&t->work);
 	if (failed) { /* not one thread: then the worker does it */
 		pass(r);
 		done(r);

@@ -34,7 +34,7 @@ static int add(const struct shk_aliases *l, struct shk_eval_ctx *ctx, const stru
 
 	if (!is_mounted(l, ctx, f))
 		return -EXDEV;
-	n = shk_aliases_of(l, ctx, f->fd, name, other);
+	n = shk_aliases_of(l, ctx, f->fd, 0, name, other);
 	for (int i = 0; i < n && names->n < SHK_ARRAY_SIZE(names->other); i++) {
 		names->other[names->n].file = file;
 		names->other[names->n++].name = other[i];

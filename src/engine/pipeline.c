@@ -58,7 +58,7 @@ static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_even
 	atomic_store(&w->claim, ((atomic_load(&w->claim) >> 2) + 1) << 2 | SHK_CLAIM_JUDGING);
 	shk_arena_reset(&w->arena);
 	shk_event_init(ev, &w->arena);
-	*ctx = (struct shk_notify_ctx){ l->fd, s->notif.id };
+	*ctx = (struct shk_notify_ctx){ .fd = l->fd, .id = s->notif.id };
 	shk_notify_event(ev, &s->notif, ctx);
 	ev->ctr = l->e->ctr;
 	place(l->g, ev);
@@ -78,8 +78,9 @@ static bool still_ours(const struct shk_worker *w)
 	return (atomic_load(&w->claim) & 3) == SHK_CLAIM_JUDGING;
 }
 
-static void prefetch(struct shk_event *ev)
+static void prefetch(struct shk_event *ev, struct shk_notify_ctx *ctx)
 {
+	ctx->later = true;
 	(void)shk_event_unwrap(ev);
 	shk_mounts_read(ev);
 	for (unsigned i = 0; ev->call && i < ev->call->nargs; i++)
@@ -96,6 +97,7 @@ static void prefetch(struct shk_event *ev)
 		default:
 			break;
 		}
+	ctx->later = false;
 }
 
 static int lock_until(pthread_mutex_t *m, uint64_t due)
@@ -155,22 +157,52 @@ static void unjudged(struct shk_listener *l, const struct shk_event *ev, const s
 		o->err = EFAULT;
 }
 
-static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+/* The caller waits no more: there is nothing to be judged. */
+static void gone(struct outcome *o)
+{
+	shk_act_gone(&o->act);
+	shk_exec_judged_free(TAKE_PTR(o->exec));
+	o->unknown = 0;
+}
+
+/* An answer names its call, and the kernel takes none for a call that has gone. So where carrying it out changes nothing, and
+ * nothing is to be told, nobody need ask before whether it still waits. Of a task that was not known yet something is kept. */
+static bool answer_tells(struct shk_worker *w, struct shk_eval_ctx *ctx, const struct outcome *o)
+{
+	return shk_act_changes_nothing(&o->act) && !shk_proc_is_new(shk_proc_task_of(ctx)) &&
+	       !shk_recorder_on(&w->l->g->recorder);
+}
+
+static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	const struct shk_plan *plan = shk_armoury_plan(arm, p);
 	struct shk_judgement j = { 0 };
 	struct shk_exec_names names;
 	const struct shk_matches *m = &j.m;
+	bool by_answer;
 
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
 	o->unknown = -shk_gate_pin_named(w, p, plan, ctx, &o->exec, &names);
+	/* Of all that was read and held so far, asked once: while it waits its number is nobody else's, and what was
+	 * taken from its memory and from /proc under it is the caller's own. */
+	by_answer = answer_tells(w, ctx, o);
+	if (!by_answer && (nctx->unchecked || o->act.method == SHK_METHOD_EMULATE || o->exec) &&
+	    shk_notify_check(nctx) < 0) {
+		gone(o);
+		return;
+	}
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
 	if (o->exec)
 		shk_gate_judge_names(p, ctx, o->exec, &names, &j);
+	if (by_answer && (m->n || m->lost || ctx->ev->memory_failed || ctx->ev->arena->failed) &&
+	    shk_notify_check(nctx) < 0) {
+		gone(o);
+		return;
+	}
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
 		o->err = o->v.action.kind == SHK_ACT_DENY ? o->v.action.err : EPERM;
@@ -280,7 +312,7 @@ static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, in
 }
 
 /* Judges the call and, if it is to be carried out by us, does so. false: it was answered already. */
-static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx,
+static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		   const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	struct shk_event *ev = ctx->ev;
@@ -297,7 +329,7 @@ static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		o->n_alerts = 0;
 		/* The watchdog may have answered while we waited for memory or the lock. */
 		if (still_ours(w)) {
-			evaluate(w, s, ctx, arm, p, o);
+			evaluate(w, s, ctx, nctx, arm, p, o);
 			shk_proc_apply(ev->ctr, ev, o->err == 0);
 		}
 		pthread_mutex_unlock(&ev->ctr->lock);
@@ -330,8 +362,8 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		const struct shk_policy *p;
 		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 
-		prefetch(&ev);
-		if (!decide(w, s, &ctx, arm, p, &o)) {
+		prefetch(&ev, &nctx);
+		if (!decide(w, s, &ctx, &nctx, arm, p, &o)) {
 			shk_exec_judged_free(o.exec);
 			shk_journal_release(l->g->journal, s);
 			return;

@@ -16,6 +16,8 @@ void shk_event_init(struct shk_event *ev, struct shk_arena *arena)
 	ev->ctr = NULL;
 	ev->mem = NULL;
 	ev->mem_ctx = NULL;
+	ev->by_page = false;
+	ev->n_pages = 0;
 	ev->arena = arena;
 	ev->memory_failed = false;
 	ev->unwrapped = false;

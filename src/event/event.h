@@ -55,6 +55,8 @@ struct shk_mem_ops {
 #define SHK_ARGV_LIMIT	   512	 /* strings read of an argv */
 #define SHK_ARGV_BYTES	   32768 /* bytes read of an argv */
 
+#define SHK_EVENT_PAGES	   8	 /* kept of an event's memory */
+
 struct shk_event {
 	uint64_t num;	  /* evt.num, from 1, set by the pipeline */
 	uint64_t time_ns; /* CLOCK_REALTIME */
@@ -73,6 +75,9 @@ struct shk_event {
 	struct shk_container *ctr; /* NULL: host or unknown */
 	const struct shk_mem_ops *mem; /* NULL: registers only */
 	void *mem_ctx;	  /* the source's own */
+	bool by_page;	  /* the arguments lie together: memory is read a page at a time, and kept */
+	unsigned n_pages; /* read so far; those that are kept are in the arena */
+	struct shk_page *page[SHK_EVENT_PAGES];
 	struct shk_arena *arena; /* scratch of this event; borrowed */
 	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
 	bool unwrapped;	  /* call and raw are those inside socketcall or ipc: see shk_event_unwrap */

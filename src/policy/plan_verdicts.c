@@ -10,7 +10,7 @@ static const char *reason(const struct shk_policy *p, const struct shk_plan_call
 		[SHK_METHOD_CONTINUE] = "arguments in memory can be exchanged after an allow",
 		[SHK_METHOD_REGISTER] = "registers alone decide",
 		[SHK_METHOD_EMULATE] = "carried out on the object that was judged",
-		[SHK_METHOD_REFUSE] = "ENOSYS, and programs use mount(2), which is carried out",
+		[SHK_METHOD_REFUSE] = "answered ENOSYS where a mount comes of it: programs use mount(2), which is carried out",
 		[SHK_METHOD_VERIFY] = "what runs is compared before its first instruction",
 	};
 

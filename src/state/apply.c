@@ -117,7 +117,8 @@ static void drop_kinds(struct shk_proc *p, unsigned kinds)
 	if (kinds & (SHK_KEEP_CREDS | SHK_KEEP_FS | SHK_KEEP_RIGHTS))
 		shk_proc_drop(p, SHK_FACT_RIGHTS);
 	if (kinds & SHK_KEEP_NS)
-		shk_proc_drop(p, SHK_FACT_NS);
+		for (unsigned f = SHK_FACT_NS; f <= SHK_FACT_NS_LAST; f++)
+			shk_proc_drop(p, f);
 }
 
 /* Is the task still in the call? /proc/TID/syscall tells its number while it sleeps. */

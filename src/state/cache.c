@@ -143,6 +143,8 @@ static bool hold(struct shk_procs *s, struct shk_proc *p)
 {
 	int fd = shk_pidfd_open(p->tid, 0);
 
+	/* Of other threads there is none of this kind (pidfd_open(2)). */
+	p->leader = fd >= 0;
 	/* Not a leader: EINVAL before 6.13, ENOENT since. */
 	if (fd == -EINVAL || fd == -ENOENT)
 		fd = shk_pidfd_open(p->tid, PIDFD_OF_THREAD);
@@ -235,7 +237,7 @@ static struct shk_proc *create(struct shk_container *c, pid_t tid)
 		return NULL;
 	}
 	c->n_procs++;
-	p->checked = s->decision;
+	p->made = p->checked = s->decision;
 	p->serial = ++s->serial;
 	p->inside = tid == c->init_pid;
 	push_newest(s, p);

@@ -136,20 +136,13 @@ void shk_fd_name_socket(struct shk_fd_facts *f, struct shk_arena *arena)
 	f->name = shk_arena_str(arena, shk_buf_view(&b));
 }
 
-/* held > 0: the socket is there already. */
-static bool socket_facts(struct shk_proc *task, int fd, int held, struct shk_arena *arena,
-			 struct shk_fd_facts *f)
+/* kind: its SO_DOMAIN, SO_TYPE and SO_PROTOCOL. */
+static void look_at_socket(int sock, const int kind[3], struct shk_arena *arena, struct shk_fd_facts *f)
 {
-	_cleanup_close_ int sock = held ? fcntl(held, F_DUPFD_CLOEXEC, 0) :
-					  duplicate(task->tid, shk_proc_pid(task), fd);
-	struct stat st;
-
-	if (sock < 0 || fstat(sock, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != f->ino)
-		return false;
-	f->family = option(sock, SO_DOMAIN);
-	f->sock_type = option(sock, SO_TYPE);
-	f->proto = option(sock, SO_PROTOCOL);
-	f->listening = option(sock, SO_ACCEPTCONN) != 0;
+	f->family = kind[0];
+	f->sock_type = kind[1];
+	f->proto = kind[2];
+	f->listening = f->sock_type != SOCK_DGRAM && option(sock, SO_ACCEPTCONN) != 0;
 	switch (f->family) {
 	case AF_INET:
 	case AF_INET6:
@@ -166,6 +159,37 @@ static bool socket_facts(struct shk_proc *task, int fd, int held, struct shk_are
 		break;
 	}
 	shk_fd_name_socket(f, arena);
+}
+
+static bool socket_facts(struct shk_proc *task, int fd, struct shk_arena *arena, struct shk_fd_facts *f)
+{
+	_cleanup_close_ int sock = duplicate(task->tid, shk_proc_pid(task), fd);
+	struct stat st;
+
+	if (sock < 0 || fstat(sock, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != f->ino)
+		return false;
+	look_at_socket(sock, (const int[3]){ option(sock, SO_DOMAIN), option(sock, SO_TYPE), option(sock, SO_PROTOCOL) },
+		       arena, f);
+	return true;
+}
+
+/* What is judged is what the call will be carried out on, whatever has come under the number since. */
+static bool held_facts(struct shk_eval_ctx *ctx, struct shk_fd_facts *f)
+{
+	const char *name;
+	struct statx sx;
+
+	if (statx(ctx->held, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx) < 0)
+		return false;
+	f->dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
+	f->ino = sx.stx_ino;
+	f->mode = sx.stx_mode;
+	/* As links of /proc show it. */
+	name = shk_arena_printf(ctx->ev->arena, "socket:[%llu]", (unsigned long long)sx.stx_ino);
+	if (!name)
+		return false;
+	f->name = shk_str(name);
+	look_at_socket(ctx->held, ctx->held_socket, ctx->ev->arena, f);
 	return true;
 }
 
@@ -186,8 +210,11 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 		return shk_recorded_fd(task, fd, arena, ret);
 	if (fd <= STDERR_FILENO && task->c && task->c->proc_state)
 		task->c->proc_state->streams_asked = task->c->proc_state->decision;
-	/* What is judged is what the call will be carried out on, whatever has come under the number since. */
 	held = ctx->held && fd == ctx->held_nr ? ctx->held : 0;
+	if (held && ctx->held_socket[0]) {
+		ctx->ev->memory_failed |= !held_facts(ctx, ret);
+		return ret->name.p != NULL;
+	}
 	snprintf(what, sizeof(what), "fd/%d", held ? held : fd);
 	snprintf(path, sizeof(path), "/proc/%d/%s", held ? (int)getpid() : (int)task->tid, what);
 	n = shk_proc_readlink(held ? getpid() : task->tid, what, buf, sizeof(buf));
@@ -201,7 +228,7 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 	ret->mode = sx.stx_mode;
 	if (S_ISSOCK(sx.stx_mode) && link.p[0] != '/') {
 		ret->name = shk_arena_str(arena, link);
-		if (ret->name.p && socket_facts(task, fd, held, arena, ret))
+		if (ret->name.p && socket_facts(task, fd, arena, ret))
 			return true;
 		/* A socket nobody knows anything of must not pass for one that no rule is about. */
 		ctx->ev->memory_failed = true;

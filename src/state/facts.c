@@ -22,7 +22,7 @@ static const unsigned kept_with[SHK_FACT_N] = {
 	[SHK_FACT_ROOT] = SHK_KEEP_FS,
 	[SHK_FACT_ROOT_ID] = SHK_KEEP_FS,
 	[SHK_FACT_RIGHTS] = SHK_KEEP_RIGHTS | SHK_KEEP_CREDS | SHK_KEEP_FS,
-	[SHK_FACT_NS] = SHK_KEEP_NS,
+	[SHK_FACT_NS ... SHK_FACT_NS_LAST] = SHK_KEEP_NS,
 };
 
 static uint64_t decision_of(const struct shk_proc *p)
@@ -120,8 +120,8 @@ static bool read_root_id(struct shk_proc *p)
 	return true;
 }
 
-/* "user:[4026531837]" */
-static bool read_ns(struct shk_proc *p)
+/* "user:[4026531837]". Each by itself: few calls need more than one. */
+static bool read_ns(struct shk_proc *p, enum shk_ns which)
 {
 	static const char *const files[SHK_NS_N] = {
 		[SHK_NS_USER] = "ns/user",
@@ -129,20 +129,15 @@ static bool read_ns(struct shk_proc *p)
 		[SHK_NS_PID] = "ns/pid",
 		[SHK_NS_NET] = "ns/net",
 	};
-	bool any = false;
+	char buf[64];
+	ssize_t n = shk_proc_readlink(p->tid, files[which], buf, sizeof(buf));
+	const char *open_ = n > 0 ? memchr(buf, '[', (size_t)n) : NULL;
+	uint64_t v = 0;
 
-	for (unsigned i = 0; i < SHK_NS_N; i++) {
-		char buf[64];
-		ssize_t n = shk_proc_readlink(p->tid, files[i], buf, sizeof(buf));
-		const char *open_ = n > 0 ? memchr(buf, '[', (size_t)n) : NULL;
-		uint64_t v = 0;
-
-		if (open_)
-			shk_str_to_u64((struct shk_str){ open_ + 1, (size_t)(buf + n - open_ - 2) }, &v);
-		p->ns[i] = (ino_t)v;
-		any |= v != 0;
-	}
-	return any;
+	if (open_)
+		shk_str_to_u64((struct shk_str){ open_ + 1, (size_t)(buf + n - open_ - 2) }, &v);
+	p->ns[which] = (ino_t)v;
+	return v != 0;
 }
 
 static bool read_fact(struct shk_proc *p, enum shk_fact f)
@@ -170,8 +165,8 @@ static bool read_fact(struct shk_proc *p, enum shk_fact f)
 		return read_root_id(p);
 	case SHK_FACT_LOGINUID:
 		return shk_read_loginuid(p);
-	case SHK_FACT_NS:
-		return read_ns(p);
+	case SHK_FACT_NS ... SHK_FACT_NS_LAST:
+		return read_ns(p, (enum shk_ns)(f - SHK_FACT_NS));
 	case SHK_FACT_N:
 		break;
 	}

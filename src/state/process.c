@@ -82,6 +82,16 @@ pid_t shk_proc_tid(const struct shk_proc *p)
 	return p->tid;
 }
 
+bool shk_proc_is_new(const struct shk_proc *p)
+{
+	return !p || !p->c || p->made == p->c->proc_state->decision;
+}
+
+int shk_proc_pidfd(const struct shk_proc *p)
+{
+	return p && !p->dead && !p->base ? p->pidfd : -1;
+}
+
 /* Constant as long as the record: read once. */
 static bool need_ids(struct shk_proc *p)
 {
@@ -90,6 +100,8 @@ static bool need_ids(struct shk_proc *p)
 
 pid_t shk_proc_pid(struct shk_proc *p)
 {
+	if (task(p)->leader && !task(p)->dead)
+		return task(p)->tid;
 	return need_ids(p) ? task(p)->tgid : 0;
 }
 
@@ -280,5 +292,5 @@ const struct shk_proc_rights *shk_proc_rights(struct shk_proc *p)
 ino_t shk_proc_ns(struct shk_proc *p, enum shk_ns which)
 {
 	p = task(p);
-	return (unsigned)which < SHK_NS_N && shk_proc_need(p, SHK_FACT_NS) ? p->ns[which] : 0;
+	return (unsigned)which < SHK_NS_N && shk_proc_need(p, SHK_FACT_NS + which) ? p->ns[which] : 0;
 }

@@ -41,6 +41,10 @@ struct shk_proc *shk_proc_task_of(struct shk_eval_ctx *ctx);
 
 /* ---- facts. 0, false, NULL, or a view with p NULL: unknown ---- */
 pid_t shk_proc_tid(const struct shk_proc *p);
+/* Was the record made in this decision? NULL is new. */
+bool shk_proc_is_new(const struct shk_proc *p);
+/* A pidfd of the very task, the record's own; -1: there is none. */
+int shk_proc_pidfd(const struct shk_proc *p);
 pid_t shk_proc_pid(struct shk_proc *p);	/* thread group */
 pid_t shk_proc_ppid(struct shk_proc *p); /* 0 for init and when the parent is invisible from here */
 pid_t shk_proc_pgid(struct shk_proc *p);

@@ -24,7 +24,8 @@ enum shk_fact {
 	SHK_FACT_ROOT_ID,
 	SHK_FACT_RIGHTS,   /* groups and file mode mask, of status, too */
 	SHK_FACT_LOGINUID,
-	SHK_FACT_NS,
+	SHK_FACT_NS,	   /* the first of SHK_NS_N facts, by enum shk_ns */
+	SHK_FACT_NS_LAST = SHK_FACT_NS + SHK_NS_N - 1,
 	SHK_FACT_N
 };
 
@@ -60,9 +61,11 @@ struct shk_proc {
 	int pidfd;		 /* -1: none; validated by start instead */
 	unsigned held;		 /* its place in shk_procs.held */
 	size_t bytes;		 /* memory beyond the record */
+	uint64_t made;		 /* decision in which it was */
 	uint64_t checked;	 /* decision in which it was seen alive */
 	uint64_t alive_ns;	 /* when the kernel was asked last */
 	bool dead;
+	bool leader;		 /* known to be the first thread of its process */
 	bool inside;		 /* made a call of its own: everything it does is notified */
 	unsigned pending;	 /* SHK_KEEP_*: its last call changes these before its next one */
 	bool session;		 /* belongs to an exec session */

@@ -12,10 +12,6 @@
 #include "state/process_impl.h"
 #include "state/walk.h"
 
-#ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000u /* linux/stat.h, since 6.8 */
-#endif
-
 static bool is_execveat(const struct shk_event *ev)
 {
 	return ev->call->id == SHK_CALL_execveat;
@@ -120,31 +116,6 @@ bool shk_is_memfd(const struct statx *sx)
 	return dev == known;
 }
 
-/* Mounts that were found to answer, by their numbers that are never used again. */
-static _Atomic uint64_t answering[64];
-
-/* Does the filesystem of a file answer by itself? */
-static bool answers(pid_t tid, pid_t init, int fd)
-{
-	_Atomic uint64_t *known = NULL;
-	struct statx sx;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) < 0)
-		return false;
-	if (sx.stx_mask & STATX_MNT_ID_UNIQUE) {
-		known = &answering[sx.stx_mnt_id % SHK_ARRAY_SIZE(answering)];
-		if (atomic_load(known) == sx.stx_mnt_id)
-			return true;
-	}
-	if (shk_is_memfd(&sx))
-		return true;
-	if (!shk_walk_answers(tid, init, fd))
-		return false;
-	if (known)
-		atomic_store(known, sx.stx_mnt_id);
-	return true;
-}
-
 ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t size)
 {
 	pid_t init = ctx->ctr ? ctx->ctr->init_pid : 0;
@@ -157,7 +128,7 @@ ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t siz
 		return -errno;
 	if (!S_ISREG(sx.stx_mode))
 		return -EACCES;
-	if (!answers(ctx->ev->tid, init, fd))
+	if (!shk_walk_answers(ctx->ev->tid, init, fd) && !shk_is_memfd(&sx))
 		return shk_walk_mounted(ctx->ev->tid, init, fd) ? -EREMOTE : -EXDEV;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */

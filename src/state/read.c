@@ -24,14 +24,15 @@ static int open_proc(pid_t tid, const char *file)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-ssize_t shk_read_proc(pid_t tid, const char *file, char *buf, size_t size)
+/* once: the kernel writes the file as one record (single_open), of which a read that has room gets all. */
+static ssize_t read_proc(pid_t tid, const char *file, char *buf, size_t size, bool once)
 {
 	_cleanup_close_ int fd = open_proc(tid, file);
 	size_t n = 0;
 
 	if (fd < 0)
 		return -1;
-	while (n < size) {
+	while (n < size && !(once && n)) {
 		ssize_t r = read(fd, buf + n, size - n);
 
 		if (r < 0 && errno == EINTR)
@@ -43,6 +44,11 @@ ssize_t shk_read_proc(pid_t tid, const char *file, char *buf, size_t size)
 		n += (size_t)r;
 	}
 	return (ssize_t)n;
+}
+
+ssize_t shk_read_proc(pid_t tid, const char *file, char *buf, size_t size)
+{
+	return read_proc(tid, file, buf, size, false);
 }
 
 /* The next word of *s, separated by blanks or tabs. */
@@ -106,7 +112,7 @@ bool shk_parse_stat(struct shk_str text, struct shk_proc *p)
 bool shk_read_stat(struct shk_proc *p)
 {
 	char buf[SMALL_FILE];
-	ssize_t n = shk_read_proc(p->tid, "stat", buf, sizeof(buf));
+	ssize_t n = read_proc(p->tid, "stat", buf, sizeof(buf), true);
 
 	return n > 0 && shk_parse_stat((struct shk_str){ buf, (size_t)n }, p);
 }
@@ -240,7 +246,7 @@ bool shk_parse_status(struct shk_str text, struct shk_proc *p)
 bool shk_read_status(struct shk_proc *p)
 {
 	char buf[SMALL_FILE];
-	ssize_t n = shk_read_proc(p->tid, "status", buf, sizeof(buf));
+	ssize_t n = read_proc(p->tid, "status", buf, sizeof(buf), true);
 
 	return n > 0 && shk_parse_status((struct shk_str){ buf, (size_t)n }, p);
 }

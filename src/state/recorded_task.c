@@ -230,7 +230,7 @@ static int put_numbers(const struct shk_text_record *rec, struct shk_proc *p, st
 		rc = shk_rec_number(rec, "pidns", UINT64_MAX, &v, err);
 	if (rc > 0) {
 		p->ns[SHK_NS_PID] = (ino_t)v;
-		shk_rec_know(p, SHK_FACT_NS, true);
+		shk_rec_know(p, SHK_FACT_NS + SHK_NS_PID, true);
 	}
 	if (rc >= 0)
 		rc = shk_rec_time(rec, "start", &p->start_ns, err);

@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 
 #include "base/io.h"
-#include "state/mount_text.h"
+#include "state/mounts.h"
 
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
@@ -22,14 +22,11 @@
 #define LINKS_MAX    40	  /* MAXSYMLINKS (include/linux/namei.h) */
 #define STEPS_MAX    1024
 #define PATH_BYTES   4096u
-#define MOUNTS_BYTES (1u << 20)
 
 struct walk {
-	pid_t tid;
 	int dir[DEPTH_MAX]; /* dir[0] is the root; all owned */
 	unsigned depth;	    /* index of the current directory */
-	struct shk_buf mounts;
-	bool have_mounts;
+	struct shk_mount_view mounts;
 	/* Only for names (shk_walk_name): */
 	const struct shk_walk_from *from;
 	unsigned own;	      /* directories from this one on are of our own procfs; 0: none */
@@ -58,53 +55,6 @@ static int open_root(pid_t tid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A task that did chroot is shown the mounts below its root alone, so the container's init is asked, too. */
-static void read_mounts(struct walk *w)
-{
-	pid_t of[2] = { w->tid, w->from ? w->from->init : 0 };
-	char path[64];
-
-	if (w->have_mounts)
-		return;
-	w->have_mounts = true;
-	for (unsigned i = 0; i < 2; i++) {
-		_cleanup_buf_ struct shk_buf b;
-
-		if (of[i] <= 0 || (i && of[i] == of[0]))
-			continue;
-		shk_buf_init(&b, MOUNTS_BYTES);
-		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
-		if (shk_read_file(path, &b, NULL) == 0)
-			shk_buf_addstr(&w->mounts, shk_buf_view(&b));
-	}
-}
-
-/* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS"; n = 0: it is mounted nowhere. */
-static struct shk_str mount_type(struct walk *w, uint64_t id, bool *at_root)
-{
-	struct shk_str text, line;
-
-	read_mounts(w);
-	text = shk_buf_view(&w->mounts);
-	while (shk_mount_line(&text, &line)) {
-		uint64_t got;
-
-		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id) {
-			*at_root = shk_str_eqz(shk_mount_field(line, 4), "/");
-			return shk_mount_field(line, 100);
-		}
-	}
-	return (struct shk_str){ "", 0 };
-}
-
-static bool mount_answers(struct walk *w, uint64_t id)
-{
-	bool at_root = false;
-	struct shk_str type = mount_type(w, id, &at_root);
-
-	return type.n && shk_type_answers(type, at_root);
-}
-
 /* AT_STATX_DONT_SYNC: the server is not asked. */
 static int look(int fd, struct statx *sx)
 {
@@ -113,18 +63,11 @@ static int look(int fd, struct statx *sx)
 	return 0;
 }
 
-static bool answers(struct walk *w, int fd)
-{
-	struct statx sx;
-
-	return look(fd, &sx) == 0 && sx.stx_mask & STATX_MNT_ID && mount_answers(w, sx.stx_mnt_id);
-}
-
 static void walk_done(struct walk *w)
 {
 	for (unsigned i = w->borrowed; i <= w->depth; i++)
 		shk_close(&w->dir[i]);
-	shk_buf_done(&w->mounts);
+	shk_mount_view_done(&w->mounts);
 }
 
 static void to_depth(struct walk *w, unsigned depth)
@@ -195,7 +138,7 @@ static int may_search(struct walk *w)
 	if (!w->acting)
 		return 0;
 	/* Not RESOLVE_CACHED, which turns EACCES into EAGAIN. */
-	if (!answers(w, w->dir[w->depth]))
+	if (!shk_mount_answers(&w->mounts, w->dir[w->depth]))
 		return -EREMOTE;
 	fd = open_path(w->dir[w->depth], ".", O_DIRECTORY, 0);
 	if (fd < 0)
@@ -342,7 +285,7 @@ static int proc_link(struct walk *w, int fd, char *rest, const char *name, bool 
 		if (name[0] == 's')
 			snprintf(text, sizeof(text), "/proc/%d", (int)w->from->tgid);
 		else
-			snprintf(text, sizeof(text), "/proc/%d/task/%d", (int)w->from->tgid, (int)w->tid);
+			snprintf(text, sizeof(text), "/proc/%d/task/%d", (int)w->from->tgid, (int)w->mounts.tid);
 		to = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		return to < 0 ? -ESRCH : enter_own(w, to, more, ret);
 	}
@@ -378,7 +321,7 @@ static int step(struct walk *w, char *rest, const char *name, bool more, unsigne
 	struct statx sx;
 	int r;
 
-	if (!(w->own && w->depth >= w->own) && !answers(w, w->dir[w->depth]))
+	if (!(w->own && w->depth >= w->own) && !shk_mount_answers(&w->mounts, w->dir[w->depth]))
 		return -EREMOTE;
 	fd = open_path(w->dir[w->depth], name, O_NOFOLLOW, 0);
 	if (fd == -ENOENT && w->from && !more && strlen(name) <= NAME_MAX) {
@@ -464,7 +407,7 @@ static int walk_open(struct walk *w, struct shk_str path)
 		return -EINVAL;
 	memcpy(text, path.p, path.n);
 	text[path.n] = 0;
-	w->dir[0] = open_root(w->tid);
+	w->dir[0] = open_root(w->mounts.tid);
 	if (w->dir[0] < 0)
 		return w->dir[0];
 	fd = open_path(w->dir[0], text, 0,
@@ -475,21 +418,19 @@ static int walk_open(struct walk *w, struct shk_str path)
 
 int shk_walk_open(pid_t tid, struct shk_str path)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = tid, .dir = { -1 } };
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return walk_open(&w, path);
 }
 
 int shk_walk_open_file(pid_t tid, struct shk_str path)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 } };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = tid, .dir = { -1 } };
 	_cleanup_close_ int pinned = -1;
 	struct statx sx;
 	char link[64];
 	int r;
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	pinned = walk_open(&w, path);
 	if (pinned < 0)
 		return pinned;
@@ -498,38 +439,12 @@ int shk_walk_open_file(pid_t tid, struct shk_str path)
 		return r;
 	if (!S_ISREG(sx.stx_mode))
 		return -EINVAL;
-	if (!(sx.stx_mask & STATX_MNT_ID) || !mount_answers(&w, sx.stx_mnt_id))
+	if (!shk_mount_answers(&w.mounts, pinned))
 		return -EREMOTE;
 	/* O_NONBLOCK: a lease the container took is not waited for. */
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
 	r = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return r < 0 ? -errno : r;
-}
-
-/* Is the mount the task's, or one of ours? What is mounted nowhere has a name that means nothing. */
-static bool mounted(struct walk *w, int fd)
-{
-	_cleanup_buf_ struct shk_buf own;
-	struct shk_str texts[2], line;
-	struct statx sx;
-	char path[64];
-
-	shk_buf_init(&own, MOUNTS_BYTES);
-	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
-		return false;
-	(void)mount_answers(w, sx.stx_mnt_id); /* reads the task's */
-	snprintf(path, sizeof(path), "/proc/self/mountinfo");
-	(void)shk_read_file(path, &own, NULL);
-	texts[0] = shk_buf_view(&w->mounts);
-	texts[1] = shk_buf_view(&own);
-	for (unsigned i = 0; i < 2; i++)
-		while (shk_mount_line(&texts[i], &line)) {
-			uint64_t id;
-
-			if (shk_str_to_u64(shk_mount_field(line, 0), &id) && id == sx.stx_mnt_id)
-				return true;
-		}
-	return false;
 }
 
 /* What the kernel has cached, without links of procfs and without leaving the start; or -errno, which
@@ -542,24 +457,12 @@ static int quickly(const struct walk *w, const char *path, uint64_t more)
 	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
 }
 
-/* "self" is somebody else's there. The filesystem itself is not asked: it need not answer. */
-static bool on_proc(struct walk *w, int fd)
-{
-	struct statx sx, root;
-	bool at_root;
-
-	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
-		return true;
-	if (look(w->dir[0], &root) == 0 && root.stx_mask & STATX_MNT_ID && root.stx_mnt_id == sx.stx_mnt_id)
-		return false;
-	return shk_str_eqz(mount_type(w, sx.stx_mnt_id, &at_root), "proc");
-}
-
+/* "self" is somebody else's in a procfs. The filesystem itself is not asked: it need not answer. */
 static int quickly_but_proc(struct walk *w, const char *path)
 {
 	int fd = quickly(w, path, 0);
 
-	if (fd >= 0 && on_proc(w, fd)) {
+	if (fd >= 0 && shk_mount_is_proc(&w->mounts, fd)) {
 		close(fd);
 		return -EAGAIN;
 	}
@@ -576,7 +479,7 @@ static ssize_t name_of(struct walk *w, int fd, const char *last, bool doubtful, 
 	n = readlinkat(w->acting ? w->from->fds : AT_FDCWD, link, buf, size);
 	if (n < 0 || (size_t)n + NAME_MAX + 2 >= size)
 		return n < 0 ? -errno : -ENAMETOOLONG;
-	if (buf[0] == '/' && doubtful && !mounted(w, fd))
+	if (buf[0] == '/' && doubtful && !shk_mount_seen(&w->mounts, fd))
 		return -EXDEV;
 	if (last) {
 		if (n > 1)
@@ -616,47 +519,40 @@ static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 
 int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .dir = { -1 }, .from = from };
 	_cleanup_close_ int fd = -1;
 	bool doubtful;
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	fd = walk_from(&w, path, &doubtful);
 	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
 }
 
 bool shk_walk_answers(pid_t tid, pid_t init, int fd)
 {
-	const struct shk_walk_from from = { .tid = tid, .init = init };
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 }, .from = &from };
+	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = tid, .init = init };
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
-	return answers(&w, fd);
+	return shk_mount_answers(&m, fd);
 }
 
 bool shk_walk_mounted(pid_t tid, pid_t init, int fd)
 {
-	const struct shk_walk_from from = { .tid = tid, .init = init };
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = tid, .dir = { -1 }, .from = &from };
+	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = tid, .init = init };
 	_cleanup_close_ int root = open_root(tid);
-	bool at_root = false;
 	struct statx sx, of_root;
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	/* A kernel that does not tell mounts. */
 	if (look(fd, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
 		return true;
-	return mount_type(&w, sx.stx_mnt_id, &at_root).n ||
+	return shk_mount_listed(&m, fd) ||
 	       (root >= 0 && look(root, &of_root) == 0 && of_root.stx_mnt_id == sx.stx_mnt_id);
 }
 
 ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .dir = { -1 }, .from = from };
 	_cleanup_close_ int fd = -1;
 	bool doubtful = false;
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	fd = walk_from(&w, path, &doubtful);
 	if (fd < 0)
 		return fd;
@@ -726,17 +622,66 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 	return 0;
 }
 
+#define HINT_LINK 1u /* a symbolic link was on the way */
+#define HINT_XDEV 2u /* another mount was */
+
+/* What was met behind a first name tells what to expect there; all that a wrong guess costs is another look. */
+static uint8_t *hint_of(const struct walk *w, const char *path, uint8_t *none)
+{
+	uint8_t h = 0;
+
+	for (path += strspn(path, "/"); *path && *path != '/'; path++)
+		h = (uint8_t)(h * 31 + (uint8_t)*path);
+	return w->from->hints ? &w->from->hints[h % SHK_WALK_HINTS] : none;
+}
+
+/* Is the mount that the walk begins at without names that depend on who looks, as a procfs has? */
+static bool starts_plain(struct walk *w)
+{
+	return w->depth || w->from->in_root ? !w->from->is_proc(w->from, w->dir[w->depth]) : w->from->root_plain;
+}
+
+/* What the kernel knows by heart: the object, *straight if no symbolic link led to it, or that there is none: that is
+ * so for the task, too, if the walk stayed on its first mount, where it is no procfs. -EAGAIN: nothing. */
+static int by_heart(struct walk *w, const char *path, bool *straight)
+{
+	uint8_t none = 0, *hint = hint_of(w, path, &none);
+	uint64_t stay = *hint & HINT_XDEV ? 0 : RESOLVE_NO_XDEV;
+	uint64_t direct = *hint & HINT_LINK ? 0 : RESOLVE_NO_SYMLINKS;
+	int fd;
+
+	for (bool tried = false;;) {
+		fd = quickly(w, path, stay | direct);
+		if (tried && fd != -EAGAIN)
+			*hint |= HINT_XDEV;
+		tried = false;
+		if (fd == -ELOOP && direct) {
+			*hint |= HINT_LINK;
+			direct = 0;
+		} else if (stay && (fd == -EXDEV || fd == -EAGAIN)) {
+			/* Another mount: said by EAGAIN as well (fs/namei.c, __follow_mount_rcu). */
+			tried = true;
+			stay = 0;
+		} else {
+			break;
+		}
+	}
+	*straight = fd >= 0 && direct;
+	if (fd == -ENOENT && starts_plain(w) && (stay || quickly(w, path, RESOLVE_NO_XDEV) == -ENOENT))
+		return -ENOENT;
+	return fd < 0 ? -EAGAIN : fd;
+}
+
 int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct shk_pin *ret)
 {
 	struct shk_walk_from from = *given;
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from.tid, .dir = { -1 }, .from = &from,
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from.tid, .mounts.init = from.init, .dir = { -1 }, .from = &from,
 						 .acting = true };
 	char text[PATH_BYTES];
 	struct statx sx;
 	int r;
 
 	*ret = (struct shk_pin){ .fd = -1, .dir = -1 };
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	if (!path.n || path.n >= sizeof(text))
 		return path.n ? -ENAMETOOLONG : -ENOENT;
 	memcpy(text, path.p, path.n);
@@ -749,11 +694,11 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 	if (from.create) {
 		r = quickly_to_make(&w, text, ret);
 	} else {
+		ret->fd = by_heart(&w, text, &ret->straight);
+		if (ret->fd == -ENOENT)
+			return -ENOENT;
 		/* Without symbolic links on its way the name is the one given. */
-		ret->fd = quickly(&w, text, RESOLVE_NO_SYMLINKS);
-		ret->straight = ret->fd >= 0 && !w.jumped;
-		if (ret->fd == -ELOOP)
-			ret->fd = quickly(&w, text, 0);
+		ret->straight &= !w.jumped;
 		r = ret->fd < 0 ? -EAGAIN : 0;
 		if (r == 0 && from.is_proc(&from, ret->fd)) {
 			shk_close(&ret->fd);
@@ -792,9 +737,8 @@ static bool same_mount(int a, int b)
 
 ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, char *buf, size_t size)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .tid = from->tid, .dir = { -1 }, .from = from, .acting = true };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .dir = { -1 }, .from = from, .acting = true };
 
-	shk_buf_init(&w.mounts, 2 * MOUNTS_BYTES);
 	return name_of(&w, p->fd, p->missing ? p->last : NULL,
 		       p->doubtful && !same_mount(p->fd, from->root_fd), buf, size);
 }

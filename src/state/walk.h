@@ -11,6 +11,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/str.h"
@@ -22,6 +23,8 @@ int shk_walk_open(pid_t tid, struct shk_str path);
  * -EINVAL: not a regular file, -EAGAIN: leased. */
 int shk_walk_open_file(pid_t tid, struct shk_str path);
 
+#define SHK_WALK_HINTS 64
+
 /* Whose path is to be followed, from where. */
 struct shk_walk_from {
 	pid_t tid, tgid;
@@ -31,6 +34,8 @@ struct shk_walk_from {
 	bool follow;	  /* the call follows a link in the last place */
 	/* For shk_walk_pin, whose caller wears the task's rights: */
 	int root_fd, base_fd;	 /* borrowed; instead of `base`. base_fd -1: the path is absolute */
+	bool root_plain;	 /* root_fd is in no procfs */
+	uint8_t *hints;		 /* SHK_WALK_HINTS, zeroed once: what earlier walks met. NULL: none are kept */
 	pid_t vpid, vtid;	 /* the task's numbers in its own pid namespace */
 	uid_t fsuid;
 	bool create;		 /* the object's directory is wanted, too */
@@ -63,7 +68,7 @@ struct shk_pin {
 	char last[NAME_MAX + 1]; /* the name, if it is missing */
 };
 /* Follows the path as the kernel would for the task, with the rights in force. Nothing is opened or changed.
- * 0; -errno as the call would have it; -EREMOTE: a filesystem that may not answer; -ESTALE: a link of procfs whose
+ * 0; -errno as the call would have it (-ENOENT for a missing object, too, unless `create`, or `missing`); -EREMOTE: a filesystem that may not answer; -ESTALE: a link of procfs whose
  * task cannot be told. */
 int shk_walk_pin(const struct shk_walk_from *from, struct shk_str path, struct shk_pin *ret);
 void shk_pin_done(struct shk_pin *p);

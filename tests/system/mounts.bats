@@ -181,3 +181,25 @@ twins() {
 	[ "$(cat "$T/k.out")" = "0 bad of 400" ]
 	[ "$n" -ge 3 ]
 }
+
+@test "explain says what a verdict on calls on mounts is worth" {
+	local out
+	out=$("$SHK_BUILDDIR/shrike" explain --verdicts "$T/policies/default.yaml")
+	echo "$out"
+	for c in mount umount2 move_mount mount_setattr pivot_root; do
+		grep -qE "^  $c +emulated +carried out" <<<"$out"
+	done
+	! grep -q best-effort <<<"$out"
+	cat >"$T/rules.yaml" <<-END
+		- rule: Guarded place
+		  desc: .
+		  condition: evt.type in (fsopen, fsmount, open_tree, mount) and container.id != host
+		  output: x
+		  priority: WARNING
+	END
+	out=$("$SHK_BUILDDIR/shrike" explain --verdicts "$T/policies/default.yaml")
+	echo "$out"
+	for c in fsopen fsmount open_tree; do
+		grep -qE "^  $c +refused +answered ENOSYS" <<<"$out"
+	done
+}

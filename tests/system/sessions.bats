@@ -129,7 +129,9 @@ start_wrapped() {
 	local r
 	for r in $RUNTIMES; do
 		start "$r" "c-$r-$$" "$T/b"
-		[ "$(ps_field "c-$r-$$" way)" = profile ]
+		# The runtime may be back before its listener was taken.
+		is_there() { [ "$(ps_field "c-$r-$$" way)" = profile ]; }
+		wait_until 10 is_there
 		run runtime "$r" exec "c-$r-$$" /opt/act rename /usr/bin/tool /usr/bin/x
 		[[ $output == *EPERM* ]]
 		runtime "$r" delete -f "c-$r-$$"

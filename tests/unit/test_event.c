@@ -128,6 +128,44 @@ static void vectors_of_both_sizes(void **state)
 	}
 }
 
+static void pages_are_read_once(void **state)
+{
+	struct shk_arena *a = *state;
+	const struct shk_arg *v;
+	struct shk_event ev;
+
+	make(&ev, a, SHK_ABI_X86_64, SHK_CALL_execve);
+	ev.by_page = true;
+	put_text(100, "/bin/sh");
+	put_text(200, "-c");
+	put_text(4090, "over the edge");
+	put_text(sizeof(task.bytes) - 6, "PWD=/");
+	memcpy(task.bytes, (uint64_t[]){ BASE + 100, BASE + 200, BASE + 4090, 0, BASE + sizeof(task.bytes) - 6, 0 }, 48);
+	ev.raw[0] = BASE + 100;
+	ev.raw[1] = BASE;
+	ev.raw[2] = BASE + 32;
+	assert_bytes(shk_event_arg(&ev, 0)->bytes, "/bin/sh");
+	assert_int_equal(task.reads, 1);
+	/* What is kept is what counts: the second page alone is read anew. */
+	put_text(200, "XX");
+	v = shk_event_arg(&ev, 1);
+	assert_int_equal(v->state, SHK_ARG_OK);
+	assert_int_equal(v->vec.n, 3);
+	assert_bytes(v->vec.v[1], "-c");
+	assert_bytes(v->vec.v[2], "over the edge");
+	v = shk_event_arg(&ev, 2);
+	assert_int_equal(v->vec.n, 1);
+	assert_bytes(v->vec.v[0], "PWD=/");
+	assert_int_equal(task.reads, 2);
+	/* A page that is not there is asked for, and found missing, as ever. */
+	make(&ev, a, SHK_ABI_X86_64, SHK_CALL_execve);
+	ev.by_page = true;
+	memset(task.bytes + sizeof(task.bytes) - 3, 'a', 3);
+	ev.raw[0] = BASE + sizeof(task.bytes) - 3;
+	assert_int_equal(shk_event_arg(&ev, 0)->state, SHK_ARG_FAULT);
+	assert_true(ev.memory_failed);
+}
+
 static void socketcall_unwraps(void **state)
 {
 	struct shk_arena *a = *state;
@@ -448,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(path_is_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(path_at_the_edge, setup, teardown),
 		cmocka_unit_test_setup_teardown(vectors_of_both_sizes, setup, teardown),
+		cmocka_unit_test_setup_teardown(pages_are_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(socketcall_unwraps, setup, teardown),
 		cmocka_unit_test_setup_teardown(ipc_unwraps, setup, teardown),
 		cmocka_unit_test_setup_teardown(printing, setup, teardown),

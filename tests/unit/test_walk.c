@@ -139,9 +139,77 @@ static void test_own_root(void **state)
 	leads("/link/../../dir/file", true, true, "$T/dir/file");
 }
 
+static void keep_rights(bool on)
+{
+	(void)on;
+}
+
+static unsigned asked;
+
+static bool never_proc(const struct shk_walk_from *from, int fd)
+{
+	(void)from;
+	(void)fd;
+	asked++;
+	return false;
+}
+
+static bool always_proc(const struct shk_walk_from *from, int fd)
+{
+	(void)from;
+	(void)fd;
+	asked++;
+	return true;
+}
+
+/* What a pin comes to: 0, "missing" 1, -errno. */
+static int pins(const char *path, bool root_plain, bool (*is_proc)(const struct shk_walk_from *, int))
+{
+	struct shk_walk_from from = { .tid = getpid(), .tgid = getpid(), .vpid = getpid(), .vtid = getpid(),
+				      .init = getpid(), .root_fd = open("/", O_PATH | O_CLOEXEC),
+				      .base_fd = open(".", O_PATH | O_CLOEXEC), .root_plain = root_plain,
+				      .follow = true, .own_rights = keep_rights, .is_proc = is_proc,
+				      .fds = open("/proc/self/fd", O_PATH | O_CLOEXEC) };
+	struct shk_pin p;
+	int r;
+
+	asked = 0;
+	r = shk_walk_pin(&from, shk_str(path), &p);
+	if (r == 0) {
+		r = p.missing;
+		shk_pin_done(&p);
+	}
+	close(from.root_fd);
+	close(from.base_fd);
+	close(from.fds);
+	return r;
+}
+
+static void test_pin_missing(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/dir/nothing", top);
+	/* Known to the kernel after the first look. */
+	pins("dir/nothing", true, never_proc);
+	assert_int_equal(pins("dir/nothing", true, never_proc), -ENOENT);
+	pins("dir/nothing/more", true, never_proc);
+	assert_int_equal(pins("dir/nothing/more", true, never_proc), -ENOENT);
+	assert_int_equal(pins("dir/file", true, never_proc), 0);
+	/* Where names may depend on who looks it is walked by hand, which ends at the directory. */
+	assert_int_equal(pins(path, false, never_proc), 1);
+	assert_int_equal(pins("dir/nothing", true, always_proc), 1);
+	assert_true(asked > 0);
+	/* So it is behind another mount than the one it begins at. */
+	pins("/proc/nothing", true, never_proc);
+	assert_int_equal(pins("/proc/nothing", true, never_proc), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pin_missing),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_proc),

@@ -108,14 +108,23 @@ bool shk_notify_hung_up(int fd)
 
 static ssize_t read_task(struct shk_event *ev, uint64_t addr, void *buf, size_t n)
 {
-	const struct shk_notify_ctx *ctx = ev->mem_ctx;
+	struct shk_notify_ctx *ctx = ev->mem_ctx;
 	struct iovec local = { buf, n }, remote = { (void *)(uintptr_t)addr, n };
 	ssize_t r = process_vm_readv(ev->tid, &local, 1, &remote, 1, 0);
 
 	if (r < 0)
 		return -errno;
-	/* Only while the call still waits is the task surely the one that made it. */
-	return shk_notify_valid(ctx->fd, ctx->id) < 0 ? -ESRCH : r;
+	ctx->unchecked = true;
+	return ctx->later ? r : shk_notify_check(ctx) < 0 ? -ESRCH : r;
+}
+
+/* Only while the call still waits is the task surely the one that made it. */
+int shk_notify_check(struct shk_notify_ctx *ctx)
+{
+	if (shk_notify_valid(ctx->fd, ctx->id) < 0)
+		return -ESRCH;
+	ctx->unchecked = false;
+	return 0;
 }
 
 static const struct shk_mem_ops task_memory = { .read = read_task };
@@ -136,4 +145,6 @@ void shk_notify_event(struct shk_event *ev, const struct seccomp_notif *n,
 	ev->has_ret = true;
 	ev->mem = &task_memory;
 	ev->mem_ctx = ctx;
+	/* Dozens of strings, mostly on one or two pages; each reading costs as much as a page. */
+	ev->by_page = ev->call && (ev->call->id == SHK_CALL_execve || ev->call->id == SHK_CALL_execveat);
 }

@@ -31,12 +31,17 @@ int shk_notify_answer(int fd, uint64_t id, int error, int64_t val);
 int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec);
 /* All tasks of the filter are gone (POLLHUP). */
 bool shk_notify_hung_up(int fd);
-/* Fills ev from the notification in slot; memory is read by process_vm_readv of the waiting task,
- * the id being checked valid after each read (else the read failed). fd must outlive the event. */
+/* Fills ev from the notification in slot; memory is read by process_vm_readv of the waiting task. Whether it still
+ * waits, so that it surely was the task's own, is asked after each read (else the read failed), or, with `later`, once
+ * for all of them by whoever sets that: before anything read is acted upon. fd must outlive the event. */
 struct shk_notify_ctx {
 	int fd;
 	uint64_t id;
+	bool later;
+	bool unchecked; /* something was read later */
 };
+/* -ESRCH: what was read unchecked may be another task's. */
+int shk_notify_check(struct shk_notify_ctx *ctx);
 void shk_notify_event(struct shk_event *ev, const struct seccomp_notif *n,
 		      struct shk_notify_ctx *ctx);
 
