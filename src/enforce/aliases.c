@@ -17,7 +17,7 @@
 #define TEXT_MAX   (2u << 20)
 
 struct row {
-	uint64_t id;
+	uint64_t id, parent;
 	struct shk_str dev;	   /* "MAJOR:MINOR" */
 	struct shk_str root, at;   /* in its filesystem, in the container; without a slash at the end */
 };
@@ -97,7 +97,8 @@ static void parse(struct shk_aliases *l)
 	while (l->n < MOUNTS_MAX && shk_mount_line(&text, &line)) {
 		struct row *r = &l->row[l->n];
 
-		if (shk_str_to_u64(shk_mount_field(line, 0), &r->id)) {
+		if (shk_str_to_u64(shk_mount_field(line, 0), &r->id) &&
+		    shk_str_to_u64(shk_mount_field(line, 1), &r->parent)) {
 			r->dev = shk_mount_field(line, 2);
 			r->root = unescaped(shk_mount_field(line, 3));
 			r->at = unescaped(shk_mount_field(line, 4));
@@ -108,17 +109,22 @@ static void parse(struct shk_aliases *l)
 	}
 }
 
+static const struct row *row_of(const struct shk_aliases *l, uint64_t id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].id == id)
+			return &l->row[i];
+	return NULL;
+}
+
 static int find(const struct shk_aliases *l, uint64_t id, struct shk_str name, struct shk_arena *arena,
 		struct shk_str *ret)
 {
-	const struct row *own = NULL;
+	const struct row *own = row_of(l, id);
 	char whole[4 * SHK_PATH_LIMIT];
 	struct shk_str path = { whole, 0 };
 	int n = 0;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (l->row[i].id == id)
-			own = &l->row[i];
 	/* Its mount has gone since: what other names it had is not to be told. */
 	if (!own || !in(name, own->at))
 		return -EAGAIN;
@@ -277,4 +283,60 @@ int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd
 		mnt = sx.stx_mnt_id;
 	}
 	return find(l, mnt, name, ctx->ev->arena, ret);
+}
+
+/* Is a name in a filesystem, ROOT and what follows AT in it, the same as another one's? */
+static bool same_path(struct shk_str root_a, struct shk_str rest_a, struct shk_str root_b, struct shk_str rest_b)
+{
+	size_t n = root_a.n + rest_a.n;
+
+	if (n != root_b.n + rest_b.n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((i < root_a.n ? root_a.p[i] : rest_a.p[i - root_a.n]) !=
+		    (i < root_b.n ? root_b.p[i] : rest_b.p[i - root_b.n]))
+			return false;
+	return true;
+}
+
+static struct shk_str behind(struct shk_str path, struct shk_str dir)
+{
+	return (struct shk_str){ path.p + dir.n, path.n - dir.n };
+}
+
+static bool mounted_on(const struct shk_aliases *l, uint64_t id, struct shk_str name)
+{
+	const struct row *own = row_of(l, id);
+
+	/* Of another namespace, or gone since: nothing of the task's is mounted there. */
+	if (!own || !in(name, own->at))
+		return false;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct row *r = &l->row[i], *on = row_of(l, r->parent);
+
+		if (on && shk_str_eq(on->dev, own->dev) && in(r->at, on->at) &&
+		    same_path(on->root, behind(r->at, on->at), own->root, behind(name, own->at)))
+			return true;
+	}
+	return false;
+}
+
+bool shk_aliases_mounted_on(const struct shk_aliases *l, int dir, struct shk_str name)
+{
+	struct statx sx;
+
+	/* What cannot be told is not taken away. */
+	return statx(dir, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &sx) < 0 ||
+	       !(sx.stx_mask & STATX_MNT_ID) || mounted_on(l, sx.stx_mnt_id, name);
+}
+
+bool shk_aliases_mounted_in(struct shk_str mountinfo, uint64_t id, struct shk_str name)
+{
+	SHK_CLEANUP(shk_aliases_freep) struct shk_aliases *l = shk_aliases_new();
+
+	if (!l)
+		return true;
+	shk_buf_addstr(&l->text, mountinfo);
+	parse(l);
+	return mounted_on(l, id, name);
 }

@@ -35,4 +35,10 @@ int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd
 int shk_aliases_in(struct shk_str mountinfo, uint64_t id, struct shk_str name, struct shk_arena *arena,
 		   struct shk_str *ret);
 
+/* Is something mounted, in the task's namespace and by whatever name, on what `name` is in the directory held as dir?
+ * The kernel refuses to take such a name away, but asks the namespace of whoever does it. */
+bool shk_aliases_mounted_on(const struct shk_aliases *l, int dir, struct shk_str name);
+/* The same by the text of a mountinfo and the number of the directory's mount. */
+bool shk_aliases_mounted_in(struct shk_str mountinfo, uint64_t id, struct shk_str name);
+
 #endif

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
-#include <sys/resource.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -12,13 +12,15 @@
 
 #include "base/io.h"
 #include "enforce/device.h"
+#include "enforce/idmap.h"
+#include "state/program.h"
 
 enum how {
 	DIRECTORY = 1,	/* the name is changed */
 	FOLLOWED,	/* the object, behind links */
 	NOT_FOLLOWED,	/* the object, be it a link */
 	BY_FLAGS,	/* AT_SYMLINK_NOFOLLOW decides */
-	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides: object or name */
+	LINK_SOURCE,	/* AT_SYMLINK_FOLLOW decides */
 	DESCRIPTOR,	/* argument 0, an open file */
 };
 
@@ -40,7 +42,7 @@ static const struct {
 	{ SHK_CALL_rename, { DIRECTORY, DIRECTORY }, 0 },
 	{ SHK_CALL_renameat, { DIRECTORY, DIRECTORY }, 0 },
 	{ SHK_CALL_renameat2, { DIRECTORY, DIRECTORY }, 0 },
-	{ SHK_CALL_link, { DIRECTORY, DIRECTORY }, 0 },
+	{ SHK_CALL_link, { NOT_FOLLOWED, DIRECTORY }, 0 },
 	{ SHK_CALL_linkat, { LINK_SOURCE, DIRECTORY }, 4 },
 	{ SHK_CALL_chmod, { FOLLOWED }, 0 },
 	{ SHK_CALL_fchmodat, { FOLLOWED }, 0 },
@@ -82,12 +84,62 @@ static enum shk_pinned unable(struct shk_paths *p, const char *why)
 	return SHK_PINNED_UNABLE;
 }
 
+static int64_t size_of(const struct shk_paths *p)
+{
+	return p->call == SHK_CALL_truncate64 ? (int64_t)(p->raw[1] | p->raw[2] << 32) : (int64_t)p->raw[1];
+}
+
+/* Flags, a mode or a length that no call of this kind takes are found before any path is looked at. The kernel says
+ * itself what these are: without a path there is nothing it could do. */
+static int check_values(const struct shk_paths *p)
+{
+	const uint64_t *raw = p->raw;
+	long r = 0;
+
+	switch (p->call) {
+	case SHK_CALL_unlinkat:
+		r = (int)raw[2] ? syscall(SYS_unlinkat, -1, "", (int)raw[2]) : 0;
+		break;
+	case SHK_CALL_renameat2:
+		r = (unsigned)raw[4] ? syscall(SYS_renameat2, -1, "", -1, "", (unsigned)raw[4]) : 0;
+		break;
+	case SHK_CALL_linkat:
+		r = (int)raw[4] ? syscall(SYS_linkat, -1, "", -1, "", (int)raw[4]) : 0;
+		break;
+	case SHK_CALL_fchownat:
+		r = (int)raw[4] ? syscall(SYS_fchownat, -1, "", -1, -1, (int)raw[4]) : 0;
+		break;
+	case SHK_CALL_fchmodat2:
+		/* Newer than the names of the engine's own filter. */
+		return raw[3] & UINT32_MAX & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? EINVAL : 0;
+	case SHK_CALL_mknod:
+		r = syscall(SYS_mknodat, -1, "", (mode_t)raw[1], 0);
+		break;
+	case SHK_CALL_mknodat:
+		r = syscall(SYS_mknodat, -1, "", (mode_t)raw[2], 0);
+		break;
+	case SHK_CALL_truncate:
+	case SHK_CALL_truncate64:
+		return size_of(p) < 0 ? EINVAL : 0;
+	default:
+		break;
+	}
+	return r < 0 && (errno == EINVAL || errno == EPERM) ? errno : 0;
+}
+
 /* ---- what is held ---- */
 
-/* "a/b/" is "a" and "b/"; "b" is the start and "b"; "/" is the root and ".". */
-static int split(struct shk_str path, struct shk_str *dir, char *last, size_t size)
+static bool only_slashes(struct shk_str s)
 {
-	size_t end = path.n, at;
+	while (s.n && s.p[s.n - 1] == '/')
+		s.n--;
+	return !s.n;
+}
+
+/* "a/b/" is "a" and "b/"; "b" is the start and "b"; "/" is the root and ".". */
+static void split(struct shk_str path, struct shk_str *dir, char *last, size_t size)
+{
+	size_t end = path.n, at, n;
 
 	while (end && path.p[end - 1] == '/')
 		end--;
@@ -97,33 +149,50 @@ static int split(struct shk_str path, struct shk_str *dir, char *last, size_t si
 	if (!end) {
 		dir->n = 1;
 		strcpy(last, ".");
-		return 0;
+		return;
 	}
-	if (end - at > NAME_MAX || end - at + 2 > size)
-		return -ENAMETOOLONG;
-	memcpy(last, path.p + at, end - at);
-	strcpy(last + (end - at), end < path.n ? "/" : "");
-	return 0;
+	/* The kernel finds a name too long after everything before it. */
+	n = SHK_MIN(end - at, size - 2);
+	memcpy(last, path.p + at, n);
+	strcpy(last + n, end < path.n ? "/" : "");
 }
 
 static int hold(struct shk_held *h, struct shk_str path)
 {
 	struct shk_str dir = path;
-	int r = h->object ? 0 : split(path, &dir, h->last, sizeof(h->last));
+	char text[SHK_PATH_LIMIT + 2];
 
-	if (r < 0)
-		return r;
-	h->from.follow |= !h->object;
-	if (dir.n)
-		return shk_walk_pin(&h->from, dir, &h->pin);
-	h->pin = (struct shk_pin){ .fd = fcntl(h->base, F_DUPFD_CLOEXEC, 0), .dir = -1, .doubtful = true };
-	return h->pin.fd < 0 ? -errno : 0;
+	if (h->object)
+		return shk_walk_pin(&h->from, path, &h->pin);
+	split(path, &dir, h->last, sizeof(h->last));
+	if (dir.n > SHK_PATH_LIMIT)
+		return -ENAMETOOLONG;
+	/* With a dot behind it, as the directory must be one that the caller may search. */
+	memcpy(text, dir.p, dir.n);
+	text[dir.n] = '.';
+	h->from.follow = true;
+	return shk_walk_pin(&h->from, (struct shk_str){ text, dir.n + 1 }, &h->pin);
+}
+
+static bool takes_away(enum shk_call_id id)
+{
+	switch (id) {
+	case SHK_CALL_rmdir:
+	case SHK_CALL_unlink:
+	case SHK_CALL_unlinkat:
+	case SHK_CALL_rename:
+	case SHK_CALL_renameat:
+	case SHK_CALL_renameat2:
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool shk_held_name(struct shk_eval_ctx *ctx, struct shk_held *h)
 {
 	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
-	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 2);
+	ssize_t n = shk_pin_name(&h->from, &h->pin, buf, sizeof(buf) - NAME_MAX - 3);
 	size_t len = strlen(h->last);
 
 	if (n < 0)
@@ -143,6 +212,7 @@ bool shk_held_name(struct shk_eval_ctx *ctx, struct shk_held *h)
 static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p, struct shk_held *h)
 {
 	struct statx sx;
+	bool named;
 	long fs;
 	int r = shk_actor_look(a, &h->from, h->pin.fd, &sx, &fs);
 
@@ -158,12 +228,19 @@ static enum shk_pinned look_at(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return unable(p, "the file shows namespaces the task is alone in");
 	if (!h->object && !S_ISDIR(sx.stx_mode))
 		return fails(p, ENOTDIR);
-	/* Of an open file fields tell the name, if it has one (pipes have none). */
-	if (h->open) {
-		(void)shk_held_name(ctx, h);
-		return SHK_PINNED_OBJECT;
-	}
-	return shk_held_name(ctx, h) ? SHK_PINNED_OBJECT : unable(p, "an object without a name in the container");
+	named = shk_held_name(ctx, h);
+	/* Of an open file fields tell the name, if it has one (pipes have none); a memfd has none that a rule could know. */
+	if (!named && !h->open && !shk_is_memfd(&sx))
+		return unable(p, "an object without a name in the container");
+	h->busy = !h->object && takes_away(p->call) && shk_aliases_mounted_on(a->aliases, h->pin.fd, h->name);
+	return SHK_PINNED_OBJECT;
+}
+
+/* AT_EMPTY_PATH makes linkat take descriptors from whoever may read any directory. (And from who opened them, which
+ * nobody can tell from outside; programs have the links in procfs then.) */
+static bool may_link(const struct shk_paths *p, int fd)
+{
+	return p->call != SHK_CALL_linkat || fd == AT_FDCWD || p->caller.effective & 1ull << CAP_DAC_READ_SEARCH;
 }
 
 /* The open file itself, whatever comes under its number later. */
@@ -181,6 +258,10 @@ static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *
 		return unable(p, "the table of descriptors of a thread");
 	if (r < 0)
 		return fails(p, -r);
+	if (!may_link(p, fd)) {
+		close(r);
+		return fails(p, ENOENT);
+	}
 	h->pin = (struct shk_pin){ .fd = r, .dir = -1, .doubtful = true };
 	return look_at(a, ctx, p, h);
 }
@@ -193,7 +274,7 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	int dir = ev->call->arg[arg].dirfd_arg, r;
 	struct shk_held *h;
 
-	if (text->state == SHK_ARG_OK && !text->bytes.n && at_flags & AT_EMPTY_PATH && how == BY_FLAGS)
+	if (text->state == SHK_ARG_OK && !text->bytes.n && at_flags & AT_EMPTY_PATH && (how == BY_FLAGS || how == LINK_SOURCE))
 		return pin_descriptor(a, ctx, p, arg, dir >= 0 ? (int)ev->raw[dir] : AT_FDCWD, false);
 	h = &p->held[p->n++];
 	*h = (struct shk_held){ .arg = arg, .base = -1, .pin = { .fd = -1, .dir = -1 } };
@@ -201,16 +282,20 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return fails(p, ENAMETOOLONG);
 	if (text->state != SHK_ARG_OK)
 		return fails(p, EFAULT);
-	/* The descriptor itself, then: what it is can change until the call is made. */
 	if (!text->bytes.n)
-		return at_flags & AT_EMPTY_PATH ? unable(p, "a descriptor in place of a path") : fails(p, ENOENT);
-	h->object = how == FOLLOWED || how == NOT_FOLLOWED || how == BY_FLAGS ||
-		    (how == LINK_SOURCE && at_flags & AT_SYMLINK_FOLLOW);
+		return fails(p, ENOENT);
+	h->object = how != DIRECTORY;
+	/* "." is EINVAL, the root is busy; else the two are alike. */
+	if ((p->call == SHK_CALL_rmdir || (p->call == SHK_CALL_unlinkat && p->raw[2] & AT_REMOVEDIR)) &&
+	    only_slashes(text->bytes))
+		return fails(p, EBUSY);
 	r = shk_actor_start(a, ctx, &p->caller, &h->from);
 	if (r == 0 && text->bytes.p[0] != '/')
 		r = h->base = shk_actor_base(&p->caller, dir >= 0 ? (int)ev->raw[dir] : AT_FDCWD);
+	if (r >= 0 && how == LINK_SOURCE && at_flags & AT_EMPTY_PATH && h->base >= 0 && !may_link(p, (int)ev->raw[dir]))
+		r = -ENOENT;
 	h->from.base_fd = h->base;
-	h->from.follow = how == FOLLOWED || how == LINK_SOURCE || (how == BY_FLAGS && !(at_flags & AT_SYMLINK_NOFOLLOW));
+	h->from.follow = how == FOLLOWED || (how == LINK_SOURCE && at_flags & AT_SYMLINK_FOLLOW) || (how == BY_FLAGS && !(at_flags & AT_SYMLINK_NOFOLLOW));
 	if (r >= 0)
 		r = shk_rights_search(a->rights, &p->caller);
 	if (r >= 0) {
@@ -243,6 +328,48 @@ static enum shk_pinned read_target(struct shk_eval_ctx *ctx, struct shk_paths *p
 	return p->target ? SHK_PINNED_OBJECT : fails(p, ENOMEM);
 }
 
+/* -1 of 16 bit ids (i386's first calls): unchanged. */
+static uint32_t id_of(const struct shk_paths *p, uint64_t v)
+{
+	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown || p->call == SHK_CALL_fchown) &&
+			       p->caller.narrow_ids ?
+		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
+}
+
+/* Whom the numbers given mean. 0 or an errno. */
+static int read_owner(struct shk_paths *p)
+{
+	unsigned i = p->call == SHK_CALL_fchownat ? 2 : 1;
+	int r;
+
+	p->owner[0] = id_of(p, p->raw[i]);
+	p->owner[1] = id_of(p, p->raw[i + 1]);
+	if (!p->caller.other_users)
+		return 0;
+	r = shk_id_of_task(p->caller.tid, "uid_map", &p->owner[0]);
+	return -(r < 0 ? r : shk_id_of_task(p->caller.tid, "gid_map", &p->owner[1]));
+}
+
+static bool changes_owner(enum shk_call_id id)
+{
+	return id == SHK_CALL_fchown || id == SHK_CALL_fchown32 || id == SHK_CALL_chown || id == SHK_CALL_chown32 || id == SHK_CALL_lchown || id == SHK_CALL_lchown32 ||
+	       id == SHK_CALL_fchownat;
+}
+
+/* prlimit asks for a capability the engine has not. "Max file size  SOFT  HARD  bytes" */
+static uint64_t size_limit(pid_t tid)
+{
+	static const struct shk_str word = { "Max file size", 13 };
+	_cleanup_buf_ struct shk_buf b;
+	char path[64], *at;
+
+	shk_buf_init(&b, 8192);
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)tid);
+	at = shk_read_file(path, &b, NULL) == 0 && b.n ? strstr(b.p, word.p) : NULL;
+	return at && strspn(at + word.n, " ") && at[word.n + strspn(at + word.n, " ")] != 'u' ?
+		       strtoull(at + word.n, NULL, 10) : UINT64_MAX;
+}
+
 /* The kernel asks the control group of whoever makes a device. */
 static enum shk_pinned may_make(struct shk_eval_ctx *ctx, struct shk_paths *p)
 {
@@ -267,9 +394,10 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 {
 	struct shk_event *ev = ctx->ev;
 	int row = row_of(ev->call->id);
-	bool again = p->again;
+	uint64_t again = p->again;
 	enum shk_pinned what;
 	unsigned k = 0;
+	int err;
 
 	*p = (struct shk_paths){ .call = ev->call->id, .again = again };
 	for (unsigned i = 0; i < 6; i++)
@@ -277,6 +405,14 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 	p->why = shk_caller_of(ctx, &p->caller);
 	if (p->why)
 		return SHK_PINNED_UNABLE;
+	err = check_values(p);
+	if (err)
+		return fails(p, err);
+	if (p->call == SHK_CALL_truncate || p->call == SHK_CALL_truncate64)
+		p->size_limit = size_limit(p->caller.tid);
+	err = changes_owner(p->call) && known[row].how[0] == DESCRIPTOR ? read_owner(p) : 0;
+	if (err)
+		return fails(p, err);
 	if (known[row].how[0] == DESCRIPTOR)
 		return pin_descriptor(a, ctx, p, 0, (int)ev->raw[0], true);
 	what = read_target(ctx, p);
@@ -284,21 +420,18 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 		if (ev->call->arg[i].kind == SHK_ARG_PATH)
 			what = pin_one(a, ctx, p, i, known[row].how[k++],
 				       known[row].flags ? p->raw[known[row].flags] : 0);
+	/* The kernel asks this of what was found. */
+	err = what == SHK_PINNED_OBJECT && changes_owner(p->call) ? read_owner(p) : 0;
+	if (err)
+		return fails(p, err);
 	return what == SHK_PINNED_OBJECT ? may_make(ctx, p) : what;
 }
 
 /* ---- and done ---- */
 
-/* -1 of 16 bit ids (i386's first calls): unchanged. */
-static uint32_t id_of(const struct shk_paths *p, uint64_t v)
+static long change_owner(const struct shk_paths *p)
 {
-	return (p->call == SHK_CALL_chown || p->call == SHK_CALL_lchown || p->call == SHK_CALL_fchown) && p->caller.narrow_ids ?
-		       ((uint16_t)v == 0xffff ? (uint32_t)-1 : (uint16_t)v) : (uint32_t)v;
-}
-
-static long change_owner(const struct shk_paths *p, unsigned i)
-{
-	return fchownat(p->held[0].pin.fd, "", id_of(p, p->raw[i]), id_of(p, p->raw[i + 1]), AT_EMPTY_PATH);
+	return fchownat(p->held[0].pin.fd, "", p->owner[0], p->owner[1], AT_EMPTY_PATH);
 }
 
 static long change_mode(const struct shk_actor *a, const struct shk_paths *p, unsigned i)
@@ -318,28 +451,50 @@ static long change_mode(const struct shk_actor *a, const struct shk_paths *p, un
 
 static long change_size(const struct shk_paths *p)
 {
-	int64_t size = p->call == SHK_CALL_truncate64 ? (int64_t)(p->raw[1] | p->raw[2] << 32) : (int64_t)p->raw[1];
-	struct rlimit r;
+	int64_t size = size_of(p);
+	struct statx sx;
 	char path[40];
 
-	/* The limit is the caller's; so is the signal, which it does not get. */
-	if (prlimit(p->caller.tid, RLIMIT_FSIZE, NULL, &r) == 0 && size > 0 && (uint64_t)size > r.rlim_cur) {
-		errno = EFBIG;
-		return -1;
-	}
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", p->held[0].pin.fd);
-	return truncate(path, size);
+	if ((uint64_t)size <= p->size_limit)
+		return truncate(path, size);
+	/* The limit is the caller's, and is asked about a file that grows and may be written (fs/attr.c,
+	 * inode_newsize_ok); so is the signal, which it does not get. */
+	if (statx(p->held[0].pin.fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, &sx) < 0)
+		return -1;
+	if (!S_ISREG(sx.stx_mode) || (uint64_t)size <= sx.stx_size)
+		return truncate(path, size);
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+		return -1;
+	errno = sx.stx_attributes & STATX_ATTR_APPEND ? EPERM : EFBIG;
+	return -1;
 }
 
-static long make_link(const struct shk_actor *a, const struct shk_paths *p, uint64_t flags)
+static long make_link(const struct shk_actor *a, const struct shk_paths *p)
 {
 	const struct shk_held *from = &p->held[0], *to = &p->held[1];
 	char name[16];
 
-	if (!from->object)
-		return linkat(from->pin.fd, from->last, to->pin.fd, to->last, (int)flags);
 	snprintf(name, sizeof(name), "%d", from->pin.fd);
-	return linkat(a->fds, name, to->pin.fd, to->last, (int)flags | AT_SYMLINK_FOLLOW);
+	return linkat(a->fds, name, to->pin.fd, to->last, AT_SYMLINK_FOLLOW);
+}
+
+static bool apart(const struct shk_paths *p)
+{
+	struct statx a, b;
+
+	return p->n == 2 && statx(p->held[0].pin.fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &a) == 0 &&
+	       statx(p->held[1].pin.fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &b) == 0 && a.stx_mnt_id != b.stx_mnt_id;
+}
+
+/* Something is mounted there: whoever may change the directory is told that it is in use. */
+static long in_use(const struct shk_paths *p, const struct shk_held *h)
+{
+	if (apart(p))
+		errno = EXDEV;
+	else if (faccessat(h->pin.fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		errno = EBUSY;
+	return -1;
 }
 
 static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
@@ -347,6 +502,9 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	const struct shk_held *h = &p->held[0], *to = &p->held[1];
 	const uint64_t *raw = p->raw;
 
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->held[i].busy)
+			return in_use(p, &p->held[i]);
 	switch (p->call) {
 	case SHK_CALL_mkdir:
 		return mkdirat(h->pin.fd, h->last, (mode_t)raw[1]);
@@ -371,9 +529,8 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	case SHK_CALL_renameat2:
 		return syscall(SYS_renameat2, h->pin.fd, h->last, to->pin.fd, to->last, (unsigned)raw[4]);
 	case SHK_CALL_link:
-		return make_link(a, p, 0);
 	case SHK_CALL_linkat:
-		return make_link(a, p, raw[4]);
+		return make_link(a, p);
 	case SHK_CALL_chmod:
 		return change_mode(a, p, 1);
 	case SHK_CALL_fchmodat:
@@ -383,14 +540,13 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	case SHK_CALL_chown32:
 	case SHK_CALL_lchown:
 	case SHK_CALL_lchown32:
-		return change_owner(p, 1);
 	case SHK_CALL_fchownat:
-		return change_owner(p, 2);
+		return change_owner(p);
 	case SHK_CALL_fchmod:
 		return fchmod(h->pin.fd, (mode_t)raw[1] & 07777);
 	case SHK_CALL_fchown:
 	case SHK_CALL_fchown32:
-		return fchown(h->pin.fd, id_of(p, raw[1]), id_of(p, raw[2]));
+		return fchown(h->pin.fd, p->owner[0], p->owner[1]);
 	case SHK_CALL_truncate:
 	case SHK_CALL_truncate64:
 		return change_size(p);
@@ -400,21 +556,21 @@ static long carry_out(const struct shk_actor *a, const struct shk_paths *p)
 	}
 }
 
-/* An engine that ended may have done it: what the call would have made is there, what it would have taken is gone. */
-static bool done_before(const struct shk_paths *p, int err)
-{
-	const struct shk_held *to = &p->held[p->n - 1];
-	struct stat st;
+/* ---- done twice ---- */
 
-	switch (p->call) {
+enum effect { TAKES, MOVES, MAKES, REPEATS };
+
+static enum effect effect_of(enum shk_call_id id)
+{
+	switch (id) {
 	case SHK_CALL_rmdir:
 	case SHK_CALL_unlink:
 	case SHK_CALL_unlinkat:
-		return err == ENOENT;
+		return TAKES;
 	case SHK_CALL_rename:
 	case SHK_CALL_renameat:
 	case SHK_CALL_renameat2:
-		return err == ENOENT && fstatat(to->pin.fd, to->last, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		return MOVES;
 	case SHK_CALL_mkdir:
 	case SHK_CALL_mkdirat:
 	case SHK_CALL_symlink:
@@ -423,8 +579,57 @@ static bool done_before(const struct shk_paths *p, int err)
 	case SHK_CALL_mknodat:
 	case SHK_CALL_link:
 	case SHK_CALL_linkat:
-		return err == EEXIST && fstatat(to->pin.fd, to->last, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       (p->call == SHK_CALL_link || p->call == SHK_CALL_linkat || st.st_uid == p->caller.fsuid);
+		return MAKES;
+	default:
+		return REPEATS;
+	}
+}
+
+/* The number of what a name in a held directory stands for, 0: of nothing. */
+static uint64_t named(const struct shk_held *h, struct stat *st)
+{
+	return fstatat(h->pin.fd, h->last, st, AT_SYMLINK_NOFOLLOW) == 0 ? st->st_ino : 0;
+}
+
+static uint64_t object_of(const struct shk_held *h)
+{
+	struct stat st;
+
+	return fstat(h->pin.fd, &st) == 0 ? st.st_ino : 0;
+}
+
+uint64_t shk_paths_effect(const struct shk_paths *p)
+{
+	struct stat st;
+
+	switch (effect_of(p->call)) {
+	case TAKES:
+	case MOVES:
+		return named(&p->held[0], &st);
+	case MAKES:
+		return !named(&p->held[p->n - 1], &st);
+	default:
+		return 0;
+	}
+}
+
+/* An engine that ended may have done it: what the call takes is not there any more, or is where it was to go; what it
+ * makes, which was not there, is. Done once more an exchange would be undone, and another file removed. */
+static bool done_before(const struct shk_paths *p)
+{
+	const struct shk_held *from = &p->held[0], *to = &p->held[p->n - 1];
+	struct stat st;
+
+	if (!p->again)
+		return false;
+	switch (effect_of(p->call)) {
+	case TAKES:
+		return named(from, &st) != p->again;
+	case MOVES:
+		return named(from, &st) != p->again && named(to, &st) == p->again;
+	case MAKES:
+		return named(to, &st) && (p->call == SHK_CALL_link || p->call == SHK_CALL_linkat ?
+						  st.st_ino == object_of(from) : st.st_uid == p->caller.fsuid);
 	default:
 		return false;
 	}
@@ -439,9 +644,7 @@ int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
 		return r;
 	}
 	shk_rights_umask(a->rights, p->caller.umask);
-	r = carry_out(a, p) < 0 ? -errno : 0;
-	if (r < 0 && p->again && done_before(p, -r))
-		r = 0;
+	r = done_before(p) || carry_out(a, p) == 0 ? 0 : -errno;
 	shk_rights_unbe(a->rights);
 	return r;
 }

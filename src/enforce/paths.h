@@ -22,7 +22,8 @@ struct shk_held {
 	int base;		/* owned, -1: none */
 	struct shk_walk_from from;
 	struct shk_pin pin;
-	char last[NAME_MAX + 2]; /* with a slash behind it if there was one */
+	char last[NAME_MAX + 3]; /* with a slash behind it if there was one; of one that is too long as much as is too much */
+	bool busy;		/* something is mounted on that name */
 	struct shk_str name;	/* in the event's arena */
 };
 
@@ -33,9 +34,11 @@ struct shk_paths {
 	struct shk_held held[SHK_PATHS_MAX];
 	const char *target; /* symlink: its text, in the event's arena */
 	uint64_t raw[6];
+	uint32_t owner[2];   /* chown: user and group, as we number them */
+	uint64_t size_limit; /* truncate: RLIMIT_FSIZE of the caller */
 	int err;	    /* SHK_PINNED_ERROR: > 0 */
 	const char *why;    /* SHK_PINNED_UNABLE */
-	bool again;	    /* its effect may be there already */
+	uint64_t again;	    /* an engine that ended may have done it: what its shk_paths_effect said; else 0 */
 };
 
 /* Fills in the name of what is held. false: it has none in the container. */
@@ -44,6 +47,9 @@ bool shk_held_name(struct shk_eval_ctx *ctx, struct shk_held *h);
 bool shk_paths_knows(enum shk_call_id id);
 /* Holding the container's lock. */
 enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_paths *p);
+/* To be kept where an engine's end does not reach it, before shk_paths_do: which object the call takes a name from, 1 for a
+ * name it makes, 0 if it can have no effect that would not come of itself when it is done twice. */
+uint64_t shk_paths_effect(const struct shk_paths *p);
 /* 0 or -errno. */
 int shk_paths_do(struct shk_actor *a, struct shk_paths *p);
 void shk_paths_done(struct shk_paths *p);

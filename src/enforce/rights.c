@@ -140,7 +140,7 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 		.vpid = shk_proc_vpid(p), .fsuid = c->fsuid, .fsgid = c->fsgid,
 		.euid = c->uid, .egid = c->gid,
 		.n_groups = r->n_groups, .umask = r->umask, .narrow_ids = ctx->ev->abi == SHK_ABI_I386,
-		.effective = user == own_user_ns() ? c->effective : 0,
+		.effective = user == own_user_ns() ? c->effective : 0, .other_users = user != own_user_ns(),
 	};
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));
 	return may_be(ret) ? NULL : "the supervisor runs as a user, and the task as another one";

@@ -22,6 +22,7 @@ struct shk_caller {
 	gid_t group[SHK_GROUPS_MAX];
 	uint32_t n_groups;
 	uint64_t effective;
+	bool other_users;	/* it is in another user namespace: its numbers are not ours */
 	mode_t umask;
 	bool narrow_ids; /* the call is of an ABI with 16 bit ids */
 };

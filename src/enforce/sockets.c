@@ -2,6 +2,7 @@
 #include "enforce/sockets.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/un.h>
@@ -57,6 +58,7 @@ static struct shk_str path_in(const struct shk_socket *s)
 static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s, struct shk_str path)
 {
 	char buf[SHK_PATH_LIMIT + 2 * NAME_MAX + 4];
+	char text[sizeof(struct sockaddr_un)];
 	struct shk_str dir = path;
 	struct statx sx;
 	ssize_t n;
@@ -66,13 +68,19 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 	if (s->binds) {
 		size_t at = path.n;
 
+		/* With the slashes behind it, which the kernel has its own opinion about. */
+		while (at && path.p[at - 1] == '/')
+			at--;
+		if (!at)
+			return fails(s, EADDRINUSE);
 		while (at && path.p[at - 1] != '/')
 			at--;
-		if (at == path.n || path.n - at > NAME_MAX)
-			return fails(s, at == path.n ? EADDRINUSE : ENAMETOOLONG);
 		memcpy(s->last, path.p + at, path.n - at);
 		s->last[path.n - at] = 0;
-		dir.n = at;
+		/* The caller must be one who may search it. */
+		memcpy(text, path.p, at);
+		text[at] = '.';
+		dir = (struct shk_str){ text, at + 1 };
 	}
 	r = shk_actor_start(a, ctx, &s->caller, &s->from);
 	if (r == 0 && path.p[0] != '/')
@@ -82,11 +90,7 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 	r = r < 0 ? r : shk_rights_search(a->rights, &s->caller);
 	if (r >= 0) {
 		shk_actor_acts(a);
-		if (dir.n)
-			r = shk_walk_pin(&s->from, dir, &s->pin);
-		else
-			s->pin = (struct shk_pin){ .fd = fcntl(s->base, F_DUPFD_CLOEXEC, 0), .dir = -1,
-						   .doubtful = true };
+		r = shk_walk_pin(&s->from, dir, &s->pin);
 	}
 	shk_rights_own(a->rights);
 	if (r == -EREMOTE || r == -ESTALE)
@@ -106,7 +110,7 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 		if (n > 1)
 			buf[n++] = '/';
 		memcpy(buf + n, s->last, strlen(s->last));
-		n += (ssize_t)strlen(s->last);
+		n += (ssize_t)strcspn(s->last, "/");
 	}
 	s->name = shk_arena_str(ctx->ev->arena, shk_container_path(ctx->ctr, (struct shk_str){ buf, (size_t)n }));
 	s->by_path = true;
@@ -119,6 +123,7 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	enum shk_pinned what;
 	struct shk_str path;
 	socklen_t n = sizeof(int);
+	int err = 0;
 
 	*s = (struct shk_socket){ .binds = ctx->ev->call->id == SHK_CALL_bind, .fd = -1, .base = -1,
 				  .pin = { .fd = -1, .dir = -1 }, .again = again };
@@ -133,10 +138,13 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
-		return fails(s, errno);
+		err = errno;
+	/* connect looks at the address first (net/socket.c), unless the descriptor is none at all. */
+	if (err && (s->binds || err != ENOTSOCK))
+		return fails(s, err);
 	what = read_address(ctx, s);
-	if (what != SHK_PINNED_OBJECT)
-		return what;
+	if (what != SHK_PINNED_OBJECT || err)
+		return what != SHK_PINNED_OBJECT ? what : fails(s, err);
 	path = path_in(s);
 	return path.n ? hold(a, ctx, s, path) : SHK_PINNED_OBJECT;
 }
@@ -147,13 +155,31 @@ bool shk_socket_may_wait(const struct shk_socket *s)
 	       !(fcntl(s->fd, F_GETFL) & O_NONBLOCK);
 }
 
+/* A netlink socket without a number gets that of the process that asks, or another one if it is taken
+ * (net/netlink/af_netlink.c, netlink_autobind). */
+static bool name_netlink(const struct shk_socket *s, int *ret)
+{
+	struct sockaddr_nl own = { 0 }, nl = *(const struct sockaddr_nl *)&s->addr;
+	socklen_t n = sizeof(own);
+
+	if (s->len < sizeof(nl) || nl.nl_family != AF_NETLINK || (s->binds ? nl.nl_pid : nl.nl_pid || nl.nl_groups) ||
+	    getsockname(s->fd, (struct sockaddr *)&own, &n) < 0 || own.nl_pid)
+		return false;
+	nl.nl_pid = (uint32_t)s->caller.vpid;
+	*ret = bind(s->fd, (const struct sockaddr *)&nl, sizeof(nl)) < 0 ? -errno : 0;
+	return s->binds && *ret != -EADDRINUSE;
+}
+
 static int call(const struct shk_socket *s)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	const struct sockaddr *addr = (const void *)&s->addr;
 	socklen_t len = s->len;
+	size_t n;
 	int r;
 
+	if (s->domain == AF_NETLINK && name_netlink(s, &r))
+		return r;
 	if (!s->by_path) {
 		r = s->binds ? bind(s->fd, addr, len) : connect(s->fd, addr, len);
 		return r < 0 ? -errno : 0;
@@ -164,14 +190,39 @@ static int call(const struct shk_socket *s)
 		return connect(s->fd, (const struct sockaddr *)&un, len) < 0 ? -errno : 0;
 	}
 	/* The thread's own working directory; nothing else in it uses one. */
-	if (strlen(s->last) >= sizeof(un.sun_path) || fchdir(s->pin.fd) < 0)
-		return strlen(s->last) >= sizeof(un.sun_path) ? -EINVAL : -errno;
-	strcpy(un.sun_path, s->last);
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(s->last) + 1);
+	if (fchdir(s->pin.fd) < 0)
+		return -errno;
+	/* Of full length it has no zero at its end. */
+	n = strnlen(s->last, sizeof(un.sun_path));
+	memcpy(un.sun_path, s->last, n);
+	len = (socklen_t)SHK_MIN(offsetof(struct sockaddr_un, sun_path) + n + 1, sizeof(un));
 	r = bind(s->fd, (const struct sockaddr *)&un, len) < 0 ? -errno : 0;
 	if (chdir("/") < 0)
 		r = r < 0 ? r : -errno;
 	return r;
+}
+
+bool shk_socket_effect(const struct shk_socket *s)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	if (!s->binds)
+		return getpeername(s->fd, (struct sockaddr *)&a, &n) < 0;
+	if (getsockname(s->fd, (struct sockaddr *)&a, &n) < 0)
+		return true;
+	switch (s->domain) {
+	case AF_UNIX:
+		return n <= sizeof(sa_family_t);
+	case AF_INET:
+		return !((struct sockaddr_in *)&a)->sin_port;
+	case AF_INET6:
+		return !((struct sockaddr_in6 *)&a)->sin6_port;
+	case AF_NETLINK:
+		return !((struct sockaddr_nl *)&a)->nl_pid;
+	default:
+		return true;
+	}
 }
 
 /* Connecting TCP and UDP asks for nobody's ids or capabilities (inet_stream_connect and inet_dgram_connect in
@@ -186,19 +237,22 @@ static bool asks_for_rights(const struct shk_socket *s)
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 {
 	bool asks = asks_for_rights(s);
-	int r = !asks			? 0 :
-		s->domain == AF_UNIX	? shk_rights_be(a->rights, &s->caller) :
-					  shk_rights_wear(a->rights, &s->caller);
+	int r;
 
+	/* It had no name, or no partner: an engine that ended has given it one. */
+	if (s->again && !shk_socket_effect(s))
+		return 0;
+	r = !asks			? 0 :
+	    s->domain == AF_UNIX	? shk_rights_be(a->rights, &s->caller) :
+					  shk_rights_wear(a->rights, &s->caller);
 	if (r == 0) {
-		shk_rights_umask(a->rights, s->caller.umask);
+		if (asks)
+			shk_rights_umask(a->rights, s->caller.umask);
 		r = call(s);
 	}
 	shk_rights_unbe(a->rights);
-	/* EINVAL: it has a name already; EISCONN: it is connected. An engine that ended may have done it. */
-	if (s->again && (s->binds ? r == -EINVAL : r == -EISCONN))
-		r = 0;
-	return r;
+	/* It is on its way since. */
+	return s->again && r == -EALREADY ? -EINPROGRESS : r;
 }
 
 void shk_socket_done(struct shk_socket *s)

@@ -186,7 +186,8 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 		return;
 	}
 	memset(&a->names, 0, sizeof(a->names));
-	a->open.again = a->paths.again = a->socket.again = s->effect;
+	a->open.again = a->socket.again = s->effect;
+	a->paths.again = s->effect;
 	a->mounts.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
 	for (unsigned i = 0;; i++) {
@@ -332,8 +333,9 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	/* A new engine must know that the effect may be there. */
 	if (a->what == SHK_ACT_MOUNTS)
 		s->effect = a->mounts.made ? s->effect : a->mounts.mark;
-	else if (a->what != SHK_ACT_OPEN || a->open.pin.missing)
-		s->effect = 1;
+	else if (!s->effect)
+		s->effect = a->what == SHK_ACT_OPEN  ? a->open.pin.missing :
+			    a->what == SHK_ACT_PATHS ? shk_paths_effect(&a->paths) : shk_socket_effect(&a->socket);
 	waits = may_wait(a);
 	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, s, a);
 	if (waits)

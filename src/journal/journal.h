@@ -48,7 +48,7 @@ struct shk_call_slot {
 	uint64_t recv_mono_ns;	/* CLOCK_MONOTONIC when received, 0: not yet stamped */
 	uint64_t seq;		/* alert sequence number taken for this call, 0: none yet */
 	uint64_t epoch;		/* shk_journal_epoch() of the engine that reserved it */
-	uint64_t effect;	/* 1: a file the call makes may have been made already */
+	uint64_t effect;	/* not 0: what the call does may have been done already (enforce/paths.h) */
 	struct seccomp_notif_resp resp; /* the answer, valid from ANSWERED on */
 	union {
 		struct seccomp_notif notif;

@@ -18,7 +18,7 @@
 #define RESOLVE_CACHED 0x20 /* linux/openat2.h, since 5.12 */
 #endif
 
-#define DEPTH_MAX    64	  /* directories between root and file */
+#define DEPTH_MAX    64	  /* directories held between root and file */
 #define LINKS_MAX    40	  /* MAXSYMLINKS (include/linux/namei.h) */
 #define STEPS_MAX    1024
 #define PATH_BYTES   4096u
@@ -78,6 +78,19 @@ static void to_depth(struct walk *w, unsigned depth)
 		w->own = 0;
 	if (!w->depth)
 		w->jumped = false;
+}
+
+/* The next directory. Of those on the way the first are let go when there are too many: ".." finds them again. */
+static void go_down(struct walk *w, int fd)
+{
+	if (w->depth + 1 == DEPTH_MAX) {
+		close(w->dir[1]);
+		memmove(&w->dir[1], &w->dir[2], (w->depth - 1) * sizeof(w->dir[0]));
+		w->depth--;
+		w->jumped = true;
+		w->own = w->own > 1 ? w->own - 1 : 0;
+	}
+	w->dir[++w->depth] = fd;
 }
 
 /* Goes on in a directory that is not below the current one. */
@@ -203,11 +216,7 @@ static int enter_own(struct walk *w, int to, bool more, int *ret)
 		*ret = to;
 		return 0;
 	}
-	if (w->depth + 1 == DEPTH_MAX) {
-		close(to);
-		return -ENAMETOOLONG;
-	}
-	w->dir[++w->depth] = to;
+	go_down(w, to);
 	w->own = w->own ? w->own : w->depth;
 	return 0;
 }
@@ -355,9 +364,7 @@ static int step(struct walk *w, char *rest, const char *name, bool more, unsigne
 	}
 	if (!S_ISDIR(sx.stx_mode))
 		return -ENOTDIR;
-	if (w->depth + 1 == DEPTH_MAX)
-		return -ENAMETOOLONG;
-	w->dir[++w->depth] = TAKE_FD(fd);
+	go_down(w, TAKE_FD(fd));
 	return 0;
 }
 
@@ -376,15 +383,10 @@ static int walk_slowly(struct walk *w, struct shk_str path)
 			fd = fcntl(w->dir[w->depth], F_DUPFD_CLOEXEC, 0);
 			return fd < 0 ? -errno : fd;
 		}
-		if (!strcmp(name, ".")) {
+		if (!strcmp(name, ".") || !strcmp(name, "..")) {
 			r = may_search(w);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (!strcmp(name, "..")) {
-			r = may_search(w);
-			r = r < 0 ? r : go_up(w);
+			if (r == 0 && name[1])
+				r = go_up(w);
 			if (r < 0)
 				return r;
 			continue;

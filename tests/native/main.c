@@ -14,7 +14,10 @@
 
 #include "native.h"
 
-static const struct family *const families[] = { &family_open, &family_mount };
+static const struct family *const families[] = {
+	&family_open, &family_make, &family_rename, &family_link, &family_node, &family_mode,
+	&family_owner, &family_size, &family_connect, &family_bind, &family_mount,
+};
 
 void broken(const char *what)
 {
@@ -52,14 +55,18 @@ unsigned roll(struct dice *d, unsigned below)
 
 static void one(const struct family *f, struct kase *k, uint64_t seed)
 {
-	char after[256] = "";
+	static char after[16384];
 	int st = 0;
 	pid_t pid;
 
+	after[0] = 0;
 	dice_init(&k->dice, seed, k->number);
-	snprintf(k->dir, sizeof(k->dir), "/w/%u", k->number);
+	snprintf(k->top, sizeof(k->top), "/w/%u", k->number);
+	strcpy(k->dir, k->top);
 	k->path[0] = k->look[0] = k->what[0] = 0;
 	k->volatile_ = false;
+	k->made = 0;
+	k->mounted = false;
 	memset(k->res, 0, sizeof(*k->res));
 	if (mkdir(k->dir, 0755) < 0)
 		broken(k->dir);
@@ -77,8 +84,12 @@ static void one(const struct family *f, struct kase *k, uint64_t seed)
 		;
 	if (!k->res->done)
 		snprintf(k->res->text, sizeof(k->res->text), "ended with %x", (unsigned)st);
-	if (k->look[0])
+	if (!f->opens)
+		describe_tree(k->top, after, sizeof(after));
+	else if (k->look[0])
 		describe(k->look, after, sizeof(after));
+	if (f->clean)
+		f->clean(k);
 	printf("%u %s => %s | %s\n", k->number, k->what, k->res->text, after);
 }
 

@@ -64,7 +64,7 @@ static bool is_common(unsigned i)
 	return places[i][0] == '/' || strcmp(places[i], "..") == 0;
 }
 
-static void make(struct kase *k)
+static void make_mount(struct kase *k)
 {
 	static const char *const spaces[] = { "", " own mounts", " own users" };
 	struct dice *d = &k->dice;
@@ -324,4 +324,4 @@ static void world(void)
 		mkdir(dirs[i], 0755);
 }
 
-const struct family family_mount = { "mount", world, make, prepare, act };
+const struct family family_mount = { "mount", world, make_mount, prepare, act, NULL, true };

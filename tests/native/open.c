@@ -80,7 +80,7 @@ static void say_flags(char *out, size_t n)
 			add(out, n, " %s", resolves[i].name);
 }
 
-static void make(struct kase *k)
+static void make_case(struct kase *k)
 {
 	static const unsigned modes[] = { 0644, 0600, 0666, 0777, 0, 01777, 02755, 04755, 07777, 0100644 };
 	static const unsigned masks[] = { 022, 0, 077, 027, 0777 };
@@ -245,4 +245,4 @@ static void act(struct kase *k)
 	k->res->done = true;
 }
 
-const struct family family_open = { "open", world_make, make, prepare, act };
+const struct family family_open = { "open", world_make, make_case, prepare, act, NULL, true };

@@ -3,6 +3,7 @@
  * What a path can lead to. Nothing here opens a file: what is prepared is not to depend on the calls that are
  * compared.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +16,15 @@
 
 #include "native.h"
 
-static void must(int r, const char *what)
+void must(int r, const char *what)
 {
 	if (r < 0)
 		broken(what);
 }
 
-static char *in(struct kase *k, const char *name)
+char *in(struct kase *k, const char *name)
 {
-	static char p[4][300];
+	static char p[4][400];
 	static unsigned i;
 
 	i = (i + 1) % 4;
@@ -31,7 +32,7 @@ static char *in(struct kase *k, const char *name)
 	return p[i];
 }
 
-static void make(struct kase *k, const char *name, mode_t mode, uid_t uid, gid_t gid)
+void make(struct kase *k, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
 	const char *p = in(k, name);
 
@@ -40,17 +41,17 @@ static void make(struct kase *k, const char *name, mode_t mode, uid_t uid, gid_t
 	else
 		must(mknod(p, S_IFREG | 0600, 0), p);
 	if (!S_ISDIR(mode))
-		must(truncate(p, 5), p);
+		must(truncate(p, 5 + k->made++), p);
 	must(chown(p, uid, gid), p);
 	must(chmod(p, mode & 07777), p);
 }
 
-static void link_to(struct kase *k, const char *to, const char *name)
+void link_to(struct kase *k, const char *to, const char *name)
 {
 	must(symlink(to, in(k, name)), name);
 }
 
-static void is(struct kase *k, const char *name)
+void is(struct kase *k, const char *name)
 {
 	snprintf(k->path, sizeof(k->path), "%s/%s", k->dir, name);
 }
@@ -319,10 +320,7 @@ void world_make(void)
 }
 
 #define K(fn) { #fn, fn }
-static const struct {
-	const char *name;
-	void (*make)(struct kase *k);
-} kinds[] = {
+static const struct kind kinds[] = {
 	K(plain), K(plain_root), K(plain_web), K(read_only), K(nothing), K(of_group), K(group_less), K(set_uid),
 	K(everybody), K(missing), K(missing_directory), K(file_as_directory), K(slash_file), K(slash_missing),
 	K(directory), K(slash_directory), K(closed_directory), K(search_only), K(setgid_directory),
@@ -341,6 +339,48 @@ static const struct {
 const unsigned n_kinds = sizeof(kinds) / sizeof(kinds[0]);
 const char *kind_name(unsigned kind) { return kinds[kind].name; }
 void kind_make(struct kase *k, unsigned kind) { kinds[kind].make(k); }
+
+/* What later cases need, or what belongs to the machine. */
+static bool may_change(const char *name)
+{
+	static const char *const no[] = { "dev_", "sys_", "proc_sys", "proc_kcore", "proc_1_", "proc_oom", "running",
+					  "no_device_mount" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(no); i++)
+		if (strncmp(name, no[i], strlen(no[i])) == 0)
+			return false;
+	return true;
+}
+
+static const struct kind *change_kind(unsigned kind)
+{
+	unsigned i = 0;
+
+	for (; i < n_kinds; i++)
+		if (may_change(kinds[i].name) && !kind--)
+			return &kinds[i];
+	return kind < n_name_kinds ? &name_kinds[kind] : NULL;
+}
+
+unsigned change_kinds(void)
+{
+	static unsigned n;
+
+	while (change_kind(n))
+		n++;
+	return n;
+}
+
+const char *change_kind_name(unsigned kind) { return change_kind(kind)->name; }
+unsigned change_kind_of(const char *name)
+{
+	for (unsigned i = 0; i < change_kinds(); i++)
+		if (strcmp(change_kind(i)->name, name) == 0)
+			return i;
+	broken(name);
+}
+
+void change_kind_make(struct kase *k, unsigned kind) { change_kind(kind)->make(k); }
 bool kind_may_block(unsigned kind) { return strstr(kinds[kind].name, "fifo") != NULL; }
 
 void describe(const char *path, char *out, size_t n)
@@ -356,4 +396,77 @@ void describe(const char *path, char *out, size_t n)
 	else
 		snprintf(out, n, "%o %u:%u size %ld", s.st_mode, s.st_uid, s.st_gid,
 			 S_ISREG(s.st_mode) ? (long)s.st_size : 0);
+}
+
+/* Names of 255 bytes take less room. */
+static void say_name(const char *name, char *out, size_t n)
+{
+	if (strlen(name) > 40)
+		add(out, n, " %.3s*%zu", name, strlen(name));
+	else
+		add(out, n, " %s", name);
+}
+
+static void describe_one(const char *path, char *out, size_t n)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char to[5000];
+	struct stat s;
+	ssize_t len;
+
+	if (lstat(path, &s) < 0) {
+		add(out, n, " %s?", name);
+		return;
+	}
+	say_name(name, out, n);
+	add(out, n, " %o %u:%u", s.st_mode, s.st_uid, s.st_gid);
+	if (!S_ISDIR(s.st_mode))
+		add(out, n, " links %lu", (unsigned long)s.st_nlink);
+	if (S_ISREG(s.st_mode))
+		add(out, n, " size %ld", (long)s.st_size);
+	if (S_ISCHR(s.st_mode) || S_ISBLK(s.st_mode))
+		add(out, n, " device %x", (unsigned)s.st_rdev);
+	len = S_ISLNK(s.st_mode) ? readlink(path, to, sizeof(to) - 1) : 0;
+	if (len > 0) {
+		to[len] = 0;
+		add(out, n, " ->");
+		say_name(to, out, n);
+	}
+	add(out, n, ",");
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int no_dots(const struct dirent *e)
+{
+	return strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+}
+
+/* As deep as cases are. */
+static void below(const char *dir, char *out, size_t n, unsigned depth)
+{
+	struct dirent **list = NULL;
+	int count = scandir(dir, &list, no_dots, by_name);
+	char path[1200];
+
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
+		describe_one(path, out, n);
+		if (list[i]->d_type == DT_DIR && depth) {
+			add(out, n, " [");
+			below(path, out, n, depth - 1);
+			add(out, n, "]");
+		}
+		free(list[i]);
+	}
+	free(list);
+}
+
+void describe_tree(const char *dir, char *out, size_t n)
+{
+	describe_one(dir, out, n);
+	below(dir, out, n, 5);
 }

@@ -12,6 +12,7 @@
 
 #include "enforce/aliases.h"
 #include "enforce/device.h"
+#include "enforce/idmap.h"
 
 static const char mounts[] =
 	"30 20 0:50 / / rw,relatime - overlay overlay rw\n"
@@ -104,12 +105,55 @@ static void devices(void **state)
 	assert_false(shk_device_allowed(SHK_STR("7:devices:/no/such/group\n"), S_IFCHR, makedev(10, 229), true, true));
 }
 
+/* What the kernel would ask the wrong namespace about. */
+static void mounted_on(void **state)
+{
+	(void)state;
+	assert_true(shk_aliases_mounted_in(SHK_STR(mounts), 30, SHK_STR("/data")));
+	assert_true(shk_aliases_mounted_in(SHK_STR(mounts), 30, SHK_STR("/mnt/a b")));
+	assert_true(shk_aliases_mounted_in(SHK_STR(mounts), 30, SHK_STR("/etc/hosts")));
+	/* By another name of the directory it is in. */
+	assert_true(shk_aliases_mounted_in(SHK_STR(mounts), 32, SHK_STR("/mnt/a b/hosts")));
+	assert_false(shk_aliases_mounted_in(SHK_STR(mounts), 32, SHK_STR("/mnt/a b/host")));
+	assert_false(shk_aliases_mounted_in(SHK_STR(mounts), 30, SHK_STR("/dat")));
+	assert_false(shk_aliases_mounted_in(SHK_STR(mounts), 30, SHK_STR("/data2")));
+	assert_false(shk_aliases_mounted_in(SHK_STR(mounts), 30, SHK_STR("/mnt")));
+	/* The same path in another filesystem; a mount that is not there. */
+	assert_false(shk_aliases_mounted_in(SHK_STR(mounts), 33, SHK_STR("/data/proc")));
+	assert_false(shk_aliases_mounted_in(SHK_STR(mounts), 99, SHK_STR("/data")));
+}
+
+static void mapped_ids(void **state)
+{
+	static const char map[] = "         0     100000      65536\n     70000       1000          1\n";
+	static const struct {
+		uint32_t from, to;
+		bool known;
+	} t[] = { { 0, 100000, true }, { 65535, 165535, true }, { 65536, 0, false }, { 70000, 1000, true },
+		  { 70001, 0, false }, { UINT32_MAX, UINT32_MAX, true } };
+	uint32_t id;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		id = t[i].from;
+		assert_int_equal(shk_id_mapped(SHK_STR(map), &id), t[i].known);
+		if (t[i].known)
+			assert_int_equal(id, t[i].to);
+	}
+	id = 5;
+	assert_false(shk_id_mapped(SHK_STR(""), &id));
+	assert_false(shk_id_mapped(SHK_STR("0 x 5\n"), &id));
+	assert_false(shk_id_mapped(SHK_STR("0 1"), &id));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_names),
 		cmocka_unit_test(many_names),
 		cmocka_unit_test(devices),
+		cmocka_unit_test(mounted_on),
+		cmocka_unit_test(mapped_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
