@@ -106,6 +106,25 @@ waits() {
 	expect_alert "Shrike internal: deadline" "w-$$"
 }
 
+@test "calls of a container whose engine is stopped are answered by the next engine" {
+	waiting_container
+	jq '.process.args[2] = "while [ ! -e /tmp/go ]; do :; done; for i in 1 2 3; do mkdir /tmp/d$i; done; ls /tmp >/tmp/said; echo end >>/tmp/said"' \
+		"$T/b/config.json" >"$T/n"
+	mv "$T/n" "$T/b/config.json"
+	start runc "s-$$" "$T/b"
+	local e
+	e=$(engine_pid)
+	kill -STOP "$e"
+	: >"$T/b/rootfs/tmp/go"
+	sleep 0.3
+	! said end
+	kill -9 "$e"
+	wait_until 10 said end
+	said d1
+	said d2
+	said d3
+}
+
 @test "a call that waits in a frozen container ends at its deadline, before the container goes on" {
 	waiting_container
 	start runc "f-$$" "$T/b"
