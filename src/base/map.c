@@ -75,11 +75,15 @@ static inline uint64_t number_hash(uint64_t n)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* 0 and 1 mean that a slot is free. */
+static inline uint64_t slot_hash(uint64_t h)
+{
+	return h < 2 ? h + 2 : h;
+}
+
 static uint64_t key_hash(struct shk_str k)
 {
-	uint64_t h = k.p ? shk_hash(k.p, k.n) : number_hash(k.n);
-
-	return h < 2 ? h + 2 : h;
+	return slot_hash(k.p ? shk_hash(k.p, k.n) : number_hash(k.n));
 }
 
 static bool key_eq(struct shk_str a, struct shk_str b)
@@ -197,7 +201,18 @@ int shk_map_set_u64(struct shk_map *m, uint64_t key, void *value)
 
 void *shk_map_get_u64(const struct shk_map *m, uint64_t key)
 {
-	return shk_map_get(m, INT_KEY(key));
+	uint64_t h = slot_hash(number_hash(key));
+
+	if (!m->size)
+		return NULL;
+	for (size_t i = h & (m->size - 1);; i = (i + 1) & (m->size - 1)) {
+		const struct shk_map_slot *s = &m->slots[i];
+
+		if (s->hash == 0)
+			return NULL;
+		if (s->hash == h && !s->key.p && s->key.n == (size_t)key)
+			return s->value;
+	}
 }
 
 void *shk_map_del_u64(struct shk_map *m, uint64_t key)

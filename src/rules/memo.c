@@ -116,20 +116,6 @@ static bool two_ways(const struct shk_memo_node *n)
 	return n->kind < SHK_MEMO_GROUP;
 }
 
-uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, uint32_t class)
-{
-	const struct shk_memo_table *t = &m->ways;
-	uint32_t hash = shk_memo_mix(at, class);
-
-	for (uint32_t i = hash; t->size && t->v[i & (t->size - 1)].at; i++) {
-		const struct shk_memo_cell *c = &t->v[i & (t->size - 1)];
-
-		if (c->hash == hash && m->node[c->at].from == at && m->node[c->at].by == class)
-			return c->at;
-	}
-	return 0;
-}
-
 static bool link_to(struct shk_memo *m, uint32_t from, uint32_t by, uint32_t to)
 {
 	struct shk_memo_node *n;

@@ -209,7 +209,18 @@ uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32
 void shk_memo_class_bits(const struct shk_memo *m, const struct shk_group *g, uint32_t class,
 			 uint64_t *bits);
 /* The node behind the group's question `at` by this class, 0: unknown. */
-uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, uint32_t class);
+static inline uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, uint32_t class)
+{
+	const struct shk_memo_table *t = &m->ways;
+	uint32_t hash = shk_memo_mix(at, class), mask = t->size - 1;
+
+	if (!t->size)
+		return 0;
+	for (uint32_t i = hash & mask; t->v[i].at; i = (i + 1) & mask)
+		if (t->v[i].hash == hash && m->node[t->v[i].at].from == at && m->node[t->v[i].at].by == class)
+			return t->v[i].at;
+	return 0;
+}
 /* Puts a node there; n->from and n->by say where. 0: no room. */
 uint32_t shk_memo_add(struct shk_memo *m, const struct shk_memo_node *n);
 bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule);

@@ -109,9 +109,8 @@ static bool is_odd(const char *p)
 	return here && here & has_byte(next | EACH(1), '/'); /* '.' and '/' differ in one bit */
 }
 
-/* Are the components just what shk_path_join would leave? No empty one, none that begins with a dot ("." and ".." do),
- * no slash at the end. path begins with a slash. */
-static bool is_plain(struct shk_str path)
+/* No empty component, none that begins with a dot ("." and ".." do), no slash at the end. */
+bool shk_path_is_plain(struct shk_str path)
 {
 	size_t i = 0;
 
@@ -190,7 +189,7 @@ bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str pat
 
 	if (!task || !shk_proc_need(task, SHK_FACT_ROOT))
 		return false;
-	if (task->root.n == 1 && path.n && path.p[0] == '/' && path.n < SHK_PATH_LIMIT && is_plain(path)) {
+	if (task->root.n == 1 && path.n && path.p[0] == '/' && path.n < SHK_PATH_LIMIT && shk_path_is_plain(path)) {
 		*ret = path; /* the event's own */
 		return true;
 	}
@@ -200,7 +199,7 @@ bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str pat
 		if (base.n == 1) /* the root */
 			base.n = 0;
 		joined = shk_arena_join(ctx->ev->arena, base, '/', path);
-		if (joined.p && joined.p[0] == '/' && is_plain(joined)) {
+		if (joined.p && joined.p[0] == '/' && shk_path_is_plain(joined)) {
 			*ret = joined;
 			return true;
 		}

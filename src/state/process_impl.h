@@ -195,6 +195,8 @@ bool shk_has_long_name(struct shk_str path);
 struct shk_str shk_inside(const struct shk_container *c, struct shk_str link);
 /* Removes " (deleted)" if nlink says so. */
 struct shk_str shk_undeleted(struct shk_str link, bool deleted);
+/* Would it be left as it is? false, too, where that is not plain to see. path begins with a slash. */
+bool shk_path_is_plain(struct shk_str path);
 /* Normalises base + "/" + path below root; buf holds SHK_JOIN_MAX bytes. n = 0: too long. */
 #define SHK_JOIN_MAX (3 * SHK_PATH_LIMIT)
 struct shk_str shk_path_join(struct shk_str root, struct shk_str base, struct shk_str path, char *buf);

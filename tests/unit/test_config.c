@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "engine/config.h"
 
@@ -154,12 +155,40 @@ static void dumps(void **state)
 	}
 }
 
+/* Last: there is no way back. */
+static void of_a_user(void **state)
+{
+	SHK_CLEANUP(shk_config_freep) struct shk_config *c = NULL, *d = NULL, *e = NULL;
+	struct shk_err err = { 0 };
+
+	(void)state;
+	shk_config_for_user();
+	setenv("XDG_RUNTIME_DIR", "/run/user/\"1\"", 1);
+	setenv("XDG_CONFIG_HOME", "relative, so ignored", 1);
+	setenv("HOME", "/home/u", 1);
+	unsetenv("XDG_STATE_HOME");
+	if (shk_config_load_text("f", SHK_STR("hostname: h\n"), &c, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(c->control_socket, "/run/user/\"1\"/shrike/control.sock");
+	assert_string_equal(c->notify_socket, "/run/user/\"1\"/shrike/notify.sock");
+	assert_string_equal(c->policy_dir, "/home/u/.config/shrike/policies.d");
+	assert_int_equal(strncmp(c->rules_path, "/home/u/.config/shrike/rules:", 29), 0);
+	assert_int_equal(c->n_outputs, 2);
+	assert_string_equal(c->outputs[1].path, "/home/u/.local/state/shrike/alerts.json");
+	if (shk_config_load_text("f", SHK_STR("control_socket: /tmp/x\n"), &d, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(d->control_socket, "/tmp/x");
+	unsetenv("HOME");
+	assert_int_equal(shk_config_load_text("f", SHK_STR(""), &e, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "XDG_CONFIG_HOME"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_read),    cmocka_unit_test(static_fields_change),
 		cmocka_unit_test(keys),	      cmocka_unit_test(is_refused),
-		cmocka_unit_test(dumps),
+		cmocka_unit_test(dumps),      cmocka_unit_test(of_a_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -460,6 +460,38 @@ static void test_abs_path(void **state)
 	close(fd);
 }
 
+/* A path that is called plain is one that joining leaves as it is; and ordinary ones are called so. */
+static void test_plain(void **state)
+{
+	static const char *const plain[] = { "/a", "/ab/cd", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/etc/ld.so.cache",
+					     "/a/b/c/d/e/f/g/h/i", "/usr/share/a.b/c..d/e." };
+	uint64_t lot = 88172645463325252u;
+	char buf[SHK_JOIN_MAX];
+	unsigned n_plain = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < SHK_ARRAY_SIZE(plain); i++)
+		assert_true(shk_path_is_plain(shk_str(plain[i])));
+	for (unsigned i = 0; i < 200000; i++) {
+		struct shk_str s = { buf, 1 }, joined;
+		char path[40] = "/", out[SHK_JOIN_MAX];
+
+		lot ^= lot << 13;
+		lot ^= lot >> 7;
+		lot ^= lot << 17;
+		s.n = 1 + lot % (sizeof(path) - 1);
+		for (size_t k = 1; k < s.n; k++)
+			path[k] = "a./b\x01\xaf\xaeZ"[(lot >> (k % 20 * 3)) % (k % 3 ? 8 : 5)];
+		s.p = path;
+		if (!shk_path_is_plain(s))
+			continue;
+		n_plain++;
+		joined = shk_path_join(shk_str("/"), shk_str("/"), s, out);
+		assert_true(shk_str_eq(joined, s));
+	}
+	assert_true(n_plain > 1000);
+}
+
 static void test_join(void **state)
 {
 	static const struct {
@@ -568,7 +600,7 @@ int main(void)
 		T(test_self), T(test_gone), T(test_no_container), T(test_parents),
 		T(test_hostile_comm), T(test_cwd_kept), T(test_cwd_race), T(test_nothing_kept),
 		T(test_exec_session), T(test_execve), T(test_execveat_memfd), T(test_abs_path),
-		T(test_join), T(test_inside), T(test_cache_bound), T(test_users), T(test_walk),
+		T(test_join), T(test_plain), T(test_inside), T(test_cache_bound), T(test_users), T(test_walk),
 		T(test_upper), T(test_rename_unseen),
 	};
 
