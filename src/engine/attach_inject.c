@@ -268,8 +268,11 @@ static void account(struct shk_attach *x, const struct shk_herd_task *h, int r, 
 	else if (r == -EBUSY && alive(h->tid))
 		shk_attach_failed(x, h->tid, h->tgid, EBUSY, "it has a seccomp listener of another supervisor");
 	else if (r == -EACCES && !x->may_nnp && alive(h->tid))
-		shk_attach_failed(x, h->tid, h->tgid, EACCES, "it has neither CAP_SYS_ADMIN in its user namespace nor "
-				  "no_new_privs, and the policy does not let it be set");
+		shk_attach_failed(x, h->tid, h->tgid, EACCES,
+				  x->pc ? "it has neither CAP_SYS_ADMIN in its user namespace nor no_new_privs, and the "
+					  "policy says attach: refuse" :
+					  "it has neither CAP_SYS_ADMIN in its user namespace nor no_new_privs, and "
+					  "exec_sessions does not let it be set");
 	else if (r != -ESRCH || alive(h->tid))
 		shk_attach_failed(x, h->tid, h->tgid, -r, err->text);
 }

@@ -212,7 +212,8 @@ static void make_second(struct kase *k)
 		make_path(k, 1);
 		return;
 	}
-	snprintf(c.path[1], sizeof(c.path[1]), "%s%s", c.path[0], how == BELOW ? "/new" : how == OTHER_NAME ? "2" : "");
+	memcpy(c.path[1], c.path[0], n);
+	memcpy(c.path[1] + n, how == BELOW ? "/new" : how == OTHER_NAME ? "2\0\0\0" : "\0\0\0\0", sizeof("/new"));
 	if (how == ABOVE)
 		*strrchr(c.path[1], '/') = 0;
 	if (how == OTHER_NAME)
