@@ -363,6 +363,7 @@ void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64
 {
 	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = shk_registry_by_key(g, container);
 	struct shk_attach *x;
+	bool refuse;
 
 	if (!e || !e->had_listener || e->init_pidfd < 0 || atomic_load(&e->released))
 		return;
@@ -371,6 +372,7 @@ void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64
 		return;
 	x->job.run = run;
 	x->job.done = done;
+	x->job.spare = SHK_JOBS_SPARE_LATE;
 	x->late = pid;
 	x->late_start = start;
 	x->round = round;
@@ -386,7 +388,9 @@ void shk_attach_late(struct shk_engine *g, uint64_t container, pid_t pid, uint64
 	json_object_put(x->req);
 	json_object_put(x->failed);
 	shk_close(&x->pidfd);
-	free(x); /* the next look finds it again */
+	free(x);
+	(void)shk_porter_policy(e, &refuse);
+	shk_porter_late_failed(e, pid, start, refuse, "too many others are being attached to");
 }
 
 int shk_op_attach(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)

@@ -87,6 +87,7 @@ struct shk_entry {
 	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */
 	uint64_t marks_hash;
 	bool gaps_told;
+	uint64_t late_at; /* scout: the next attach for sessions found late, not before */
 	pthread_mutex_t marks_lock;	/* a leaf; guards the rest */
 	uint64_t *marks;		/* ids of marked mounts, ascending */
 	size_t n_marks;
@@ -162,6 +163,9 @@ struct shk_listener {
 struct shk_job {
 	struct shk_job *next;
 	struct shk_engine *g;
+	unsigned spare; /* jobs that must be free beside it: what containers cause does not take the hooks' room */
+#define SHK_JOBS_SPARE_SESSION 16
+#define SHK_JOBS_SPARE_LATE    48
 	void (*run)(struct shk_job *j);	 /* on its own thread */
 	void (*done)(struct shk_job *j); /* on the main thread; frees the job */
 };

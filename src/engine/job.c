@@ -33,7 +33,7 @@ int shk_job_start(struct shk_engine *g, struct shk_job *j)
 	int r;
 
 	pthread_mutex_lock(&g->job_lock);
-	r = atomic_load(&g->stopping) ? ESHUTDOWN : g->n_jobs >= JOBS_MAX ? EBUSY : 0;
+	r = atomic_load(&g->stopping) ? ESHUTDOWN : g->n_jobs + j->spare >= JOBS_MAX ? EBUSY : 0;
 	if (!r)
 		g->n_jobs++;
 	pthread_mutex_unlock(&g->job_lock);

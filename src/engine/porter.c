@@ -46,6 +46,8 @@ void shk_porter_seen(struct shk_engine *g, const struct seccomp_notif *n)
 	case SHK_CALL_move_mount:
 	case SHK_CALL_mount_setattr:
 	case SHK_CALL_pivot_root:
+	case SHK_CALL_unshare: /* copies of mounts are not marked */
+	case SHK_CALL_setns:
 		pthread_mutex_lock(&pt->lock);
 		pt->dirty_until = shk_now_mono() + DIRTY_NS;
 		pthread_cond_signal(&pt->work);
@@ -109,6 +111,8 @@ void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool al
 	    !atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_ANSWERED))
 		return;
 	(void)shk_permit_answer(pt->group, s->ev->fd, allow);
+	/* Once closed, its number may be another event's: the next engine must not answer that one for it. */
+	s->ev->len = 0;
 	/* The number of an earlier engine's descriptor says nothing here. */
 	if (s->ev->reserved)
 		close(s->ev->fd);

@@ -62,7 +62,7 @@ static int make_shared(struct shk_porter *pt)
 
 int shk_porter_group(struct shk_porter *pt)
 {
-	int r = 0;
+	int r = 0, failed = -EAGAIN;
 
 	pthread_mutex_lock(&pt->lock);
 	if (pt->group < 0 && !pt->why) {
@@ -74,7 +74,10 @@ int shk_porter_group(struct shk_porter *pt)
 		if (r == 0) {
 			pt->group = fd;
 		} else {
-			pt->why = -r;
+			/* For good, or for want of memory or descriptors just now? */
+			if (r == -EPERM || r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
+				pt->why = -r;
+			failed = r;
 			shk_close(&fd);
 		}
 	}
@@ -82,7 +85,7 @@ int shk_porter_group(struct shk_porter *pt)
 		pt->has_reader = thread(&pt->reader, shk_porter_reader, pt) == 0;
 		atomic_store(&pt->active, true);
 	}
-	r = pt->group < 0 ? -pt->why : pt->has_reader || pt->restoring ? 0 : -EAGAIN;
+	r = pt->group < 0 ? (pt->why ? -pt->why : failed) : pt->has_reader || pt->restoring ? 0 : -EAGAIN;
 	pthread_mutex_unlock(&pt->lock);
 	return r;
 }

@@ -18,6 +18,8 @@
 #include "sources/ptrace/task.h"
 
 #define NUMBERS_MAX 65536	     /* looked at in one round; more are begun with the oldest of the rest */
+#define AGAIN_NS    10000000000ull   /* between two attaches to a container: each is to all of its tasks */
+#define EACH_MAX    16		     /* of a container: the table is everybody's */
 #define GRACE_NS    3000000000ull    /* a program from memory cannot be told from the runtime's */
 
 struct space {
@@ -82,14 +84,19 @@ static bool runs_own_program(struct shk_entry *e, pid_t pid)
 static void note(struct shk_porter *pt, struct shk_entry *e, pid_t pid)
 {
 	struct shk_task_facts f;
+	unsigned same = 0;
 
+	/* Whose parent is in there was made in there, and has what that one had: unless it is what a session has left
+	 * behind that has ended since, which shows where containers have no filter of their own runtime's. */
 	if (pid == e->ctr->init_pid || shk_task_read(pid, &f) < 0 || f.tgid != pid || f.state == 'Z' ||
-	    ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns))
+	    (!f.unfiltered && ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns)))
 		return;
-	for (unsigned i = 0; i < pt->n_late; i++)
+	for (unsigned i = 0; i < pt->n_late; i++) {
 		if (pt->late[i].pid == pid && pt->late[i].start == f.start)
 			return;
-	if (pt->n_late < SHK_PORTER_LATE)
+		same += pt->late[i].container == e->ctr->key;
+	}
+	if (pt->n_late < SHK_PORTER_LATE && same < EACH_MAX)
 		pt->late[pt->n_late++] = (struct shk_late){ pid, f.start, e->ctr->key, shk_now_mono(), false };
 }
 
@@ -112,7 +119,7 @@ static bool attach(struct shk_porter *pt, const struct shk_late *l)
 
 	if (!x)
 		return false;
-	*x = (struct start_job){ .job = { .run = nothing, .done = begin }, .container = l->container,
+	*x = (struct start_job){ .job = { .run = nothing, .done = begin, .spare = SHK_JOBS_SPARE_LATE }, .container = l->container,
 				 .start = l->start, .pid = l->pid };
 	if (shk_job_start(pt->g, &x->job) == 0)
 		return true;
@@ -139,7 +146,8 @@ static bool settle(struct shk_porter *pt, struct shk_late *l)
 		shk_porter_late_failed(e, l->pid, l->start, true, "it was found after it had begun (exec_sessions: refuse)");
 		return true;
 	}
-	l->tried = attach(pt, l);
+	if (shk_now_mono() >= e->late_at && (l->tried = attach(pt, l)))
+		e->late_at = shk_now_mono() + AGAIN_NS;
 	return false;
 }
 

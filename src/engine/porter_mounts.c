@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -118,23 +119,39 @@ static bool runs_nothing(struct shk_str type)
 	return false;
 }
 
+/* An overlay that is not the root the runtime made: what it lies on may never answer, and where it is shown is the container's
+ * choice (chroot, pivot_root). By number: nothing is asked of it. */
+static bool is_foreign_overlay(const struct shk_entry *e, struct shk_str line)
+{
+	char dev[32];
+
+	snprintf(dev, sizeof(dev), "%u:%u", major(e->ctr->root_dev), minor(e->ctr->root_dev));
+	return shk_str_eqz(shk_mount_field(line, 100), "overlay") &&
+	       (!e->ctr->root_ino || !shk_str_eqz(shk_mount_field(line, 2), dev));
+}
+
+static bool answers(const struct shk_entry *e, struct shk_str line, bool at_root)
+{
+	return shk_type_answers(shk_mount_field(line, 100), at_root) && !is_foreign_overlay(e, line);
+}
+
 /* Does the way to this mount point lead through a file system that may not answer? */
-static bool below_silent(struct shk_str text, struct shk_str dir)
+static bool below_silent(const struct shk_entry *e, struct shk_str text, struct shk_str dir)
 {
 	struct shk_str line;
 
 	for (size_t i = 0; i < MOUNTS_MAX && shk_mount_line(&text, &line); i++) {
 		struct shk_str at = shk_mount_field(line, 4);
 
-		if (!shk_type_answers(shk_mount_field(line, 100), at.n == 1) && at.n < dir.n && shk_str_starts(dir, at) &&
-		    (at.n == 1 || dir.p[at.n] == '/'))
+		if (at.n < dir.n && shk_str_starts(dir, at) && (at.n == 1 || dir.p[at.n] == '/') &&
+		    !answers(e, line, at.n == 1))
 			return true;
 	}
 	return false;
 }
 
 /* 1: marked; 0: nothing can be run there, or nobody reaches it by name; -errno: it is not marked. */
-static int mark_one(struct shk_porter *pt, int root, struct shk_str all, struct shk_str line, uint64_t *id)
+static int mark_one(const struct shk_entry *e, int root, struct shk_str all, struct shk_str line, uint64_t *id)
 {
 	struct shk_str dir = shk_mount_field(line, 4);
 	_cleanup_close_ int fd = -1;
@@ -145,19 +162,19 @@ static int mark_one(struct shk_porter *pt, int root, struct shk_str all, struct 
 		return 0;
 	if (!unescape(dir, path))
 		return -ENAMETOOLONG;
-	if (!shk_type_answers(shk_mount_field(line, 100), dir.n == 1))
+	if (!answers(e, line, dir.n == 1))
 		return -EREMOTE;
 	/* Everything on the way to a mount is in the kernel's memory. But some file systems say so only if asked once more,
 	 * which is done where no other one is on the way. */
 	fd = open_at(root, path, RESOLVE_CACHED);
-	if (fd == -EAGAIN && !below_silent(all, dir))
+	if (fd == -EAGAIN && !below_silent(e, all, dir))
 		fd = open_at(root, path, 0);
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR ? 0 : fd;
 	/* Another one lies over it. */
 	if (!is_mount(fd, *id))
 		return 0;
-	return shk_permit_mark(pt->group, fd) < 0 ? -errno : 1;
+	return shk_permit_mark(e->g->porter->group, fd) < 0 ? -errno : 1;
 }
 
 static int by_id(const void *a, const void *b)
@@ -187,13 +204,15 @@ static void mark_all(struct shk_entry *e, int root, struct shk_str text)
 	if (!ids)
 		return;
 	for (size_t i = 0; i < MOUNTS_MAX && shk_mount_line(&text, &line); i++) {
-		int r = mark_one(e->g->porter, root, all, line, &id);
+		int r = mark_one(e, root, all, line, &id);
 
 		if (r > 0)
 			ids[n++] = id;
 		else if (r < 0)
 			tell_gap(e, line, r);
 	}
+	if (text.n)
+		tell_gap(e, text, -E2BIG);
 	qsort(ids, n, sizeof(*ids), by_id);
 	pthread_mutex_lock(&e->marks_lock);
 	old = e->marks;
@@ -226,7 +245,7 @@ static void mark(struct shk_entry *e, bool force)
 		return;
 	/* The host's namespace tells nothing about who is in there. */
 	atomic_store(&e->pid_ns, pid == ns_of(getpid(), "pid") ? 0 : pid);
-	if (mnt == ns_of(getpid(), "mnt") || (!atomic_load(&e->pid_ns) && !e->ctr->cgroup.n)) {
+	if (mnt == ns_of(getpid(), "mnt") || mnt == ns_of(1, "mnt") || (!atomic_load(&e->pid_ns) && !e->ctr->cgroup.n)) {
 		tell_no_gate(e, "the container has neither a pid namespace nor a cgroup of its own, or the mount namespace of this "
 				"machine");
 		return;
@@ -237,8 +256,11 @@ static void mark(struct shk_entry *e, bool force)
 		return;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)init);
-	if (shk_read_file(path, &text, NULL) < 0)
+	if (shk_read_file(path, &text, NULL) < 0) {
+		if (!shk_entry_init_dead(e))
+			tell_no_gate(e, "the list of its mounts cannot be read, or is too long");
 		return;
+	}
 	h = hash_of(shk_buf_view(&text));
 	if (h == e->marks_hash && !force)
 		return;

@@ -150,17 +150,23 @@ static int give_filter(struct session *x, struct shk_tracee *t, int pidfd, bool 
 /* 0: it has the filter; 1: it had it, or needs none; -errno and why. */
 static int bring_in(struct session *x, bool may_nnp, struct shk_err *err)
 {
+	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *whose = NULL;
 	_cleanup_close_ int pidfd = shk_pidfd_open(x->tgid, 0);
 	struct shk_tracee t;
 	int r = pidfd < 0 ? shk_err_set(err, -pidfd, "its process cannot be opened") : shk_attach_room(x->e, err);
 
 	if (r == 0)
 		r = shk_tracee_seize(&t, x->tid, pidfd, INJECT_MS, err);
-	if (r == 0 && shk_start_time(x->tid) != x->s->start)
-		r = shk_err_set(err, ESRCH, "it has ended");
 	if (r < 0)
 		return r;
+	/* First, or the right one could not stop. */
 	shk_porter_answer(x->pt, x->s, false);
+	/* Now its number is nobody else's. A wrong one that was left to the end of this thread would die of it. */
+	whose = shk_porter_whose(x->pt->g, x->tid);
+	if (shk_start_time(x->tid) != x->s->start || whose != x->e) {
+		shk_tracee_release(&t, NULL);
+		return shk_err_set(err, ESRCH, "it has ended");
+	}
 	r = shk_tracee_stop(&t, err);
 	if (r < 0)
 		return r;
@@ -193,7 +199,7 @@ static void run(struct shk_job *j)
 	/* Who asks for the next program of this task is told this, unless it comes with the filter. */
 	shk_porter_decide(x->pt, x->tid, x->s->start, !x->refuse);
 	r = shk_task_read(x->tid, &f);
-	if (r < 0) {
+	if (r < 0 || f.start != x->s->start) {
 		return;
 	} else if (how == SHK_EXEC_REFUSE) {
 		if (may_tell(x->e, REFUSED))
@@ -242,6 +248,7 @@ bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
 	if (!x)
 		return false;
 	x->job.run = run_and_give_back;
+	x->job.spare = SHK_JOBS_SPARE_SESSION;
 	x->job.done = done;
 	x->pt = pt;
 	x->s = s;

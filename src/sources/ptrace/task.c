@@ -47,6 +47,8 @@ int shk_task_read(pid_t tid, struct shk_task_facts *f)
 			f->tracer = (pid_t)v;
 		else if (number_behind(line, "Uid:", &v))
 			f->uid = (uid_t)v;
+		else if (number_behind(line, "Seccomp:", &v))
+			f->unfiltered = v == 0;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
 	stat = fopen(path, "re");

@@ -18,6 +18,7 @@ struct shk_task_facts {
 	pid_t tgid, ppid, tracer; /* tracer 0: none */
 	uid_t uid;		  /* real */
 	char state;		  /* of proc(5) */
+	bool unfiltered;	  /* it has no seccomp filter, of whatever kind */
 	uint64_t start;		  /* clock ticks since boot, field 22 of stat */
 };
 
