@@ -5,12 +5,15 @@
 #include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "state/program.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
@@ -228,7 +231,7 @@ int shk_actor_base(const struct shk_caller *c, int dirfd)
 }
 
 /* A thread may have a table of its own (THREATS A9): the leader's serves only if it is the same. */
-int shk_actor_take(const struct shk_proc *p, const struct shk_caller *c, int fd)
+static int take(const struct shk_proc *p, const struct shk_caller *c, int fd)
 {
 	int known = shk_proc_pidfd(p), r = known < 0 ? known : shk_pidfd_getfd(known, fd);
 	_cleanup_close_ int pidfd = -1;
@@ -241,6 +244,56 @@ int shk_actor_take(const struct shk_proc *p, const struct shk_caller *c, int fd)
 	if (pidfd < 0)
 		return -EOPNOTSUPP;
 	return shk_pidfd_getfd(pidfd, fd);
+}
+
+/* Does closing such a file ask nobody? Sockets, pipes, devices and memfds have no server; of files and directories the
+ * filesystem's type says it. */
+static bool closes_alone(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd, const struct statx *sx)
+{
+	if ((!S_ISREG(sx->stx_mode) && !S_ISDIR(sx->stx_mode)) || shk_is_memfd(sx))
+		return true;
+	return shk_walk_answers(c->tid, ctx->ctr->init_pid, fd);
+}
+
+#define TAKE_LOOKS (STATX_TYPE | STATX_INO | STATX_NLINK)
+#define LOST_MAX   4096 /* each costs the attacker a process */
+
+/* The open file itself comes over, and to close it is to flush it: the server of a FUSE or network filesystem is asked, and
+ * no signal ends the wait (fs/fuse/file.c, fuse_flush). So what has the number is looked at first, and again when it is
+ * here. Whoever puts such a file there in between ends, and the file is kept for good rather than closed. */
+int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
+{
+	static atomic_uint lost;
+	struct statx before, after;
+	char path[64];
+	int r;
+
+	if (fd < 0)
+		return -EBADF;
+	if (atomic_load_explicit(&lost, memory_order_relaxed) >= LOST_MAX)
+		return -EOPNOTSUPP;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)c->tid, fd);
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, TAKE_LOOKS, &before) < 0)
+		return errno == ENOENT ? -EBADF : -errno;
+	if (S_ISREG(before.stx_mode) || S_ISDIR(before.stx_mode)) {
+		_cleanup_close_ int look = open(path, O_PATH | O_CLOEXEC);
+
+		if (look < 0)
+			return errno == ENOENT ? -EBADF : -errno;
+		if (!closes_alone(ctx, c, look, &before))
+			return -EREMOTE;
+	}
+	r = take(shk_proc_task_of(ctx), c, fd);
+	if (r < 0 || statx(r, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, TAKE_LOOKS, &after) < 0)
+		return r;
+	if ((after.stx_ino == before.stx_ino && after.stx_dev_major == before.stx_dev_major &&
+	     after.stx_dev_minor == before.stx_dev_minor) || closes_alone(ctx, c, r, &after))
+		return r;
+	atomic_fetch_add(&lost, 1);
+	shk_warning("a task of container " SHK_STR_FMT " put a file that may not be closed under a socket's number, and was killed",
+		    SHK_STR_ARG(ctx->ctr->id));
+	(void)shk_pidfd_signal(shk_proc_pidfd(shk_proc_task_of(ctx)), SIGKILL);
+	return -EREMOTE;
 }
 
 bool shk_fs_is_fit(long type)

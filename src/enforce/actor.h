@@ -56,8 +56,8 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 /* What a relative path of the caller's begins at; owned. -EBADF, -ENOTDIR. */
 int shk_actor_base(const struct shk_caller *c, int dirfd);
 /* A descriptor of the caller's, taken out of its table once: the same open file, ours to close. -EBADF; -EOPNOTSUPP,
- * -EPERM: a thread's own table cannot be reached. */
-int shk_actor_take(const struct shk_proc *p, const struct shk_caller *c, int fd);
+ * -EPERM: a thread's own table cannot be reached; -EREMOTE: its filesystem may not answer, not even to close it. */
+int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd);
 /* For shk_walk_from.own_rights: while this thread walks. */
 void shk_actor_acts(struct shk_actor *a);
 

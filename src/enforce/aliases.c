@@ -88,7 +88,8 @@ static bool overlap(const struct row *a, const struct row *b)
 	return shk_str_eq(a->dev, b->dev) && (in(a->root, b->root) || in(b->root, a->root));
 }
 
-static void parse(struct shk_aliases *l)
+/* false: not all of them. */
+static bool parse(struct shk_aliases *l)
 {
 	struct shk_str text = shk_buf_view(&l->text), line;
 
@@ -107,6 +108,7 @@ static void parse(struct shk_aliases *l)
 			l->n++;
 		}
 	}
+	return !text.n;
 }
 
 static const struct row *row_of(const struct shk_aliases *l, uint64_t id)
@@ -134,11 +136,13 @@ static int find(const struct shk_aliases *l, uint64_t id, struct shk_str name, s
 		return -EAGAIN;
 	memcpy(whole, own->root.p, own->root.n);
 	memcpy(whole + own->root.n, name.p + own->at.n, name.n - own->at.n);
-	for (size_t i = 0; i < l->n && n < SHK_ALIASES_MAX; i++) {
+	for (size_t i = 0; i < l->n; i++) {
 		const struct row *r = &l->row[i];
 
 		if (r == own || !shk_str_eq(r->dev, own->dev) || !in(path, r->root))
 			continue;
+		if (n == SHK_ALIASES_MAX)
+			return -EAGAIN; /* more names than are judged by */
 		ret[n].p = shk_arena_printf(arena, SHK_STR_FMT "%.*s", SHK_STR_ARG(r->at), (int)(path.n - r->root.n),
 					    path.p + r->root.n);
 		if (!ret[n].p)
@@ -158,7 +162,8 @@ int shk_aliases_in(struct shk_str mountinfo, uint64_t id, struct shk_str name, s
 	if (!l)
 		return -EAGAIN;
 	shk_buf_addstr(&l->text, mountinfo);
-	parse(l);
+	if (!parse(l))
+		return -EAGAIN;
 	return l->any ? find(l, id, name, arena, ret) : 0;
 }
 
@@ -181,8 +186,23 @@ static int read_again(struct shk_aliases *l)
 	}
 	if (l->text.failed)
 		return -EAGAIN;
-	parse(l);
-	return 0;
+	return parse(l) ? 0 : -EAGAIN;
+}
+
+/* mountinfo shows what the root of its task reaches. Of one that did not chroot the link is "/", or, where the runtime did
+ * without pivot_root, the rootfs. */
+static bool sees_all(const struct shk_container *c, pid_t pid)
+{
+	char path[64], to[SHK_PATH_LIMIT];
+	struct shk_str link = { to, 0 };
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	n = readlink(path, to, sizeof(to));
+	if (n <= 0 || (size_t)n == sizeof(to))
+		return false;
+	link.n = (size_t)n;
+	return shk_str_eqz(shk_container_path(c, link), "/");
 }
 
 /* Of the namespace the task is in; the container's init sees all of it, whatever root the task has. */
@@ -199,6 +219,9 @@ static int follow(struct shk_aliases *l, struct shk_eval_ctx *ctx, ino_t ns)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
 		l->fd = open(path, O_RDONLY | O_CLOEXEC);
+		/* Afterwards: the file keeps the root it was opened with. */
+		if (l->fd >= 0 && !sees_all(ctx->ctr, of[i]))
+			shk_close(&l->fd);
 		if (l->fd < 0)
 			continue;
 		l->ns = ns;
@@ -265,13 +288,22 @@ bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id)
 	return false;
 }
 
-int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,
+/* Is the filesystem of this mount mounted elsewhere, too? */
+static bool has_others(const struct shk_aliases *l, const struct row *own)
+{
+	for (size_t i = 0; own && i < l->n; i++)
+		if (&l->row[i] != own && shk_str_eq(l->row[i].dev, own->dev))
+			return true;
+	return false;
+}
+
+int shk_aliases_of(struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,
 		   struct shk_str *ret)
 {
 	struct statx sx;
 
 	/* Pipes and the like are mounted nowhere. */
-	if (!l->any || name.p[0] != '/')
+	if (name.p[0] != '/')
 		return 0;
 	if (!mnt) {
 		if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &sx) < 0 ||
@@ -282,7 +314,12 @@ int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd
 			return 0;
 		mnt = sx.stx_mnt_id;
 	}
-	return find(l, mnt, name, ctx->ev->arena, ret);
+	/* Directories above a mount, or above what it shows, may have been renamed: no event tells that. */
+	if (has_others(l, row_of(l, mnt)) && read_again(l) < 0) {
+		l->stale = true;
+		return -EAGAIN;
+	}
+	return l->any || !row_of(l, mnt) ? find(l, mnt, name, ctx->ev->arena, ret) : 0;
 }
 
 /* Is a name in a filesystem, ROOT and what follows AT in it, the same as another one's? */
@@ -337,6 +374,5 @@ bool shk_aliases_mounted_in(struct shk_str mountinfo, uint64_t id, struct shk_st
 	if (!l)
 		return true;
 	shk_buf_addstr(&l->text, mountinfo);
-	parse(l);
-	return mounted_on(l, id, name);
+	return !parse(l) || mounted_on(l, id, name);
 }

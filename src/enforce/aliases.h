@@ -27,7 +27,7 @@ bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id);
 /* Other names of the file that is held as fd (or of a name in the held directory) and is called `name` in the
  * container: their number, up to SHK_ALIASES_MAX, in the event's arena. mnt: its mount as in mountinfo, 0: to be asked.
  * -EAGAIN: they cannot be told. */
-int shk_aliases_of(const struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,
+int shk_aliases_of(struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,
 		   struct shk_str *ret);
 
 /* ---- for tests ---- */

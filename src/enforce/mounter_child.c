@@ -96,6 +96,9 @@ static int become(const struct shk_mount_wire *q, const int *fd)
 		return -EPERM;
 	if ((own.st_ino != its.st_ino || own.st_dev != its.st_dev) && setns(users, CLONE_NEWUSER) < 0)
 		return -errno;
+	/* Changes of credentials set it to fs.suid_dumpable (kernel/cred.c, commit_creds). */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return -errno;
 	return capabilities(q->effective & permitted());
 }
 

@@ -85,6 +85,9 @@ static bool is_absolute_overlay(const char *data)
 
 const char *shk_mounts_options(const char *type, const char *data)
 {
+	/* Since Linux 6.17 a procfs opens what "pidns=" names (fs/proc/root.c, proc_parse_pidns_param). */
+	if (!strcmp(type, "proc") && data && strstr(data, "pidns="))
+		return "a path among the options of a procfs";
 	/* They open nothing that is named in their options, nor a device. */
 	static const char *const fit[] = { "tmpfs", "ramfs", "devpts", "mqueue", "sysfs", "proc", "cgroup", "cgroup2",
 					   "hugetlbfs", "bpf", "securityfs", "debugfs", "tracefs", "devtmpfs",
@@ -137,7 +140,7 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	r = shk_actor_start(a, ctx, &m->caller, &h->from);
 	if (r == 0 && (!text->bytes.n || text->bytes.p[0] != '/'))
 		r = h->base = text->bytes.n || fd == AT_FDCWD ? shk_actor_base(&m->caller, fd) :
-								shk_actor_take(shk_proc_task_of(ctx), &m->caller, fd);
+								shk_actor_take(ctx, &m->caller, fd);
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return unable(m, "the table of descriptors of a thread");
 	h->from.base_fd = h->base;
@@ -320,7 +323,7 @@ static enum shk_pinned pin_umount(struct shk_actor *a, struct shk_eval_ctx *ctx,
 		return SHK_PINNED_OBJECT;
 	memcpy(m->last, h->name.p + at, h->name.n - at);
 	m->last[h->name.n - at] = 0;
-	if (is_directory(h->pin.fd))
+	if (is_directory(h->pin.fd) && shk_walk_answers(h->from.tid, h->from.init, h->pin.fd))
 		m->parent = openat(h->pin.fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	else
 		m->parent = TAKE_FD(h->pin.dir);

@@ -253,9 +253,11 @@ static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *
 	*h = (struct shk_held){ .arg = arg, .object = true, .open = open, .base = -1, .pin = { .fd = -1, .dir = -1 } };
 	r = shk_actor_start(a, ctx, &p->caller, &h->from);
 	if (r >= 0)
-		r = fd == AT_FDCWD && !open ? shk_actor_base(&p->caller, fd) : shk_actor_take(shk_proc_task_of(ctx), &p->caller, fd);
+		r = fd == AT_FDCWD && !open ? shk_actor_base(&p->caller, fd) : shk_actor_take(ctx, &p->caller, fd);
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return unable(p, "the table of descriptors of a thread");
+	if (r == -EREMOTE)
+		return unable(p, "a filesystem that may not answer");
 	if (r < 0)
 		return fails(p, -r);
 	if (!may_link(p, fd)) {

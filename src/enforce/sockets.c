@@ -130,12 +130,14 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	s->why = shk_caller_of(ctx, &s->caller);
 	if (s->why)
 		return SHK_PINNED_UNABLE;
-	s->fd = shk_actor_take(shk_proc_task_of(ctx), &s->caller, (int)ctx->ev->raw[0]);
+	s->fd = shk_actor_take(ctx, &s->caller, (int)ctx->ev->raw[0]);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
 		return unable(s, "the table of descriptors of a thread");
-	if (s->fd < 0)
+	if (s->fd < 0 && s->fd != -EREMOTE)
 		return fails(s, -s->fd);
-	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
+	if (s->fd < 0) /* a file of a filesystem that may not answer is no socket */
+		err = ENOTSOCK;
+	else if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
 		err = errno;

@@ -25,7 +25,7 @@ static bool is_mounted(const struct shk_aliases *l, struct shk_eval_ctx *ctx, co
 	return shk_proc_root_mount(shk_proc_task_of(ctx), &dev, &ino, &root) && root == f->mnt;
 }
 
-static int add(const struct shk_aliases *l, struct shk_eval_ctx *ctx, const struct shk_exec_judged *x, unsigned file,
+static int add(struct shk_aliases *l, struct shk_eval_ctx *ctx, const struct shk_exec_judged *x, unsigned file,
 	       struct shk_exec_names *names)
 {
 	const struct shk_exec_file *f = &x->file[file];
@@ -35,14 +35,16 @@ static int add(const struct shk_aliases *l, struct shk_eval_ctx *ctx, const stru
 	if (!is_mounted(l, ctx, f))
 		return -EXDEV;
 	n = shk_aliases_of(l, ctx, f->fd, 0, name, other);
-	for (int i = 0; i < n && names->n < SHK_ARRAY_SIZE(names->other); i++) {
+	for (int i = 0; i < n; i++) {
+		if (names->n == SHK_ARRAY_SIZE(names->other))
+			return -EAGAIN;
 		names->other[names->n].file = file;
 		names->other[names->n++].name = other[i];
 	}
 	return SHK_MIN(n, 0);
 }
 
-static int add_all(const struct shk_aliases *l, struct shk_eval_ctx *ctx, const struct shk_exec_judged *x,
+static int add_all(struct shk_aliases *l, struct shk_eval_ctx *ctx, const struct shk_exec_judged *x,
 		   struct shk_exec_names *names)
 {
 	int r = 0;

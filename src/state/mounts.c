@@ -90,6 +90,7 @@ static int kind_of(struct shk_mount_view *m, int fd)
 		if (v >> KIND_BITS == unique)
 			return (int)(v & ((1u << KIND_BITS) - 1));
 		r = look(fd, STATX_MNT_ID, &sx);
+		shk_mount_view_done(m); /* what was read before may be of the number's last owner */
 	}
 	if (r < 0 || !(sx.stx_mask & STATX_MNT_ID))
 		return r < 0 ? r : -ENODATA;

@@ -72,9 +72,17 @@ static void many_names(void **state)
 	(void)state;
 	shk_arena_init(&a, 1u << 20);
 	shk_buf_init(&b, 1u << 20);
-	for (unsigned i = 0; i < 5000; i++)
+	for (unsigned i = 0; i <= SHK_ALIASES_MAX; i++)
 		shk_buf_printf(&b, "%u 1 8:1 / /m%u rw - ext4 x rw\n", i + 1, i);
 	assert_int_equal(shk_aliases_in(shk_buf_view(&b), 7, SHK_STR("/m6/f"), &a, ret), SHK_ALIASES_MAX);
+	/* One more, and not all can be judged by. */
+	shk_buf_adds(&b, "77 1 8:1 / /more rw - ext4 x rw\n");
+	assert_int_equal(shk_aliases_in(shk_buf_view(&b), 7, SHK_STR("/m6/f"), &a, ret), -EAGAIN);
+	/* More mounts than are looked at. */
+	shk_buf_reset(&b);
+	for (unsigned i = 0; i < 5000; i++)
+		shk_buf_printf(&b, "%u 1 8:%u / /m%u rw - ext4 x rw\n", i + 1, i, i);
+	assert_int_equal(shk_aliases_in(shk_buf_view(&b), 7, SHK_STR("/m6/f"), &a, ret), -EAGAIN);
 	shk_buf_reset(&b);
 	shk_buf_adds(&b, "nonsense\n1 2\n\n3 4 5 6 7\n");
 	assert_int_equal(shk_aliases_in(shk_buf_view(&b), 3, SHK_STR("/x"), &a, ret), 0);
