@@ -133,6 +133,36 @@ script() {
 	done
 }
 
+@test "other names of a guarded file that are not easily told: behind a chroot, below a renamed directory, one of many" {
+	guarded
+	script <<-'END'
+		cat /etc/motd
+		mkdir -p /jail/m /jail/bin && mount --bind /etc /jail/m && cp /bin/busybox /jail/bin/
+		/bin/busybox unshare -m /bin/busybox chroot /jail /bin/busybox cat /m/guarded && echo got 1
+		/bin/busybox chroot /jail /bin/busybox cat /m/guarded && echo got 2
+		mkdir -p /tmp/p/q && mount --bind /etc /tmp/p/q && cat /tmp/p/q/motd
+		mv /tmp/p /tmp/z && mkdir -p /tmp/p/q && mv /tmp/z /tmp/p/q/k && ls /tmp/p/q/k/q/guarded
+		cat /tmp/p/q/k/q/guarded && echo got 3
+		umount /tmp/p/q/k/q; umount /jail/m
+		i=0; while [ $i -lt 12 ]; do mkdir /dev/b$i; mount --bind /etc /dev/b$i; i=$((i + 1)); done
+		i=0; while [ $i -lt 12 ]; do cat /dev/b$i/guarded && echo got 4 $i; umount /dev/b$i; i=$((i + 1)); done
+		cat /etc/motd
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -rf "$T"/{b,free}/rootfs/{jail,tmp}
+		mkdir "$T"/{b,free}/rootfs/tmp
+		run run_in "$r" "n-$r-$$" "$T/free"
+		echo "$output"
+		[ "$(grep -c '^got' <<<"$output")" = 15 ]
+		run run_in "$r" "s-$r-$$" "$T/b"
+		echo "$output"
+		! grep -qE '^got|rare' <<<"$output"
+		[ "${lines[0]}" = hello ]
+		[ "$(grep -cx hello <<<"$output")" = 3 ]
+	done
+}
+
 @test "FIFOs: many wait at a time, and none longer than the deadline" {
 	guarded 1000
 	script <<-'END'
