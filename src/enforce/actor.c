@@ -13,7 +13,6 @@
 #include <sys/vfs.h>
 
 #include "base/io.h"
-#include "base/log.h"
 #include "state/program.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
@@ -290,8 +289,6 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
 	     after.stx_dev_minor == before.stx_dev_minor) || closes_alone(ctx, c, r, &after))
 		return r;
 	atomic_fetch_add(&lost, 1);
-	shk_warning("a task of container " SHK_STR_FMT " put a file that may not be closed under a socket's number, and was killed",
-		    SHK_STR_ARG(ctx->ctr->id));
 	(void)shk_pidfd_signal(shk_proc_pidfd(shk_proc_task_of(ctx)), SIGKILL);
 	return -EREMOTE;
 }

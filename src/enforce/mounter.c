@@ -55,6 +55,12 @@ static int begin(const struct shk_mount_wire *q, int *fd, struct child *c, unsig
 		close(CHANNEL);
 		alarm(q->seconds);
 		r = shk_mount_child(q, fd);
+		/* Before the caller goes on: what is held here makes a mount busy. */
+		if (chdir("/") < 0)
+			r = r < 0 ? r : -EIO;
+		for (unsigned i = 0; i < SHK_MFD_N; i++)
+			if (i != SHK_MFD_REPLY)
+				shk_close(&fd[i]);
 		_exit(write(fd[SHK_MFD_REPLY], &r, sizeof(r)) != sizeof(r));
 	}
 	if (pid < 0)

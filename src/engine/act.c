@@ -345,6 +345,9 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 		let_go(a);
 		return false;
 	}
+	/* Before the caller goes on: what is held makes a mount busy. */
+	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_MOUNTS)
+		let_go(a);
 	if (r < 0) {
 		a->what = SHK_ACT_FAIL;
 		a->err = r == -ESTALE ? EBUSY : -r;

@@ -71,7 +71,7 @@ rows() {
 		run_in "$r" "ms-$r-$MAIN" "$T/b" >"$T/supervised.out"
 		[ "$(wc -l <"$T/native.out")" = $((SHK_NATIVE_CASES + 1)) ]
 		[ "$(wc -l <"$T/supervised.out")" = $((SHK_NATIVE_CASES + 1)) ]
-		! grep -q ' => ended with' "$T/native.out"
+		refute grep -q ' => ended with' "$T/native.out"
 		[ "$(grep -c ' => ok ' "$T/native.out")" -gt $((SHK_NATIVE_CASES / 8)) ]
 		[ "$(sed -n 's/.* => \(E[A-Z0-9]*\) .*/\1/p' "$T/native.out" | sort -u | wc -l)" -gt 9 ]
 		paste -d '\t' "$T/native.out" "$T/supervised.out" | awk -F '\t' '

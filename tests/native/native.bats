@@ -105,7 +105,7 @@ family() {
 		run_in "$r" "s-$f-$r-$MAIN" "$T/b" >"$T/supervised.out"
 		head -n 1 "$T/native.out"
 		[ "$(wc -l <"$T/native.out")" = $((SHK_NATIVE_CASES + 1)) ]
-		! grep -q ' => ended with' "$T/native.out"
+		refute grep -q ' => ended with' "$T/native.out"
 		# The cases are worth something: calls succeed, and fail in many ways.
 		[ "$(grep -cE ' => (fd|done) ' "$T/native.out")" -gt $((SHK_NATIVE_CASES / 13)) ]
 		[ "$(sed -n 's/.* => \(E[A-Z0-9]*\) .*/\1/p' "$T/native.out" | sort -u | wc -l)" -gt 8 ]

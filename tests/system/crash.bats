@@ -116,7 +116,7 @@ witness_over() {
 	kill -TERM "$KEEPER"
 	wait "$KEEPER"
 	KEEPER=
-	! kill -0 "$e" 2>/dev/null
+	refute kill -0 "$e" 2>/dev/null
 	[ ! -S "$T/control.sock" ] || ! daemon_answers
 }
 

@@ -70,7 +70,7 @@ teardown_file() {
 }
 
 ended() {
-	! kill -0 "$1" 2>/dev/null
+	refute kill -0 "$1" 2>/dev/null
 }
 
 setup() {

@@ -47,7 +47,7 @@ shell_in() {
 }
 
 dead() {
-	! kill -0 "$1" 2>/dev/null
+	refute kill -0 "$1" 2>/dev/null
 }
 
 @test "the engine is confined, the programs of its outputs are not" {

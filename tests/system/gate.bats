@@ -365,7 +365,7 @@ is_marked() {
 			wait_until 10 another_engine "$old"
 			wait "$pid" || true
 			echo "$r: $(cat "$T/k.out")"
-			! grep -q '^ok\|rename ok' "$T/k.out"
+			refute grep -q '^ok\|rename ok' "$T/k.out"
 		done
 		[ -e "$B/rootfs/usr/bin/tool" ]
 		# And the container itself is as before.
@@ -477,7 +477,7 @@ is_marked() {
 		wait "$pid" || { cat "$T/x.out"; false; }
 		cat "$T/x.out"
 		grep -q ' evil 0' "$T/x.out"
-		! grep -q ' good 0 ' "$T/x.out"
+		refute grep -q ' good 0 ' "$T/x.out"
 		expect_no_alert "Shrike internal: exec of a traced task" "x-$r-$$"
 	done
 }

@@ -145,6 +145,14 @@ another_engine() {
 	[ -n "$e" ] && [ "$e" != "$1" ]
 }
 
+# refute COMMAND...: it fails. ("! command" says nothing in the middle of a test: bats takes it for a success.)
+refute() {
+	if "$@"; then
+		echo "this should have failed: $*" >&2
+		return 1
+	fi
+}
+
 # wait_until SECONDS COMMAND...
 wait_until() {
 	local end=$((SECONDS + $1))

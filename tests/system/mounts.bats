@@ -95,7 +95,7 @@ twins() {
 	END
 	twins 25 '^$'
 	[ "$(alerts_of "Mount seen" | jq -r .shrike.guarantee | sort -u)" = emulated ]
-	! has_alert "Guarded place"
+	refute has_alert "Guarded place"
 }
 
 @test "calls no shell makes; what cannot be handed over is unknown" {
@@ -189,7 +189,7 @@ twins() {
 	for c in mount umount2 move_mount mount_setattr pivot_root; do
 		grep -qE "^  $c +emulated +carried out" <<<"$out"
 	done
-	! grep -q best-effort <<<"$out"
+	refute grep -q best-effort <<<"$out"
 	cat >"$T/rules.yaml" <<-END
 		- rule: Guarded place
 		  desc: .

@@ -157,7 +157,7 @@ script() {
 		[ "$(grep -c '^got' <<<"$output")" = 15 ]
 		run run_in "$r" "s-$r-$$" "$T/b"
 		echo "$output"
-		! grep -qE '^got|rare' <<<"$output"
+		[ "$(grep -cE "^got|rare" <<<"$output")" = 0 ]
 		[ "${lines[0]}" = hello ]
 		[ "$(grep -cx hello <<<"$output")" = 3 ]
 	done

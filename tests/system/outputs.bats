@@ -170,7 +170,7 @@ file_alerts() {
 		expect_alert "Odd name"
 		wait_idle
 		[ "$(alerts_of "Odd name" | wc -l)" = 3 ]
-		! has_alert Newline
+		refute has_alert Newline
 		[ "$(field "Odd name" '.output_fields["fd.name"]')" = "/etc/odd�name" ]
 		[ "$(grep -ac 'not permitted' "$T/out")" = 3 ]
 		# Every line is valid UTF-8 and one alert.

@@ -117,7 +117,7 @@ waits() {
 	kill -STOP "$e"
 	: >"$T/b/rootfs/tmp/go"
 	sleep 0.3
-	! said end
+	refute said end
 	kill -9 "$e"
 	wait_until 10 said end
 	said d1
@@ -131,7 +131,7 @@ waits() {
 	wait_until 10 waits
 	"$SHK_BUILDDIR/shrike" freeze "f-$$"
 	expect_alert "Shrike internal: deadline" "f-$$"
-	! said end
+	refute said end
 	"$SHK_BUILDDIR/shrike" thaw "f-$$"
 	wait_until 10 said end
 	said "cat: can't open '/tmp/p': Connection timed out"

@@ -211,7 +211,7 @@ events_of() {
 		stop_recording
 		[ "$RECORD_STATUS" = 0 ]
 		[ "$(events_of "other-$r")" = 0 ]
-		! grep -q "^container \"\?other-" "$T/r.events"
+		refute grep -q "^container \"\?other-" "$T/r.events"
 		"$SHK_BUILDDIR/shrike" replay "$T/r.events" --rules "$T/rules.yaml" >"$T/replayed"
 		[ -s "$T/replayed" ]
 		# All again, once nobody is named.

@@ -180,7 +180,7 @@ other_id() {
 	session "$1"
 	cat "$H"/{native.err,err,daemon.log}
 	grep -qx 1000 "$H/out"
-	! grep -q secret "$H/out"
+	refute grep -q secret "$H/out"
 	grep -qx 'not run' "$H/out"
 	refused_program
 }

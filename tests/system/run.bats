@@ -139,7 +139,7 @@ left_behind() {
 }
 
 no_such_container() {
-	! command runc state "$1" >/dev/null 2>&1
+	refute command runc state "$1" >/dev/null 2>&1
 }
 
 @test "what cannot be used is said in one line, and nothing is started" {

@@ -79,7 +79,7 @@ begin() {
 		# The call that was answered by it has failed.
 		wait_until 5 grep -q EPERM "$T/$id.out"
 		[ -e "$T/b/rootfs/usr/bin/tool" ]
-		! is_frozen "$id"
+		refute is_frozen "$id"
 		run S thaw "$id"
 		[ "$status" = 1 ]
 		[[ $output == *"the container is not frozen"* ]]
@@ -139,6 +139,6 @@ begin() {
 		run unshare -p -f "$SHK_BUILDDIR/shrike" "$c" "w-$$"
 		[ "$status" -ne 0 ]
 	done
-	! is_frozen "w-$$"
+	refute is_frozen "w-$$"
 	[ "$(n_containers)" = 1 ]
 }

@@ -123,7 +123,7 @@ deb() {
 	start_daemon
 	twins
 	same_output 18
-	! grep -qiE 'failed|locked|error' <<<"$output"
+	refute grep -qiE 'failed|locked|error' <<<"$output"
 }
 
 @test "a Go program: goroutines that make calls and are pre-empted by signals" {
@@ -142,7 +142,7 @@ deb() {
 	install -m 755 "$T/gostorm" "$T/b/rootfs/opt/"
 	install -m 755 "$T/gostorm" "$T/free/rootfs/opt/"
 	same_output 10
-	! grep -q 'error' <<<"$output"
+	refute grep -q 'error' <<<"$output"
 }
 
 # Without SA_RESTART a signal that comes before the engine has taken the call ends it with EINTR (docs/NATIVE.md): the
@@ -161,7 +161,7 @@ deb() {
 	install -m 755 "$SHK_BUILDDIR/tests/system/ticks" "$T/free/rootfs/opt/"
 	same_output 20
 	# Not one of them failed; and there were signals.
-	! grep -vE ' 0$' <<<"$(grep '^call ' <<<"$output")"
+	refute grep -vE ' 0$' <<<"$(grep '^call ' <<<"$output")"
 	[ "$(grep -c '^interrupted yes$' <<<"$output")" = 2 ]
 }
 
