@@ -39,6 +39,7 @@ void shk_porter_seen(struct shk_engine *g, const struct seccomp_notif *n)
 	switch (call->id) {
 	case SHK_CALL_execve:
 	case SHK_CALL_execveat:
+		shk_porter_expect_nothing(pt, (pid_t)n->pid);
 		atomic_store(&pt->seen[n->pid % SHK_PORTER_SEEN], boot_ms() << TID_BITS | n->pid);
 		break;
 	case SHK_CALL_mount:

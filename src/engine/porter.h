@@ -67,6 +67,7 @@ struct shk_porter {
 	pthread_mutex_t lock;	/* a leaf: all below */
 	pthread_cond_t work;	/* of the scout */
 	struct shk_expected *expected[SHK_PORTER_EXPECTED];
+	atomic_uint n_expected;
 	struct {
 		pid_t tid;
 		uint64_t start;
@@ -121,6 +122,8 @@ bool shk_porter_check(struct shk_porter *pt, pid_t tid, int fd);
 /* Gate: x->tid is let go between these two. */
 void shk_porter_expect(struct shk_engine *g, struct shk_expected *x);
 void shk_porter_unexpect(struct shk_engine *g, struct shk_expected *x);
+/* Worker: the task makes another call. */
+void shk_porter_expect_nothing(struct shk_porter *pt, pid_t tid);
 
 /* ---- porter_mounts.c ---- */
 /* Marks the mounts of the container that are not yet. force: also if none seem to have changed. Arming, scout. */

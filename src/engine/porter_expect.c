@@ -17,8 +17,27 @@ void shk_porter_expect(struct shk_engine *g, struct shk_expected *x)
 	for (unsigned i = 0; i < SHK_PORTER_EXPECTED; i++)
 		if (!pt->expected[i]) {
 			pt->expected[i] = x;
+			atomic_fetch_add(&pt->n_expected, 1);
 			break;
 		}
+	pthread_mutex_unlock(&pt->lock);
+}
+
+static void take_off(struct shk_porter *pt, unsigned i)
+{
+	pt->expected[i] = NULL;
+	atomic_fetch_sub(&pt->n_expected, 1);
+}
+
+/* A task makes one call at a time: of the one before, whoever waits for its end only has not heard of it yet. */
+void shk_porter_expect_nothing(struct shk_porter *pt, pid_t tid)
+{
+	if (!atomic_load_explicit(&pt->n_expected, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&pt->lock);
+	for (unsigned i = 0; i < SHK_PORTER_EXPECTED; i++)
+		if (pt->expected[i] && pt->expected[i]->tid == tid)
+			take_off(pt, i);
 	pthread_mutex_unlock(&pt->lock);
 }
 
@@ -29,7 +48,7 @@ void shk_porter_unexpect(struct shk_engine *g, struct shk_expected *x)
 	pthread_mutex_lock(&pt->lock);
 	for (unsigned i = 0; i < SHK_PORTER_EXPECTED; i++)
 		if (pt->expected[i] == x)
-			pt->expected[i] = NULL;
+			take_off(pt, i);
 	pthread_mutex_unlock(&pt->lock);
 }
 
