@@ -24,7 +24,7 @@ lines() {
 }
 
 is_ready() {
-	grep -qx ready "$T/reaper"
+	grep -qsx ready "$T/reaper"
 }
 
 @test "engine killed before and after each kind of call" {
@@ -51,6 +51,7 @@ is_ready() {
 		i=0
 		while read -r name by; do
 			e=$(engine_pid)
+			rm -f "$T/reaper" # what the last one said
 			"$SHK_BUILDDIR/tests/system/reaper" "$e" "$by" "$when" >"$T/reaper" 2>&1 3>&- &
 			wait_until 10 is_ready
 			: >"$T/b/rootfs/tmp/steps/go-$i"
