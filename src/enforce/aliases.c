@@ -315,9 +315,11 @@ int shk_aliases_of(struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint
 		mnt = sx.stx_mnt_id;
 	}
 	/* Directories above a mount, or above what it shows, may have been renamed: no event tells that. */
-	if (has_others(l, row_of(l, mnt)) && read_again(l) < 0) {
-		l->stale = true;
-		return -EAGAIN;
+	if (has_others(l, row_of(l, mnt))) {
+		l->stale = read_again(l) < 0;
+		/* Newer than what was held: the caller is to hold it again, as long as that is so. */
+		if (changed(l))
+			return -EAGAIN;
 	}
 	return l->any || !row_of(l, mnt) ? find(l, mnt, name, ctx->ev->arena, ret) : 0;
 }

@@ -193,6 +193,7 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	for (unsigned i = 0;; i++) {
 		/* Whoever changes mounts without end must not have calls let go for it; others never meet this. */
 		if (i == AGAIN_MAX) {
+			a->why = NULL;
 			a->what = SHK_ACT_FAIL;
 			a->err = EBUSY;
 			ctx->ev->ret = -EBUSY;
@@ -205,15 +206,21 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 		}
 		r = pin_kind(w, ctx, a);
 		/* What fails by itself has no names. What nobody can act on may be so because a mount went away. */
-		if (!paths || r == SHK_PINNED_ERROR || r == SHK_PINNED_HARMLESS ||
-		    shk_aliases_hold(w->actor->aliases))
+		if (!paths || r == SHK_PINNED_ERROR || r == SHK_PINNED_HARMLESS)
 			break;
+		if (shk_aliases_hold(w->actor->aliases)) {
+			a->why = r == SHK_PINNED_OBJECT ? other_names(w, ctx, a) : a->why;
+			if (r != SHK_PINNED_OBJECT || !a->why || shk_aliases_hold(w->actor->aliases))
+				break;
+			a->why = NULL;
+		}
 		let_go(a);
 		memset(&a->names, 0, sizeof(a->names));
 	}
 	switch (r) {
 	case SHK_PINNED_OBJECT:
-		a->why = other_names(w, ctx, a);
+		if (!paths)
+			a->why = other_names(w, ctx, a);
 		if (a->why)
 			a->what = SHK_ACT_CONTINUE;
 		break;
