@@ -239,6 +239,15 @@ int shk_pidfd_getfd(int pidfd, int fd)
 	return r < 0 ? -errno : (int)r;
 }
 
+ino_t shk_ns_of(pid_t pid, const char *which)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, which);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
 int shk_pidfd_signal(int pidfd, int sig)
 {
 	long r = syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);

@@ -39,6 +39,8 @@ int shk_connect_unix_within(const char *path, int timeout_ms, struct shk_err *er
 int shk_pidfd_open(pid_t pid, unsigned flags);
 int shk_pidfd_getfd(int pidfd, int fd);
 int shk_pidfd_signal(int pidfd, int sig);
+/* Number of a namespace of the task ("mnt", "pid", ...); 0: it is gone, or out of reach. */
+ino_t shk_ns_of(pid_t pid, const char *which);
 
 /* Nanoseconds: CLOCK_MONOTONIC, CLOCK_REALTIME. */
 uint64_t shk_now_mono(void);

@@ -64,15 +64,6 @@ void shk_actor_free(struct shk_actor *a)
 	free(a);
 }
 
-static ino_t ns_ino(pid_t pid, const char *which)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, which);
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
 static bool enter(pid_t pid, const char *which, int type)
 {
 	char path[64];
@@ -93,7 +84,7 @@ static void join(struct shk_actor *a, pid_t init)
 	a->net = 0;
 	if (enter(init, "net", CLONE_NEWNET) && enter(init, "ipc", CLONE_NEWIPC) &&
 	    enter(init, "cgroup", CLONE_NEWCGROUP))
-		a->net = ns_ino(init, "net");
+		a->net = shk_ns_of(init, "net");
 }
 
 static uint64_t listed(int fd)
@@ -324,6 +315,6 @@ bool shk_actor_sees_same(const struct shk_actor *a, struct shk_eval_ctx *ctx, co
 		return true;
 	if (!a->net || shk_proc_ns(shk_proc_task_of(ctx), SHK_NS_NET) != a->net)
 		return false;
-	return !writes || (ns_ino(c->tid, "ipc") == ns_ino(a->joined, "ipc") &&
-			   ns_ino(c->tid, "cgroup") == ns_ino(a->joined, "cgroup"));
+	return !writes || (shk_ns_of(c->tid, "ipc") == shk_ns_of(a->joined, "ipc") &&
+			   shk_ns_of(c->tid, "cgroup") == shk_ns_of(a->joined, "cgroup"));
 }

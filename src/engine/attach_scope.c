@@ -27,15 +27,6 @@ struct proc {
 	bool in;
 };
 
-static ino_t ns_of(pid_t pid, const char *ns)
-{
-	struct stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns);
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
 /* The last number of NSpid: the one in its own namespace. */
 static long own_number(pid_t pid)
 {
@@ -68,7 +59,7 @@ static int refuse(pid_t pid, const char *why, struct shk_err *err)
 
 int shk_attach_check(struct shk_attach *x, pid_t pid, struct shk_err *err)
 {
-	ino_t mnt = ns_of(pid, "mnt");
+	ino_t mnt = shk_ns_of(pid, "mnt");
 	pid_t tgid;
 	int r;
 
@@ -79,10 +70,10 @@ int shk_attach_check(struct shk_attach *x, pid_t pid, struct shk_err *err)
 		return r;
 	if (tgid != pid)
 		return refuse(pid, "it is a thread, not a process", err);
-	if (!mnt || mnt == ns_of(getpid(), "mnt") || mnt == ns_of(1, "mnt"))
+	if (!mnt || mnt == shk_ns_of(getpid(), "mnt") || mnt == shk_ns_of(1, "mnt"))
 		return refuse(pid, "it is in no container, as it has the mount namespace of this machine", err);
-	x->pidns = ns_of(pid, "pid");
-	if (x->pidns == ns_of(getpid(), "pid"))
+	x->pidns = shk_ns_of(pid, "pid");
+	if (x->pidns == shk_ns_of(getpid(), "pid"))
 		x->pidns = 0;
 	else if (own_number(pid) != 1)
 		return refuse(pid, "it is not the first process of its container; name that one", err);
@@ -159,7 +150,7 @@ static bool in_cgroup(const struct shk_attach *x, pid_t pid, struct shk_buf *b)
 bool shk_attach_own_cgroup(struct shk_attach *x, pid_t init, struct shk_str cgroup)
 {
 	_cleanup_closedir_ DIR *d = opendir("/proc");
-	ino_t own = ns_of(getpid(), "mnt"), first = ns_of(1, "mnt");
+	ino_t own = shk_ns_of(getpid(), "mnt"), first = shk_ns_of(1, "mnt");
 	struct dirent *de;
 	struct shk_buf b;
 	bool r = true;
@@ -173,7 +164,7 @@ bool shk_attach_own_cgroup(struct shk_attach *x, pid_t init, struct shk_str cgro
 
 		if (pid <= 0 || !in_cgroup(x, pid, &b))
 			continue;
-		ns = ns_of(pid, "mnt");
+		ns = shk_ns_of(pid, "mnt");
 		r = !ns || (ns != own && ns != first);
 	}
 	shk_buf_done(&b);
@@ -193,7 +184,7 @@ static int by_pid(const void *a, const void *b)
 static int look(const struct shk_attach *x, pid_t pid, struct proc *p, struct shk_buf *b)
 {
 	int r = read_proc(pid, p);
-	ino_t ns = r > 0 && x->pidns ? ns_of(pid, "pid") : 0;
+	ino_t ns = r > 0 && x->pidns ? shk_ns_of(pid, "pid") : 0;
 
 	if (r <= 0)
 		return r;

@@ -33,15 +33,6 @@ struct start_job {
 	pid_t pid;
 };
 
-static uint64_t ns_of(pid_t pid, const char *ns)
-{
-	struct stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns);
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
 static pid_t newest(void)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/loadavg", "re");
@@ -89,7 +80,7 @@ static void note(struct shk_porter *pt, struct shk_entry *e, pid_t pid)
 	/* Whose parent is in there was made in there, and has what that one had: unless it is what a session has left
 	 * behind that has ended since, which shows where containers have no filter of their own runtime's. */
 	if (pid == e->ctr->init_pid || shk_task_read(pid, &f) < 0 || f.tgid != pid || f.state == 'Z' ||
-	    (!f.unfiltered && ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns)))
+	    (!f.unfiltered && shk_ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns)))
 		return;
 	for (unsigned i = 0; i < pt->n_late; i++) {
 		if (pt->late[i].pid == pid && pt->late[i].start == f.start)
@@ -139,7 +130,7 @@ static bool settle(struct shk_porter *pt, struct shk_late *l)
 	/* Once is enough: what came of it was told. It stays here so that it is not found anew. */
 	if (l->tried || !atomic_load(&e->entered) ||
 	    /* A tool of the host's that looks at its processes. */
-	    ns_of(l->pid, "mnt") == ns_of(getpid(), "mnt") ||
+	    shk_ns_of(l->pid, "mnt") == shk_ns_of(getpid(), "mnt") ||
 	    (!runs_own_program(e, l->pid) && shk_now_mono() - l->since < GRACE_NS))
 		return false;
 	if (shk_porter_policy(e, &refuse) == SHK_EXEC_REFUSE) {
@@ -153,7 +144,7 @@ static bool settle(struct shk_porter *pt, struct shk_late *l)
 
 static void look_at(struct shk_porter *pt, const struct space *s, size_t n, pid_t pid)
 {
-	uint64_t ns = ns_of(pid, "pid");
+	uint64_t ns = shk_ns_of(pid, "pid");
 
 	for (size_t i = 0; ns && i < n; i++)
 		if (s[i].pid_ns == ns) {

@@ -25,15 +25,6 @@
 #define MOUNTS_MAX    4096u
 #define PATH_BYTES    4096u
 
-static uint64_t ns_of(pid_t pid, const char *ns)
-{
-	struct stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns);
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
 static uint64_t hash_of(struct shk_str s)
 {
 	uint64_t h = 14695981039346656037ull; /* FNV-1a */
@@ -235,7 +226,7 @@ static void mark(struct shk_entry *e, bool force)
 {
 	struct shk_porter *pt = e->g->porter;
 	pid_t init = e->ctr->init_pid;
-	uint64_t mnt = ns_of(init, "mnt"), pid = ns_of(init, "pid"), h;
+	uint64_t mnt = shk_ns_of(init, "mnt"), pid = shk_ns_of(init, "pid"), h;
 	_cleanup_close_ int root = -1;
 	_cleanup_buf_ struct shk_buf text;
 	char path[64];
@@ -244,8 +235,8 @@ static void mark(struct shk_entry *e, bool force)
 	if (!mnt || !pid || shk_entry_init_dead(e))
 		return;
 	/* The host's namespace tells nothing about who is in there. */
-	atomic_store(&e->pid_ns, pid == ns_of(getpid(), "pid") ? 0 : pid);
-	if (mnt == ns_of(getpid(), "mnt") || mnt == ns_of(1, "mnt") || (!atomic_load(&e->pid_ns) && !e->ctr->cgroup.n)) {
+	atomic_store(&e->pid_ns, pid == shk_ns_of(getpid(), "pid") ? 0 : pid);
+	if (mnt == shk_ns_of(getpid(), "mnt") || mnt == shk_ns_of(1, "mnt") || (!atomic_load(&e->pid_ns) && !e->ctr->cgroup.n)) {
 		tell_no_gate(e, "the container has neither a pid namespace nor a cgroup of its own, or the mount namespace of this "
 				"machine");
 		return;
@@ -309,7 +300,7 @@ static bool is_member(struct shk_entry *e, pid_t tid, uint64_t pid_ns)
 
 struct shk_entry *shk_porter_whose(struct shk_engine *g, pid_t tid)
 {
-	uint64_t mnt = ns_of(tid, "mnt"), pid = ns_of(tid, "pid");
+	uint64_t mnt = shk_ns_of(tid, "mnt"), pid = shk_ns_of(tid, "pid");
 	struct shk_entry *found = NULL, *maybe[16];
 	size_t n = 0;
 

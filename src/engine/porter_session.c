@@ -12,7 +12,6 @@
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -181,11 +180,8 @@ static int bring_in(struct session *x, bool may_nnp, struct shk_err *err)
 static bool is_native(struct shk_entry *e, pid_t parent)
 {
 	uint64_t own = atomic_load(&e->pid_ns);
-	struct stat st;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)parent);
-	return own && stat(path, &st) == 0 && st.st_ino == own;
+	return own && shk_ns_of(parent, "pid") == own;
 }
 
 static void run(struct shk_job *j)

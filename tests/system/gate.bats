@@ -34,6 +34,25 @@ with_policy() {
 	start_daemon
 }
 
+# The policy: a program in /race that may not run.
+no_evil_program() {
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Evil program
+		  desc: The program is not allowed.
+		  condition: evt.type in (execve, execveat) and proc.exepath = /race/evil
+		  output: evil program (exe=%proc.exepath)
+		  priority: CRITICAL
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		mode: enforce
+		actions:
+		  - match: { rules: ["Evil program"] }
+		    then: { deny: EPERM }
+	END
+}
+
 # a_container RUNTIME ID [JQ-FILTER]: by the hook, running.
 a_container() {
 	B=$T/b-$2
@@ -405,21 +424,7 @@ is_marked() {
 }
 
 @test "the wrapper's containers: files are compared as they are opened, where rules refuse programs" {
-	cat >"$T/rules.yaml" <<-'END'
-		- rule: Evil program
-		  desc: The program is not allowed.
-		  condition: evt.type in (execve, execveat) and proc.exepath = /race/evil
-		  output: evil program (exe=%proc.exepath)
-		  priority: CRITICAL
-	END
-	policy <<-END
-		policy: default
-		rules: { files: [$T/rules.yaml] }
-		mode: enforce
-		actions:
-		  - match: { rules: ["Evil program"] }
-		    then: { deny: EPERM }
-	END
+	no_evil_program
 	start_daemon
 	local r
 	for r in $RUNTIMES; do
@@ -438,21 +443,7 @@ is_marked() {
 
 @test "attaching again while execs are compared" {
 	with_policy
-	cat >"$T/rules.yaml" <<-'END'
-		- rule: Evil program
-		  desc: The program is not allowed.
-		  condition: evt.type in (execve, execveat) and proc.exepath = /race/evil
-		  output: evil program (exe=%proc.exepath)
-		  priority: CRITICAL
-	END
-	policy <<-END
-		policy: default
-		rules: { files: [$T/rules.yaml] }
-		mode: enforce
-		actions:
-		  - match: { rules: ["Evil program"] }
-		    then: { deny: EPERM }
-	END
+	no_evil_program
 	S reload
 	local r pid i
 	for r in $RUNTIMES; do
