@@ -156,6 +156,7 @@ bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id);
 /* What a waiting event of this type shows: its call, registers, supposed result, and the texts its arguments point to,
  * with the directory they are counted from (shk_event_place). Does the field's value follow from these alone, for as
  * long as the context speaks of the names given (ctx->by_object)? */
+bool shk_arg_is_shown(enum shk_arg_kind k); /* is an argument of this kind such a register or text? */
 bool shk_field_is_shown(const struct shk_field_ref *ref, enum shk_call_id id);
 
 /* Doubles as numbers that are in the same order, so that whoever compares numbers compares them, too. */

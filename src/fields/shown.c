@@ -28,7 +28,12 @@ static bool param_is_shown(const struct shk_field_ref *ref, enum shk_call_id id)
 		return true;
 	if (p.kind != SHK_P_ARG)
 		return false;
-	switch (ev.call->arg[p.arg].kind) {
+	return shk_arg_is_shown(ev.call->arg[p.arg].kind);
+}
+
+bool shk_arg_is_shown(enum shk_arg_kind k)
+{
+	switch (k) {
 	case SHK_ARG_PATH:
 	case SHK_ARG_STRING:
 	case SHK_ARG_FLAGS:
@@ -40,7 +45,7 @@ static bool param_is_shown(const struct shk_field_ref *ref, enum shk_call_id id)
 	case SHK_ARG_SIGNAL:
 	case SHK_ARG_SIZE:
 		return true;
-	default: /* a descriptor, a process, an id: what it stands for changes */
+	default: /* a descriptor, a process, an id, an address: what it stands for changes */
 		return false;
 	}
 }

@@ -259,7 +259,7 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	run.memo.p = p;
 	run.memo.lost = false;
 	run.memo.face = NULL;
-	at = run.memo.m ? shk_memo_face(&run, &face) : 0;
+	at = run.memo.m && shk_memo_asks_shown(run.memo.m, p) ? shk_memo_face(&run, &face) : 0;
 	leaf = at && ctx->memo->node[at].kind == SHK_MEMO_LEAF ? &ctx->memo->node[at] : NULL;
 	if (!leaf && !prepare_slots(&run, ctx))
 		return;

@@ -76,6 +76,7 @@ static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 {
 	forget_set(m);
 	m->faces.of_program = false;
+	shk_memo_face_init();
 	m->root = calloc(rs->n_program + 1, sizeof(*m->root));
 	m->slot = calloc(rs->n_answered + 1, sizeof(*m->slot));
 	m->scratch = malloc(SHK_SLOTS_BYTES(rs));

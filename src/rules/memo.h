@@ -98,10 +98,11 @@ struct shk_memo_log {
 };
 
 /* What an event shows, beside its registers. */
-#define SHK_MEMO_FACE_TEXTS 4u /* two names, the program, the working directory */
+#define SHK_MEMO_FACE_TEXTS 3u /* two names, the working directory */
 struct shk_memo_face {
 	uint32_t hash;
 	unsigned n_text;
+	uint64_t comm[2]; /* of the program, or zeroes */
 	struct shk_str text[SHK_MEMO_FACE_TEXTS];
 };
 
@@ -252,8 +253,17 @@ uint32_t shk_memo_add(struct shk_memo *m, const struct shk_memo_node *n);
 bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule);
 
 /* ---- memoface.c ---- */
+/* Before anything else here. */
+void shk_memo_face_init(void);
 /* Is all that there is to see of such an event part of its face? */
 bool shk_memo_has_face(enum shk_call_id id);
+/* Does the first question follow from an event's looks? Without that its face is of no use. */
+static inline bool shk_memo_asks_shown(const struct shk_memo *m, const struct shk_program *p)
+{
+	uint32_t first = m->root[p->number];
+
+	return first && m->node[first].shown;
+}
 /* The node that an event which looks like this one came to before anything was asked that does not follow from its looks. 0: it
  * is not known; run->memo.face is then f if it may be kept. No slot is needed. */
 uint32_t shk_memo_face(struct shk_run *run, struct shk_memo_face *f);

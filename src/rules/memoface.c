@@ -34,12 +34,19 @@ struct kept {
 	uint32_t call; /* and ABI */
 	uint32_t n_text;
 	int64_t result;
+	uint64_t comm[2];
 };
-#define LENGTHS 8u /* room for those of SHK_MEMO_FACE_TEXTS texts, in whole words */
+#define LENGTHS 4u /* room for those of SHK_MEMO_FACE_TEXTS texts, in whole words */
 
 static bool is_text(enum shk_arg_kind k)
 {
 	return k == SHK_ARG_PATH || k == SHK_ARG_STRING;
+}
+
+/* What others stand for changes: shk_field_is_shown has nothing to do with them. */
+static bool says_itself(enum shk_arg_kind k)
+{
+	return !shk_arg_kind_follows(k) && shk_arg_is_shown(k);
 }
 
 static struct looks looks_of[SHK_CALL_N];
@@ -68,24 +75,27 @@ static void make_looks(void)
 		l->n_path = l->n_name;
 		add_names(l, call, SHK_ARG_STRING);
 		for (unsigned i = 0; i < call->nargs; i++) {
-			if (!shk_arg_kind_follows(call->arg[i].kind))
+			if (says_itself(call->arg[i].kind))
 				l->reg[l->n_reg++] = (uint8_t)i;
-			else if (!is_text(call->arg[i].kind))
+			else if (shk_arg_kind_follows(call->arg[i].kind) && !is_text(call->arg[i].kind))
 				l->whole = false;
 		}
 	}
 }
 
-bool shk_memo_has_face(enum shk_call_id id)
+void shk_memo_face_init(void)
 {
 	pthread_once(&looks_once, make_looks);
+}
+
+bool shk_memo_has_face(enum shk_call_id id)
+{
 	return looks_of[id].whole;
 }
 
 static inline uint64_t mix(uint64_t h, uint64_t v)
 {
-	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
+	return (h + v) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Some of the bytes: what they leave out, the comparison finds. */
@@ -93,7 +103,7 @@ static inline uint64_t mix_text(uint64_t h, struct shk_str s)
 {
 	if (s.n < 8)
 		return mix(h, shk_memo_short(s.p, s.n));
-	return mix(mix(h, shk_memo_load(s.p + s.n / 2 - 4)) ^ s.n, shk_memo_load(s.p + s.n - 8));
+	return mix(h ^ s.n, shk_memo_load(s.p + s.n / 2 - 4) * 5 + shk_memo_load(s.p + s.n - 8));
 }
 
 static uint32_t call_of(const struct shk_event *ev)
@@ -113,8 +123,8 @@ static inline bool look(struct shk_run *run, const struct looks *l, struct shk_m
 	struct shk_eval_ctx *ctx = run->slots.ctx;
 	const struct shk_event *ev = ctx->ev;
 	uint64_t h = call_of(ev);
-	bool by_name = run->memo.m->faces.of_program, relative = false;
-	struct shk_str cwd;
+	unsigned want = (run->memo.m->faces.of_program ? SHK_PLACE_COMM : 0) | (l->n_path ? SHK_PLACE_NAMES : 0);
+	struct shk_place place;
 	size_t bytes = 0;
 	unsigned n = 0;
 
@@ -133,25 +143,26 @@ static inline bool look(struct shk_run *run, const struct looks *l, struct shk_m
 
 			if (d->dirfd_arg >= 0 && (int)ev->raw[d->dirfd_arg] != AT_FDCWD)
 				return false;
-			relative = true;
+			want |= SHK_PLACE_CWD;
 		}
 	}
-	if ((by_name || l->n_path) && !shk_event_place(ctx, by_name ? &f->text[n] : NULL, l->n_path != 0,
-						       relative ? &cwd : NULL))
+	f->comm[0] = f->comm[1] = 0;
+	if (want && !shk_event_place(ctx, want, &place))
 		return false;
-	if (by_name) {
-		bytes += f->text[n].n;
-		h = mix_text(h, f->text[n++]);
+	if (want & SHK_PLACE_COMM) {
+		f->comm[0] = place.comm[0];
+		f->comm[1] = place.comm[1];
+		h = mix(h, f->comm[0] + f->comm[1]);
 	}
-	if (relative) {
-		bytes += cwd.n;
-		h = mix_text(h, cwd);
-		f->text[n++] = cwd;
+	if (want & SHK_PLACE_CWD) {
+		bytes += place.cwd.n;
+		h = mix_text(h, place.cwd);
+		f->text[n++] = place.cwd;
 	}
 	for (unsigned i = 0; i < l->n_reg; i++)
 		h = mix(h, ev->raw[l->reg[i]]);
 	f->n_text = n;
-	f->hash = (uint32_t)h;
+	f->hash = (uint32_t)(h >> 32 ^ h >> 51);
 	return bytes <= TEXT_MAX;
 }
 
@@ -164,7 +175,8 @@ static inline bool same(const struct kept *k, const struct shk_event *ev, const 
 	const uint16_t *n = (const uint16_t *)(w + l->n_reg); /* of one call, so is their number */
 	const char *p = (const char *)(n + LENGTHS);
 
-	if (k->call != call_of(ev) || k->n_text != f->n_text || k->result != result_of(ev))
+	if (k->call != call_of(ev) || k->n_text != f->n_text || k->comm[0] != f->comm[0] || k->comm[1] != f->comm[1] ||
+	    k->result != result_of(ev))
 		return false;
 	for (unsigned i = 0; i < l->n_reg; i++)
 		if (w[i] != ev->raw[l->reg[i]])
@@ -249,7 +261,7 @@ static void write_face(struct kept *k, const struct shk_event *ev, const struct 
 	char *p = (char *)(n + LENGTHS);
 
 	*k = (struct kept){ .hash = f->hash, .node = node, .call = call_of(ev), .n_text = f->n_text,
-			    .result = result_of(ev) };
+			    .result = result_of(ev), .comm = { f->comm[0], f->comm[1] } };
 	for (unsigned i = 0; i < l->n_reg; i++)
 		w[i] = ev->raw[l->reg[i]];
 	for (unsigned i = 0; i < f->n_text; i++) {

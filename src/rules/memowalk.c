@@ -206,11 +206,13 @@ const struct shk_memo_node *shk_memo_walk(struct shk_run *run, uint32_t from)
 	const struct shk_memo *m = mr->m;
 	uint32_t to = from ? from : m->root[mr->p->number];
 	uint32_t at = from ? m->node[from].from : 0, by = from ? m->node[from].by : mr->p->number;
-	bool shown = mr->face && to && m->node[to].shown;
+	bool shown = mr->face;
 
 	while (to) {
 		const struct shk_memo_node *n = &m->node[to];
 
+		if (shown && (run->gave_up || run->slots.ctx->ev->arena->failed))
+			shown = false; /* that was this event alone */
 		if (shown && !n->shown) {
 			shk_memo_keep_face(run, to);
 			shown = false;

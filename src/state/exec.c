@@ -74,9 +74,7 @@ static void set_comm(struct shk_proc *p, struct shk_str path)
 		n--;
 	path.p += n;
 	path.n = SHK_MIN(path.n - n, sizeof(p->comm) - 1);
-	memcpy(p->comm, path.p, path.n);
-	p->comm[path.n] = 0;
-	p->comm_n = (uint8_t)path.n;
+	shk_proc_set_comm(p, path);
 }
 
 static bool read_comm(struct shk_proc *p)

@@ -226,25 +226,25 @@ static bool abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 	return shk_event_join_path(ctx, dirfd, a->bytes, ret);
 }
 
-bool shk_event_place(struct shk_eval_ctx *ctx, struct shk_str *comm, bool paths, struct shk_str *cwd)
+_Static_assert(SHK_PLACE_COMM == 1u << SHK_FACT_COMM && SHK_PLACE_CWD == 1u << SHK_FACT_CWD &&
+	       SHK_PLACE_NAMES == 1u << SHK_FACT_ROOT, "what is wanted are facts");
+
+bool shk_event_place(struct shk_eval_ctx *ctx, unsigned want, struct shk_place *ret)
 {
 	/* Nearly always it is known, and its own. */
 	struct shk_proc *task = ctx->proc && !ctx->proc->base ? ctx->proc : shk_proc_task_of(ctx);
-	unsigned want = (paths ? 1u << SHK_FACT_ROOT : 0) | (comm ? 1u << SHK_FACT_COMM : 0) |
-			(cwd ? 1u << SHK_FACT_CWD : 0);
 
 	if (!task)
 		return false;
-	for (unsigned f = 0; !task->rec && want >> f; f++)
-		if (want >> f & 1 && !shk_proc_need(task, f))
-			return false;
-	if ((task->have & want) != want || (paths && task->root.n != 1))
+	for (unsigned m = task->rec ? 0 : want; m; m &= m - 1)
+		(void)shk_proc_need(task, (enum shk_fact)__builtin_ctz(m));
+	if ((task->have & want) != want)
 		return false;
-	if (comm)
-		*comm = (struct shk_str){ task->comm, task->comm_n };
-	if (cwd)
-		*cwd = task->cwd;
-	return true;
+	/* The length in the byte that is always 0. */
+	memcpy(ret->comm, task->comm, sizeof(ret->comm));
+	ret->comm[1] |= (uint64_t)task->comm_n << 56;
+	ret->cwd = task->cwd;
+	return !(want & SHK_PLACE_NAMES) || task->root.n == 1;
 }
 
 bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)

@@ -76,7 +76,7 @@ struct shk_proc {
 	uint32_t have;		 /* bit per fact: known */
 
 	/* stat */
-	char comm[16];
+	char comm[16];		 /* the rest is zeroes */
 	uint8_t comm_n;
 	pid_t ppid, pgid, sid;
 	uint32_t tty;
@@ -176,6 +176,15 @@ bool shk_parse_fd_limit(struct shk_str limits, int64_t *ret);
 /* ---- process.c ---- */
 /* Status of this very decision. */
 bool shk_proc_fresh_status(struct shk_proc *p);
+
+/* Of at most 15 bytes. */
+static inline void shk_proc_set_comm(struct shk_proc *p, struct shk_str name)
+{
+	memset(p->comm, 0, sizeof(p->comm));
+	if (name.n)
+		memcpy(p->comm, name.p, name.n);
+	p->comm_n = (uint8_t)name.n;
+}
 
 /* ---- stamp.c ---- */
 void shk_proc_usage_asked(struct shk_proc *p);

@@ -93,9 +93,7 @@ bool shk_parse_stat(struct shk_str text, struct shk_proc *p)
 	rest = (struct shk_str){ close_ + 1, text.n - (size_t)(close_ + 1 - text.p) };
 	if (!word(&rest).n) /* state */
 		return false;
-	memcpy(p->comm, open_ + 1, n);
-	p->comm[n] = 0;
-	p->comm_n = (uint8_t)n;
+	shk_proc_set_comm(p, (struct shk_str){ open_ + 1, n });
 	ppid = (pid_t)number(&rest);
 	if (ppid != p->ppid)
 		p->parent_serial = 0;

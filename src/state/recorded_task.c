@@ -83,10 +83,7 @@ void shk_rec_know(struct shk_proc *p, enum shk_fact f, bool known)
 
 void shk_rec_set_comm(struct shk_proc *p, struct shk_str name)
 {
-	p->comm_n = (uint8_t)SHK_MIN(name.n, sizeof(p->comm) - 1);
-	if (p->comm_n)
-		memcpy(p->comm, name.p, p->comm_n);
-	p->comm[p->comm_n] = 0;
+	shk_proc_set_comm(p, (struct shk_str){ name.p, SHK_MIN(name.n, sizeof(p->comm) - 1) });
 	shk_rec_know(p, SHK_FACT_COMM, name.p != NULL);
 }
 
