@@ -46,7 +46,7 @@ struct shk_actor *shk_actor_new(void)
 
 	if (!a)
 		return NULL;
-	a->root = -1;
+	a->root = a->probe[0] = a->probe[1] = -1;
 	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	a->rights = shk_rights_new();
 	a->aliases = shk_aliases_new();
@@ -59,6 +59,8 @@ void shk_actor_free(struct shk_actor *a)
 		return;
 	shk_close(&a->root);
 	shk_close(&a->fds);
+	shk_close(&a->probe[0]);
+	shk_close(&a->probe[1]);
 	shk_rights_free(a->rights);
 	shk_aliases_free(a->aliases);
 	free(a);

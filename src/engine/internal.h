@@ -370,6 +370,8 @@ void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t v
 /* ---- pipeline.c ---- */
 /* One call from reception to answer, which is the watchdog's when the claim is lost; the slot is released. */
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s);
+/* A signal for the process whose call waits. 0 or -errno. */
+int shk_signal_caller(int listener, const struct shk_call_slot *s, int sig);
 
 /* ---- arming.c ---- */
 enum shk_stage { SHK_STAGE_SETUP, SHK_STAGE_JUDGE, SHK_STAGE_REFUSE };
