@@ -523,7 +523,7 @@ static void send_data(struct run *r)
 /* Sockets with names. */
 static void name_inboxes(void)
 {
-	static const char *const names[] = { "/hide/d", "/free/d" };
+	static const char *const names[] = { "/hide/box", "/free/box" };
 
 	for (int i = 0; i < 2; i++) {
 		struct sockaddr_un a = named(names[i]);
@@ -538,7 +538,7 @@ static void name_inboxes(void)
 static void send_unix(struct run *r)
 {
 	struct sockaddr_un *a = shared(sizeof(*a));
-	struct text *t = text_of("/free/d", "/hide/d");
+	struct text *t = text_of("/free/box", "/hide/box");
 
 	*a = named("");
 	t->p = a->sun_path;
@@ -548,14 +548,14 @@ static void send_unix(struct run *r)
 
 static void send_unix_symlink(struct run *r)
 {
-	struct sockaddr_un a = named("/free/dl");
+	struct sockaddr_un a = named("/free/boxl");
 
 	name_inboxes();
-	unlink("/free/dl");
-	unlink("/free/dl2");
-	if (symlink("/free/d", "/free/dl") < 0 || symlink("/hide/d", "/free/dl2") < 0)
+	unlink("/free/boxl");
+	unlink("/free/boxl2");
+	if (symlink("/free/box", "/free/boxl") < 0 || symlink("/hide/box", "/free/boxl2") < 0)
 		broken("symlink");
-	race_send(r, set_names, names_of("/free/dl", "/free/dl2"), &a, sizeof(a), false, by_sendmsg);
+	race_send(r, set_names, names_of("/free/boxl", "/free/boxl2"), &a, sizeof(a), false, by_sendmsg);
 }
 
 const struct attack attacks_net[] = {
