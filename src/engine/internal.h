@@ -82,6 +82,7 @@ struct shk_entry {
 	struct shk_memo *memo;		 /* likewise; may be NULL */
 
 	/* porter_mounts.c */
+	_Atomic uint64_t dirty_until;	/* its mounts are changing (CLOCK_MONOTONIC ns) */
 	atomic_bool entered;		/* the container's own program has begun: its mounts are there */
 	_Atomic uint64_t mnt_ns, pid_ns; /* of the init; 0: sessions are not asked for at its mounts, not known */
 	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */
