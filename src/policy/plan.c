@@ -2,6 +2,7 @@
 #include "policy/plan.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "policy/doors.h"
 #include "policy/filter.h"
@@ -20,7 +21,7 @@ static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 	is_one_of((id), (const char *const[]){ __VA_ARGS__ },                                      \
 		  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
-enum shk_method shk_method_of(enum shk_call_id id)
+static enum shk_method method_of(enum shk_call_id id)
 {
 	if (shk_syscalls[id].vclass == SHK_VC_VERIFY)
 		return SHK_METHOD_VERIFY;
@@ -34,6 +35,17 @@ enum shk_method shk_method_of(enum shk_call_id id)
 	if (IS_ONE_OF(id, "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr"))
 		return SHK_METHOD_REFUSE;
 	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
+}
+
+/* Asked some times for each call, so each is looked up by its name once. */
+enum shk_method shk_method_of(enum shk_call_id id)
+{
+	static atomic_uchar known[SHK_CALL_N]; /* one more than the method; 0: not looked up yet */
+	unsigned char m = atomic_load_explicit(&known[id], memory_order_relaxed);
+
+	if (!m)
+		atomic_store_explicit(&known[id], m = (unsigned char)(method_of(id) + 1), memory_order_relaxed);
+	return (enum shk_method)(m - 1);
 }
 
 enum shk_method shk_policy_method(const struct shk_policy *p, enum shk_call_id id)
