@@ -160,7 +160,7 @@ static void judge_held(const struct shk_policy *p, struct shk_eval_ctx *ctx, con
 		struct shk_eval_ctx as = *ctx;
 
 		as.fd = NULL;
-		as.by_address = true;
+		as.by_object = as.by_address = true;
 		name[held->alias[i].arg] = held->alias[i].name;
 		if (held_names(ctx, name, &as))
 			shk_judge_also(p, &as, j);
@@ -191,7 +191,7 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	j->n_given = j->m.n;
 	j->real = *ctx;
 	j->real.fd = NULL;
-	j->real.by_address = true;
+	j->real.by_object = j->real.by_address = true;
 	if (decides(p, plan, ctx->ev) && sent_elsewhere(ctx))
 		shk_judge_also(p, &j->real, j);
 	if (held)
