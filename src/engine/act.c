@@ -152,8 +152,11 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 				 a->open.looked ? shk_actor_listed(w->actor, &a->open.sx) : 0);
 	if (a->what == SHK_ACT_SOCKET || a->what == SHK_ACT_SEND)
 		return add_names(w, ctx, a, address_arg(ctx->ev->call->id), a->socket.pin.fd, 0);
-	/* A mount is in one place; what it shows may be in several. */
-	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount)
+	/* A mount is in one place, and in those that share it; what it shows may be in several. */
+	if (a->what == SHK_ACT_MOUNTS && (a->mounts.call == SHK_CALL_mount || a->mounts.call == SHK_CALL_move_mount) &&
+	    a->mounts.n && a->mounts.held[0].name.p && shk_aliases_is_shared(w->actor->aliases, a->mounts.held[0].pin.fd))
+		why = add_names(w, ctx, a, a->mounts.held[0].arg, a->mounts.held[0].pin.fd, 0);
+	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount && !why)
 		return add_names(w, ctx, a, a->mounts.held[1].arg, a->mounts.held[1].pin.fd, 0);
 	for (unsigned i = 0; a->what == SHK_ACT_PATHS && i < a->paths.n && !why; i++)
 		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd, 0);

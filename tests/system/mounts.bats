@@ -157,6 +157,34 @@ twins() {
 	done
 }
 
+@test "a mount that would appear at a guarded place, for the place it is made in being shared" {
+	sed -i 's|startswith /etc/keep|startswith /etc/keep/p/|g' "$T/rules.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<-'END'
+		exec 2>&1
+		b() { /bin/busybox "$@"; }
+		mkdir -p /etc/keep/p /tmp/p /tmp/q /etc/keep/q; b mount -t tmpfs p /tmp/p; mkdir /tmp/p/in /tmp/p/in2
+		b mount --bind /tmp/p /etc/keep/p
+		b mount -t tmpfs x /tmp/p/in && echo "alone"; b umount /tmp/p/in; b umount /etc/keep/p
+		b mount --make-shared /tmp/p; b mount --bind /tmp/p /etc/keep/p
+		b mount -t tmpfs x /tmp/p/in && echo "BAD: shared"
+		b mount --bind /tmp/q /tmp/p/in2 && echo "BAD: bound"
+		b grep -c /etc/keep/p/in /proc/mounts
+		b mount -t tmpfs x /tmp/q && echo good
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp" "$T/b/rootfs/etc/keep"
+		mkdir -m 1777 "$T/b/rootfs/tmp"
+		run run_in "$r" "p-$r-$$" "$T/b"
+		echo "$output"
+		[ "${lines[0]}" = alone ]
+		[[ $output != *BAD* ]]
+		[[ $output == *$'\n0\ngood' ]]
+		[ "$(alerts_of "Guarded place" "p-$r-$$" | wc -l)" = 2 ]
+	done
+}
+
 # Of overlays the one the runtime made is trusted to answer, not one that a task has made its root: it may lie on anything.
 @test "an overlay as the root of a task is opened by nobody else for it" {
 	cat >>"$T/rules.yaml" <<-END
