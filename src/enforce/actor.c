@@ -46,7 +46,7 @@ struct shk_actor *shk_actor_new(void)
 
 	if (!a)
 		return NULL;
-	a->root = -1;
+	a->root = a->probe[0] = a->probe[1] = -1;
 	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	a->rights = shk_rights_new();
 	a->aliases = shk_aliases_new();
@@ -59,6 +59,8 @@ void shk_actor_free(struct shk_actor *a)
 		return;
 	shk_close(&a->root);
 	shk_close(&a->fds);
+	shk_close(&a->probe[0]);
+	shk_close(&a->probe[1]);
 	shk_rights_free(a->rights);
 	shk_aliases_free(a->aliases);
 	free(a);
@@ -118,7 +120,7 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 	 * the kernel's own. Before Linux 6.8 numbers of mounts are given again at once, and asking is all there is. */
 	snprintf(name, sizeof(name), "%d", fd);
 	if (sx->stx_mask & STATX_MNT_ID_UNIQUE && readlinkat(a->fds, name, &c, 1) == 1 && c == '/' &&
-	    !shk_is_memfd(sx) && !shk_walk_answers(from->tid, from->init, fd))
+	    !shk_is_memfd(sx) && !shk_walk_answers(from->tid, from->init, from->root_dev, fd))
 		return -EREMOTE;
 	if (fstatfs(fd, &fs) < 0)
 		return -errno;
@@ -194,7 +196,7 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	r = find_root(a, ctx, c->tid);
 	*from = (struct shk_walk_from){
 		.tid = c->tid, .tgid = c->tgid, .vtid = c->vtid, .vpid = c->vpid, .fsuid = c->fsuid,
-		.init = ctx->ctr->init_pid, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
+		.init = ctx->ctr->init_pid, .root_dev = ctx->ctr->root_dev, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
 		.own_rights = own_rights, .is_proc = is_proc, .arg = a, .hints = a->hints,
 	};
 	if (r == 0 && !a->root_looked) {
@@ -242,7 +244,7 @@ static bool closes_alone(struct shk_eval_ctx *ctx, const struct shk_caller *c, i
 {
 	if ((!S_ISREG(sx->stx_mode) && !S_ISDIR(sx->stx_mode)) || shk_is_memfd(sx))
 		return true;
-	return shk_walk_answers(c->tid, ctx->ctr->init_pid, fd);
+	return shk_walk_answers(c->tid, ctx->ctr->init_pid, ctx->ctr->root_dev, fd);
 }
 
 #define TAKE_LOOKS (STATX_TYPE | STATX_INO | STATX_NLINK)

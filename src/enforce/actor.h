@@ -37,6 +37,7 @@ struct shk_actor {
 	int seen_fd;	/* what the walk looked at already; -1: nothing */
 	struct statx seen;
 	long seen_type;
+	int probe[2]; /* a socket's two ends, on which limits are tried (ancillary.c); -1: not made yet */
 };
 
 struct shk_actor *shk_actor_new(void); /* of the calling thread. NULL: cannot be had */

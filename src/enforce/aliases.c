@@ -19,6 +19,7 @@
 struct row {
 	uint64_t id, parent;
 	struct shk_str dev;	   /* "MAJOR:MINOR" */
+	bool shared;		   /* what is mounted on it appears at its peers and their slaves */
 	struct shk_str root, at;   /* in its filesystem, in the container; without a slash at the end */
 };
 
@@ -88,6 +89,19 @@ static bool overlap(const struct row *a, const struct row *b)
 	return shk_str_eq(a->dev, b->dev) && (in(a->root, b->root) || in(b->root, a->root));
 }
 
+/* Optional fields lie between the sixth and a dash. */
+static bool is_shared(struct shk_str line)
+{
+	for (unsigned i = 6;; i++) {
+		struct shk_str f = shk_mount_field(line, i);
+
+		if (!f.n || shk_str_eqz(f, "-"))
+			return false;
+		if (shk_str_starts(f, SHK_STR("shared:")))
+			return true;
+	}
+}
+
 /* false: not all of them. */
 static bool parse(struct shk_aliases *l)
 {
@@ -101,6 +115,7 @@ static bool parse(struct shk_aliases *l)
 		if (shk_str_to_u64(shk_mount_field(line, 0), &r->id) &&
 		    shk_str_to_u64(shk_mount_field(line, 1), &r->parent)) {
 			r->dev = shk_mount_field(line, 2);
+			r->shared = is_shared(line);
 			r->root = unescaped(shk_mount_field(line, 3));
 			r->at = unescaped(shk_mount_field(line, 4));
 			for (size_t i = 0; i < l->n && !l->any; i++)
@@ -286,6 +301,17 @@ bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id)
 		if (l->row[i].id == id)
 			return true;
 	return false;
+}
+
+bool shk_aliases_is_shared(const struct shk_aliases *l, int fd)
+{
+	const struct row *r;
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+		return true;
+	r = row_of(l, sx.stx_mnt_id);
+	return !r || r->shared;
 }
 
 /* Is the filesystem of this mount mounted elsewhere, too? */

@@ -30,6 +30,10 @@ bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id);
 int shk_aliases_of(struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,
 		   struct shk_str *ret);
 
+/* Does what is mounted on the object held as fd appear elsewhere, too, for its mount being shared? Where: at its other names.
+ * true, too, where that cannot be told. */
+bool shk_aliases_is_shared(const struct shk_aliases *l, int fd);
+
 /* ---- for tests ---- */
 /* As above on the text of a mountinfo; id: of the file's mount. */
 int shk_aliases_in(struct shk_str mountinfo, uint64_t id, struct shk_str name, struct shk_arena *arena,

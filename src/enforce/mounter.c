@@ -7,7 +7,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -93,6 +95,26 @@ static _Noreturn void serve(void)
 	}
 }
 
+/* A serving process that dies (of memory, of a fault) is made anew: the engine cannot fork, and would make no mount any
+ * more. What that one had under way goes on by itself. */
+static _Noreturn void watch(void)
+{
+	for (;;) {
+		pid_t pid = fork();
+		int st = 0;
+
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			serve();
+		}
+		while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
+			;
+		if (pid > 0 && WIFEXITED(st) && WEXITSTATUS(st) == 0)
+			_exit(0); /* the engine has ended */
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	}
+}
+
 /* Nothing of the engine's stays open here. */
 static _Noreturn void run(int channel)
 {
@@ -113,7 +135,7 @@ static _Noreturn void run(int channel)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	serve();
+	watch();
 }
 
 /* ---- the engine's side ---- */
@@ -121,6 +143,7 @@ static _Noreturn void run(int channel)
 int shk_mounter_new(struct shk_mounter **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(shk_mounter_freep) struct shk_mounter *m = calloc(1, sizeof(*m));
+	const struct timeval patience = { .tv_usec = 500000 };
 	int pair[2];
 
 	if (!m)
@@ -129,6 +152,11 @@ int shk_mounter_new(struct shk_mounter **ret, struct shk_err *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return shk_err_sys(err, errno, "socketpair");
 	m->fd = pair[0];
+	/* One that takes no orders holds up nobody for longer. */
+	if (setsockopt(m->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0) {
+		close(pair[1]);
+		return shk_err_sys(err, errno, "setsockopt");
+	}
 	m->pid = fork();
 	if (m->pid == 0)
 		run(pair[1]);
@@ -201,5 +229,5 @@ int shk_mounter_do(struct shk_mounter *m, const struct shk_mount_order *o)
 	close(pair[0]);
 	if (n == sizeof(answer))
 		return answer > 0 ? -EIO : answer;
-	return n == -EINTR ? -EINTR : -EIO;
+	return n == -EINTR ? -EINTR : n == -EAGAIN ? -EBUSY : -EIO;
 }

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -239,13 +241,38 @@ static enum shk_pinned pin_source(struct shk_actor *a, struct shk_eval_ctx *ctx,
 	return what;
 }
 
-/* A filesystem that is mounted again, whatever it is. The mounter's working directory is the target; of a file it is
+/* Those whose options name no device and nothing outside the caller's reach. */
+static bool has_plain_options(long type)
+{
+	static const unsigned plain[] = { TMPFS_MAGIC, RAMFS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC,
+					  CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, HUGETLBFS_MAGIC, OVERLAYFS_SUPER_MAGIC,
+					  0x19800202 /* mqueue: ipc/mqueue.c */ };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(plain); i++)
+		if ((unsigned)type == plain[i])
+			return true;
+	return false;
+}
+
+/* device=, logdev=, rtdev=, jdev=, journal_path= and their like. */
+static bool names_device(const char *options)
+{
+	return strchr(options, '/') || strstr(options, "dev") || strstr(options, "path");
+}
+
+/* A filesystem that is mounted again, whatever it is. The mounter is in no list of devices of the container's, and options
+ * may name one (btrfs scans it as it reads them). The mounter's working directory is the target; of a file it is
  * no place where paths may begin. */
 static enum shk_pinned pin_remount(struct shk_mounts *m)
 {
+	struct statfs fs;
+
 	m->order.op = SHK_MOUNT_NEW;
 	if (!may_mount(m))
 		return fails(m, EPERM);
+	if (m->order.data && names_device(m->order.data) &&
+	    (fstatfs(m->order.target, &fs) < 0 || !has_plain_options(fs.f_type)))
+		return unable(m, "a filesystem on a device, mounted again with another one among its options");
 	if (is_directory(m->order.target))
 		return SHK_PINNED_OBJECT;
 	m->order.on_file = true;
@@ -323,7 +350,7 @@ static enum shk_pinned pin_umount(struct shk_actor *a, struct shk_eval_ctx *ctx,
 		return SHK_PINNED_OBJECT;
 	memcpy(m->last, h->name.p + at, h->name.n - at);
 	m->last[h->name.n - at] = 0;
-	if (is_directory(h->pin.fd) && shk_walk_answers(h->from.tid, h->from.init, h->pin.fd))
+	if (is_directory(h->pin.fd) && shk_walk_answers(h->from.tid, h->from.init, h->from.root_dev, h->pin.fd))
 		m->parent = openat(h->pin.fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	else
 		m->parent = TAKE_FD(h->pin.dir);

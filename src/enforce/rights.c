@@ -257,6 +257,11 @@ int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
 	return capabilities(r->effective, r->permitted);
 }
 
+int shk_rights_more(struct shk_rights *r, uint64_t more)
+{
+	return capabilities((r->effective | more) & r->permitted, r->permitted);
+}
+
 void shk_rights_unbe(struct shk_rights *r)
 {
 	/* Real and saved ids are the engine's still. */

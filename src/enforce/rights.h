@@ -57,6 +57,8 @@ void shk_rights_again(struct shk_rights *r);
  * sysctls ask for them. To be ended by unbe, which includes own, even when it fails. */
 int shk_rights_be(struct shk_rights *r, const struct shk_caller *c);
 void shk_rights_unbe(struct shk_rights *r);
+/* After wear or be, until own or unbe: these capabilities besides, as far as the engine has them. 0 or -errno. */
+int shk_rights_more(struct shk_rights *r, uint64_t capabilities);
 /* The mode mask for files made from here on. */
 void shk_rights_umask(struct shk_rights *r, mode_t mask);
 

@@ -117,14 +117,20 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 	return SHK_PINNED_OBJECT;
 }
 
-enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s)
+enum shk_pinned shk_socket_hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s)
+{
+	struct shk_str path = path_in(s);
+
+	return path.n ? hold(a, ctx, s, path) : SHK_PINNED_OBJECT;
+}
+
+/* *err: it is there, and no socket. */
+static enum shk_pinned take(struct shk_eval_ctx *ctx, struct shk_socket *s, int *err)
 {
 	bool again = s->again;
-	enum shk_pinned what;
-	struct shk_str path;
 	socklen_t n = sizeof(int);
-	int err = 0;
 
+	*err = 0;
 	*s = (struct shk_socket){ .binds = ctx->ev->call->id == SHK_CALL_bind, .fd = -1, .base = -1,
 				  .pin = { .fd = -1, .dir = -1 }, .again = again };
 	s->why = shk_caller_of(ctx, &s->caller);
@@ -136,19 +142,37 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	if (s->fd < 0 && s->fd != -EREMOTE)
 		return fails(s, -s->fd);
 	if (s->fd < 0) /* a file of a filesystem that may not answer is no socket */
-		err = ENOTSOCK;
+		*err = ENOTSOCK;
 	else if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
-		err = errno;
+		*err = errno;
+	return SHK_PINNED_OBJECT;
+}
+
+enum shk_pinned shk_socket_take(struct shk_eval_ctx *ctx, struct shk_socket *s)
+{
+	int err;
+	enum shk_pinned what = take(ctx, s, &err);
+
+	return what == SHK_PINNED_OBJECT && err ? fails(s, err) : what;
+}
+
+enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s)
+{
+	enum shk_pinned what;
+	int err;
+
+	what = take(ctx, s, &err);
+	if (what != SHK_PINNED_OBJECT)
+		return what;
 	/* connect looks at the address first (net/socket.c), unless the descriptor is none at all. */
 	if (err && (s->binds || err != ENOTSOCK))
 		return fails(s, err);
 	what = read_address(ctx, s);
 	if (what != SHK_PINNED_OBJECT || err)
 		return what != SHK_PINNED_OBJECT ? what : fails(s, err);
-	path = path_in(s);
-	return path.n ? hold(a, ctx, s, path) : SHK_PINNED_OBJECT;
+	return shk_socket_hold(a, ctx, s);
 }
 
 bool shk_socket_may_wait(const struct shk_socket *s)
@@ -170,6 +194,16 @@ static bool name_netlink(const struct shk_socket *s, int *ret)
 	nl.nl_pid = (uint32_t)s->caller.vpid;
 	*ret = bind(s->fd, (const struct sockaddr *)&nl, sizeof(nl)) < 0 ? -errno : 0;
 	return s->binds && *ret != -EADDRINUSE;
+}
+
+void shk_socket_name_netlink(const struct shk_socket *s)
+{
+	struct sockaddr_nl own = { 0 }, nl = { .nl_family = AF_NETLINK, .nl_pid = (uint32_t)s->caller.vpid };
+	socklen_t n = sizeof(own);
+
+	/* Taken by somebody: the kernel finds another one. */
+	if (getsockname(s->fd, (struct sockaddr *)&own, &n) == 0 && !own.nl_pid)
+		(void)bind(s->fd, (const struct sockaddr *)&nl, sizeof(nl));
 }
 
 static int call(const struct shk_socket *s)

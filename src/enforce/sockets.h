@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sockets.h - connect and bind, carried out for the caller on its own socket.
+ * sockets.h - connect and bind, carried out for the caller on its own socket; and what sends.h shares with them.
  *
  * The socket is taken out of the caller's table once and used under that descriptor: another one put under the number
  * later is not touched. The address is the copy that was judged. A socket keeps the network namespace it was made in,
@@ -42,5 +42,12 @@ bool shk_socket_effect(const struct shk_socket *s);
 /* 0 or -errno. */
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s);
 void shk_socket_done(struct shk_socket *s);
+
+/* For sends.h. Clears *s but `again` and takes the caller's descriptor; err, why as after shk_socket_pin. */
+enum shk_pinned shk_socket_take(struct shk_eval_ctx *ctx, struct shk_socket *s);
+/* What the path of an address of the Unix family in s->addr leads to; nothing, if it has none. */
+enum shk_pinned shk_socket_hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s);
+/* A netlink socket without a number gets its caller's, before it would get ours. */
+void shk_socket_name_netlink(const struct shk_socket *s);
 
 #endif

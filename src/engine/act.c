@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -77,20 +78,27 @@ static bool fast_open(const struct shk_policy *p, const struct shk_plan *plan, c
 	return flags & MSG_FASTOPEN;
 }
 
+/* The argument that is the address of a socket, or leads to it. */
+static unsigned address_arg(enum shk_call_id id)
+{
+	return id == SHK_CALL_sendto ? 4 : 1;
+}
+
 static enum shk_pinned pin_kind(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
 	enum shk_call_id id = ctx->ev->call->id;
 	enum shk_pinned r;
 
-	if (shk_socket_knows(id)) {
-		a->what = SHK_ACT_SOCKET;
-		r = shk_socket_pin(w->actor, ctx, &a->socket);
+	if (shk_socket_knows(id) || shk_send_knows(id)) {
+		a->what = shk_send_knows(id) ? SHK_ACT_SEND : SHK_ACT_SOCKET;
+		r = a->what == SHK_ACT_SEND ? shk_send_pin(w->actor, ctx, &a->socket, &a->message) :
+					      shk_socket_pin(w->actor, ctx, &a->socket);
 		ctx->held = SHK_MAX(a->socket.fd, 0);
 		ctx->held_nr = (int)ctx->ev->raw[0];
 		ctx->held_socket[0] = a->socket.domain;
 		ctx->held_socket[1] = a->socket.type;
 		ctx->held_socket[2] = a->socket.proto;
-		a->names.object[1] = a->socket.name;
+		a->names.object[address_arg(id)] = a->socket.name;
 		a->err = a->socket.err;
 		a->why = a->socket.why;
 	} else if (shk_mounts_knows(id)) {
@@ -142,10 +150,13 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 	if (a->what == SHK_ACT_OPEN)
 		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd,
 				 a->open.looked ? shk_actor_listed(w->actor, &a->open.sx) : 0);
-	if (a->what == SHK_ACT_SOCKET)
-		return add_names(w, ctx, a, 1, a->socket.pin.fd, 0);
-	/* A mount is in one place; what it shows may be in several. */
-	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount)
+	if (a->what == SHK_ACT_SOCKET || a->what == SHK_ACT_SEND)
+		return add_names(w, ctx, a, address_arg(ctx->ev->call->id), a->socket.pin.fd, 0);
+	/* A mount is in one place, and in those that share it; what it shows may be in several. */
+	if (a->what == SHK_ACT_MOUNTS && (a->mounts.call == SHK_CALL_mount || a->mounts.call == SHK_CALL_move_mount) &&
+	    a->mounts.n && a->mounts.held[0].name.p && shk_aliases_is_shared(w->actor->aliases, a->mounts.held[0].pin.fd))
+		why = add_names(w, ctx, a, a->mounts.held[0].arg, a->mounts.held[0].pin.fd, 0);
+	if (a->what == SHK_ACT_MOUNTS && a->mounts.n == 2 && a->mounts.call == SHK_CALL_mount && !why)
 		return add_names(w, ctx, a, a->mounts.held[1].arg, a->mounts.held[1].pin.fd, 0);
 	for (unsigned i = 0; a->what == SHK_ACT_PATHS && i < a->paths.n && !why; i++)
 		why = add_names(w, ctx, a, a->paths.held[i].arg, a->paths.held[i].pin.fd, 0);
@@ -157,6 +168,7 @@ static void let_go(struct shk_act *a)
 	shk_open_done(&a->open);
 	shk_paths_done(&a->paths);
 	shk_socket_done(&a->socket);
+	shk_send_done(&a->message);
 	shk_mounts_done(&a->mounts);
 }
 
@@ -164,13 +176,14 @@ static void let_go(struct shk_act *a)
 static bool has_paths(struct shk_event *ev)
 {
 	sa_family_t family = AF_UNSPEC;
-	const struct shk_arg *a;
+	struct shk_str address;
 
-	if (!shk_socket_knows(ev->call->id))
+	if (!shk_socket_knows(ev->call->id) && !shk_send_knows(ev->call->id))
 		return true;
-	a = shk_event_arg(ev, 1);
-	if (a->bytes.n >= sizeof(family))
-		memcpy(&family, a->bytes.p, sizeof(family));
+	if (!shk_event_sockaddr(ev, &address))
+		return !shk_send_knows(ev->call->id);
+	if (address.n >= sizeof(family))
+		memcpy(&family, address.p, sizeof(family));
 	return family == AF_UNIX;
 }
 
@@ -247,10 +260,19 @@ void shk_act_init(struct shk_act *a)
 	a->fd = a->open.base = a->open.early = a->open.pin.fd = a->open.pin.dir = -1;
 	a->socket.fd = a->socket.base = a->socket.pin.fd = a->socket.pin.dir = -1;
 	a->paths.n = a->mounts.n = 0;
+	a->message.read = false;
+	a->message.n_rights = 0;
 	a->mounts.ns = a->mounts.parent = -1;
 	a->given = a->tell = false;
 	a->tries = 0;
 	a->why = NULL;
+}
+
+void shk_act_read(struct shk_worker *w, struct shk_event *ev, const struct shk_policy *p, const struct shk_plan *plan,
+		  struct shk_act *a)
+{
+	if (ev->call && shk_send_knows(ev->call->id) && emulated(w, p, plan, ev))
+		shk_send_read(ev, &a->message);
 }
 
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
@@ -304,6 +326,28 @@ void shk_act_gone(struct shk_act *a)
 	a->tell = false;
 }
 
+/* Near its end a stream's wait comes to what was sent, while that can still be said. */
+#define DUE_NS 30000000u
+
+/* Most are sent without a wait, for which another worker would have to be there. */
+static int send_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
+{
+	ssize_t r = shk_send_do(w->actor, &a->socket, &a->message, 0);
+
+	if (r == -EAGAIN && shk_send_waits(&a->socket, &a->message)) {
+		if (shk_worker_waits(w))
+			r = shk_send_do(w->actor, &a->socket, &a->message,
+					s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns) - DUE_NS);
+		shk_worker_waited(w);
+	}
+	if (r == -EAGAIN && a->message.sent)
+		r = (ssize_t)a->message.sent;
+	if (shk_send_breaks(&a->socket, &a->message, r))
+		(void)shk_signal_caller(w->l->fd, s, SIGPIPE);
+	a->sent = r;
+	return (int)SHK_MIN(r, 0);
+}
+
 static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
 {
 	uint64_t now = shk_now_mono(), due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
@@ -316,6 +360,8 @@ static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct
 	case SHK_ACT_MOUNTS:
 		a->mounts.order.seconds = 1 + (due > now ? (unsigned)((due - now) / 1000000000u) : 0);
 		return shk_mounts_do(w->actor, w->l->g->mounter, &a->mounts);
+	case SHK_ACT_SEND:
+		return send_out(w, s, a);
 	default:
 		return shk_socket_do(w->actor, &a->socket);
 	}
@@ -334,15 +380,15 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	bool waits;
 	int r;
 
-	if (a->what != SHK_ACT_OPEN && a->what != SHK_ACT_PATHS && a->what != SHK_ACT_SOCKET &&
-	    a->what != SHK_ACT_MOUNTS)
+	if (a->what == SHK_ACT_CONTINUE || a->what == SHK_ACT_FAIL || a->what == SHK_ACT_UNABLE)
 		return true;
 	/* A new engine must know that the effect may be there. */
 	if (a->what == SHK_ACT_MOUNTS)
 		s->effect = a->mounts.made ? s->effect : a->mounts.mark;
 	else if (!s->effect)
 		s->effect = a->what == SHK_ACT_OPEN  ? a->open.pin.missing :
-			    a->what == SHK_ACT_PATHS ? shk_paths_effect(&a->paths) : shk_socket_effect(&a->socket);
+			    a->what == SHK_ACT_PATHS ? shk_paths_effect(&a->paths) :
+						       a->what == SHK_ACT_SEND || shk_socket_effect(&a->socket);
 	waits = may_wait(a);
 	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, s, a);
 	if (waits)
@@ -372,8 +418,9 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 		return a->err;
 	if (a->what == SHK_ACT_UNABLE)
 		return EACCES;
-	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_SOCKET || a->what == SHK_ACT_MOUNTS) {
-		shk_answer_value(w->l, s, 0);
+	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_SOCKET || a->what == SHK_ACT_MOUNTS ||
+	    a->what == SHK_ACT_SEND) {
+		shk_answer_value(w->l, s, a->what == SHK_ACT_SEND ? a->sent : 0);
 		a->given = true;
 		return 0;
 	}

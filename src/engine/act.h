@@ -12,6 +12,7 @@
 #include "enforce/mounts.h"
 #include "enforce/open.h"
 #include "enforce/paths.h"
+#include "enforce/sends.h"
 #include "enforce/sockets.h"
 #include "engine/judge.h"
 #include "policy/plan.h"
@@ -24,6 +25,7 @@ enum shk_act_what {
 	SHK_ACT_OPEN,	  /* an open is carried out */
 	SHK_ACT_PATHS,	  /* a call on names is */
 	SHK_ACT_SOCKET,	  /* connect or bind is */
+	SHK_ACT_SEND,	  /* a message is sent */
 	SHK_ACT_MOUNTS,	  /* a call on mounts is */
 	SHK_ACT_FAIL,	  /* it fails as it would have */
 	SHK_ACT_UNABLE,	  /* refused: nobody can carry it out */
@@ -34,7 +36,9 @@ struct shk_act {
 	enum shk_method method; /* what an allowed call's guarantee is */
 	struct shk_open open;
 	struct shk_paths paths;
-	struct shk_socket socket;
+	struct shk_socket socket; /* of SEND, too */
+	struct shk_message message;
+	int64_t sent;	       /* SEND: its result */
 	struct shk_mounts mounts;
 	struct shk_held_names names;
 	int err;	       /* FAIL: > 0 */
@@ -48,6 +52,9 @@ struct shk_act {
 /* Can a task of this machine be in a Landlock domain? Any thread. */
 bool shk_act_landlock(void);
 void shk_act_init(struct shk_act *a);
+/* What a call that is to be carried out takes from memory beside its arguments. Before the container is locked. */
+void shk_act_read(struct shk_worker *w, struct shk_event *ev, const struct shk_policy *p, const struct shk_plan *plan,
+		  struct shk_act *a);
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a);
 /* Does nobody but its caller notice whether it was carried out? Unknown: false. */

@@ -82,6 +82,7 @@ struct shk_entry {
 	struct shk_memo *memo;		 /* likewise; may be NULL */
 
 	/* porter_mounts.c */
+	_Atomic uint64_t dirty_until;	/* its mounts are changing (CLOCK_MONOTONIC ns) */
 	atomic_bool entered;		/* the container's own program has begun: its mounts are there */
 	_Atomic uint64_t mnt_ns, pid_ns; /* of the init; 0: sessions are not asked for at its mounts, not known */
 	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */
@@ -370,6 +371,8 @@ void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t v
 /* ---- pipeline.c ---- */
 /* One call from reception to answer, which is the watchdog's when the claim is lost; the slot is released. */
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s);
+/* A signal for the process whose call waits. 0 or -errno. */
+int shk_signal_caller(int listener, const struct shk_call_slot *s, int sig);
 
 /* ---- arming.c ---- */
 enum shk_stage { SHK_STAGE_SETUP, SHK_STAGE_JUDGE, SHK_STAGE_REFUSE };

@@ -78,9 +78,8 @@ void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct 
 }
 
 /* A Unix socket's address with the name of the object in place of the one given. */
-static bool held_address(struct shk_event *ev, unsigned i, struct shk_str name)
+static bool held_address(struct shk_event *ev, struct shk_str *bytes, struct shk_str name)
 {
-	struct shk_str *bytes = &ev->arg[i].bytes;
 	sa_family_t family = AF_UNIX;
 	char *p;
 
@@ -133,7 +132,9 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 		struct shk_str given;
 
 		if (ctx->ev->call->arg[i].kind == SHK_ARG_SOCKADDR)
-			differs |= held_address(ctx->ev, i, held[i]);
+			differs |= held_address(ctx->ev, &ctx->ev->arg[i].bytes, held[i]);
+		else if (ctx->ev->call->arg[i].kind == SHK_ARG_MSGHDR)
+			differs |= held_address(ctx->ev, &ctx->ev->named.bytes, held[i]);
 		else if (ctx->ev->call->arg[i].kind == SHK_ARG_STRING)
 			differs |= held_text(ctx->ev, i, held[i]);
 		else if (ctx->ev->call->arg[i].kind == SHK_ARG_FD)
@@ -159,23 +160,40 @@ static void judge_held(const struct shk_policy *p, struct shk_eval_ctx *ctx, con
 		struct shk_eval_ctx as = *ctx;
 
 		as.fd = NULL;
-		as.by_object = true;
+		as.by_object = as.by_address = true;
 		name[held->alias[i].arg] = held->alias[i].name;
 		if (held_names(ctx, name, &as))
 			shk_judge_also(p, &as, j);
 	}
 }
 
+/* A message may go elsewhere than to the partner its socket has, which is what rules are asked about first. */
+static bool sent_elsewhere(struct shk_eval_ctx *ctx)
+{
+	const struct shk_fd_view *v;
+	struct shk_str address;
+
+	if (!ctx->ev->call || (ctx->ev->call->id != SHK_CALL_sendto && ctx->ev->call->id != SHK_CALL_sendmsg) ||
+	    !shk_event_sockaddr(ctx->ev, &address))
+		return false;
+	v = shk_fd_view(ctx);
+	/* These do not look at it. */
+	return v->connected && v->facts.sock_type != SOCK_STREAM && v->facts.sock_type != SOCK_SEQPACKET;
+}
+
 void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct shk_eval_ctx *ctx,
 	       const struct shk_held_names *held, struct shk_judgement *j)
 {
-	struct shk_str source = ctx->ev->arg[0].bytes, address = ctx->ev->arg[1].bytes;
+	struct shk_str source = ctx->ev->arg[0].bytes, address = ctx->ev->arg[1].bytes, to = ctx->ev->arg[4].bytes,
+		       named = ctx->ev->named.bytes;
 
 	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
 	j->n_given = j->m.n;
 	j->real = *ctx;
 	j->real.fd = NULL;
-	j->real.by_object = true;
+	j->real.by_object = j->real.by_address = true;
+	if (decides(p, plan, ctx->ev) && sent_elsewhere(ctx))
+		shk_judge_also(p, &j->real, j);
 	if (held)
 		judge_held(p, ctx, held, j);
 	else if (decides(p, plan, ctx->ev) && real_names(ctx, p, &j->real))
@@ -184,5 +202,7 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	if (held && j->n_given) {
 		ctx->ev->arg[0].bytes = source;
 		ctx->ev->arg[1].bytes = address;
+		ctx->ev->arg[4].bytes = to;
+		ctx->ev->named.bytes = named;
 	}
 }

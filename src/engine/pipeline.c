@@ -261,7 +261,7 @@ static void commit(struct shk_worker *w, struct outcome *o)
 }
 
 /* The call still waits once the pidfd is there: so it names the caller, and no successor of its number. */
-static int kill_caller(int listener, const struct shk_call_slot *s)
+int shk_signal_caller(int listener, const struct shk_call_slot *s, int sig)
 {
 	_cleanup_close_ int pidfd = shk_process_open((pid_t)s->notif.pid);
 
@@ -269,7 +269,7 @@ static int kill_caller(int listener, const struct shk_call_slot *s)
 		return pidfd;
 	if (shk_notify_valid(listener, s->notif.id) < 0)
 		return -ESRCH;
-	return shk_pidfd_signal(pidfd, SIGKILL);
+	return shk_pidfd_signal(pidfd, sig);
 }
 
 static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outcome *o)
@@ -283,7 +283,7 @@ static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outc
 		r = shk_kill_container(c, &err);
 		break;
 	case SHK_ACT_KILL_PROCESS:
-		r = kill_caller(w->l->fd, s);
+		r = shk_signal_caller(w->l->fd, s, SIGKILL);
 		break;
 	case SHK_ACT_FREEZE:
 		r = shk_freeze_container(c, true, &err);
@@ -363,6 +363,9 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = shk_entry_armed_with(l->e, &p);
 
 		prefetch(&ev, &nctx);
+		nctx.later = true;
+		shk_act_read(w, &ev, p, shk_armoury_plan(arm, p), &o.act);
+		nctx.later = false;
 		if (!decide(w, s, &ctx, &nctx, arm, p, &o)) {
 			shk_exec_judged_free(o.exec);
 			shk_journal_release(l->g->journal, s);

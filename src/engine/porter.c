@@ -28,9 +28,9 @@ static uint64_t boot_ms(void)
 	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
 }
 
-void shk_porter_seen(struct shk_engine *g, const struct seccomp_notif *n)
+void shk_porter_seen(struct shk_entry *e, const struct seccomp_notif *n)
 {
-	struct shk_porter *pt = g->porter;
+	struct shk_porter *pt = e->g->porter;
 	int abi = pt ? shk_abi_of(n->data.arch, n->data.nr) : -1;
 	const struct shk_syscall *call = abi < 0 ? NULL : shk_syscall_by_nr((enum shk_abi)abi, n->data.nr);
 
@@ -51,6 +51,7 @@ void shk_porter_seen(struct shk_engine *g, const struct seccomp_notif *n)
 	case SHK_CALL_setns:
 		pthread_mutex_lock(&pt->lock);
 		pt->dirty_until = shk_now_mono() + DIRTY_NS;
+		atomic_store(&e->dirty_until, pt->dirty_until);
 		pthread_cond_signal(&pt->work);
 		pthread_mutex_unlock(&pt->lock);
 		break;
@@ -252,6 +253,7 @@ void shk_porter_round(struct shk_porter *pt, bool round)
 	static const unsigned forced_every = 16;
 	size_t n;
 	_cleanup_free_ struct shk_entry **all = shk_registry_all(pt->g, &n);
+	uint64_t now = shk_now_mono();
 	size_t from = 0, k = n;
 
 	/* Very many are looked at in turns. */
@@ -260,7 +262,8 @@ void shk_porter_round(struct shk_porter *pt, bool round)
 		k = PER_LOOK;
 	}
 	for (size_t i = 0; i < n; i++) {
-		bool turn = (i + n - from) % n < k;
+		/* Who changes mounts without end has its own looked at, and nobody else's. */
+		bool turn = round ? (i + n - from) % n < k : now < atomic_load(&all[i]->dirty_until) + 2 * DIRTY_NAP_NS;
 
 		if (turn && atomic_load(&all[i]->entered))
 			shk_porter_mark(all[i], round && pt->round % forced_every == 0);

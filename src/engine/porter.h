@@ -74,7 +74,7 @@ struct shk_porter {
 		bool allow;
 	} decided[SHK_PORTER_DECIDED]; /* sessions that could not get the filter */
 	unsigned n_decided;
-	uint64_t dirty_until;	/* mounts are changing */
+	uint64_t dirty_until;	/* some container's mounts are changing (entry's dirty_until) */
 
 	/* the scout's alone */
 	uint64_t round;
@@ -103,10 +103,11 @@ int shk_porter_group(struct shk_porter *pt);
 /* The two threads. */
 void *shk_porter_reader(void *porter);
 void *shk_porter_scout(void *porter);
-/* Looks at the mounts of all; round: also of those that seem not to have changed, in turns. */
+/* Looks at the mounts of those that changed them a moment ago; round: of all, in turns, and now and then also of those that
+ * seem not to have changed. */
 void shk_porter_round(struct shk_porter *pt, bool round);
 /* Worker: a call was notified: its task has our filter. */
-void shk_porter_seen(struct shk_engine *g, const struct seccomp_notif *n);
+void shk_porter_seen(struct shk_entry *e, const struct seccomp_notif *n);
 /* Was this task notified since it exists? */
 bool shk_porter_has_seen(struct shk_porter *pt, pid_t tid);
 /* What comes of this task's next programs without a filter. */

@@ -171,6 +171,10 @@ void shk_porter_stop(struct shk_engine *g)
 	if (pt->has_reader)
 		pthread_join(pt->reader, NULL);
 	pt->has_scout = pt->has_reader = false;
+	/* Nobody looks after their deadlines any more, and the end of their jobs is waited for. */
+	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
+		if (atomic_load(&pt->slot[i].state) == SHK_PORTER_RUNS)
+			shk_porter_answer(pt, &pt->slot[i], false);
 }
 
 void shk_porter_free(struct shk_engine *g)

@@ -2,10 +2,12 @@
 /*
  * Sessions that nobody asked about: looked for among the processes that are new.
  *
- * Numbers of processes are given out in ascending order, so those since the last look are in a row. A process in a
+ * Numbers of processes are given out in ascending order, so those since the last look are in a row; where that is long, most of
+ * them are nobody's, and /proc lists those that are. A process in a
  * container's pid namespace whose parent is outside, and that is not the init, has come from outside: it, or what made it, was
  * put there by setns(2). While it still runs the runtime's own program it is left alone; it may be on its way to the gate.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,7 +19,7 @@
 #include "engine/porter.h"
 #include "sources/ptrace/task.h"
 
-#define NUMBERS_MAX 65536	     /* looked at in one round; more are begun with the oldest of the rest */
+#define NUMBERS_MAX 64		     /* looked at one by one; more are looked for in the list of all */
 #define AGAIN_NS    10000000000ull   /* between two attaches to a container: each is to all of its tasks */
 #define EACH_MAX    16		     /* of a container: the table is everybody's */
 #define GRACE_NS    3000000000ull    /* a program from memory cannot be told from the runtime's */
@@ -153,6 +155,24 @@ static void look_at(struct shk_porter *pt, const struct space *s, size_t n, pid_
 		}
 }
 
+/* All that came after `from` up to `to`, where numbers begin anew behind the highest. */
+static void look_through(struct shk_porter *pt, const struct space *s, size_t n, pid_t from, pid_t to)
+{
+	_cleanup_closedir_ DIR *d = opendir("/proc");
+	struct dirent *x;
+
+	while (d && (x = readdir(d))) {
+		uint64_t v;
+		pid_t pid;
+
+		if (!shk_str_to_u64(shk_str(x->d_name), &v) || !v || v > INT32_MAX)
+			continue;
+		pid = (pid_t)v;
+		if (from < to ? pid > from && pid <= to : pid > from || pid <= to)
+			look_at(pt, s, n, pid);
+	}
+}
+
 void shk_porter_look(struct shk_porter *pt)
 {
 	size_t n, k = 0;
@@ -166,6 +186,10 @@ void shk_porter_look(struct shk_porter *pt)
 	/* The first time everybody is new. */
 	if (!pid)
 		pid = now + 1 < top ? now + 1 : 1;
+	if (k && now > 0 && (now > pid ? now - pid : now + top - pid) > NUMBERS_MAX) {
+		look_through(pt, s, k, pid, now);
+		pid = now;
+	}
 	for (unsigned i = 0; k && now > 0 && pid != now && i < NUMBERS_MAX; i++) {
 		pid = pid + 1 < top ? pid + 1 : 1;
 		look_at(pt, s, k, pid);

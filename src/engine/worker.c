@@ -67,7 +67,7 @@ static void judge(struct shk_worker *w, struct shk_call_slot *s)
 
 	if (!s->recv_mono_ns)
 		s->recv_mono_ns = shk_now_mono();
-	shk_porter_seen(l->g, &s->notif);
+	shk_porter_seen(l->e, &s->notif);
 	if (atomic_load_explicit(&l->g->probed, memory_order_relaxed) && shk_attach_probed(l, s))
 		return;
 	if (atomic_load_explicit(&l->e->released, memory_order_relaxed)) {
@@ -110,7 +110,7 @@ static void recover(struct shk_worker *w)
 		if (!s->notif.id || shk_notify_valid(l->fd, s->notif.id) < 0) {
 			shk_journal_release(j, s);
 		} else if (state == SHK_CALL_ANSWERED && s->resp.id == s->notif.id) {
-			shk_porter_seen(l->g, &s->notif);
+			shk_porter_seen(l->e, &s->notif);
 			if (s->resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE)
 				(void)shk_notify_continue(l->fd, s->resp.id);
 			else

@@ -352,12 +352,25 @@ static bool msghdr_name(struct shk_event *ev, const struct shk_arg *hdr, uint64_
 	return *addr && *len;
 }
 
-bool shk_event_sockaddr(struct shk_event *ev, struct shk_str *ret)
+/* Once for all who ask: what is judged is what a call is carried out with. */
+static const struct shk_arg *message_name(struct shk_event *ev)
 {
-	struct shk_arg named = { .state = SHK_ARG_NULL };
-	const struct shk_arg *a = &named;
+	struct shk_arg *a = &ev->named;
 	uint64_t addr;
 	uint32_t len;
+
+	if (a->state != SHK_ARG_UNREAD)
+		return a;
+	a->state = SHK_ARG_NULL;
+	/* The kernel cuts a longer name here instead of refusing it. */
+	if (msghdr_name(ev, shk_event_arg(ev, 1), &addr, &len))
+		arg_bytes(ev, a, addr, len, SOCKADDR_LIMIT, false);
+	return a;
+}
+
+bool shk_event_sockaddr(struct shk_event *ev, struct shk_str *ret)
+{
+	const struct shk_arg *a;
 
 	if (!ev->call)
 		return false;
@@ -370,10 +383,7 @@ bool shk_event_sockaddr(struct shk_event *ev, struct shk_str *ret)
 		a = shk_event_arg(ev, 4);
 		break;
 	case SHK_CALL_sendmsg:
-		if (!msghdr_name(ev, shk_event_arg(ev, 1), &addr, &len))
-			return false;
-		/* The kernel cuts a longer name here instead of refusing it. */
-		arg_bytes(ev, &named, addr, len, SOCKADDR_LIMIT, false);
+		a = message_name(ev);
 		break;
 	default:
 		return false;

@@ -13,6 +13,8 @@ void shk_event_init(struct shk_event *ev, struct shk_arena *arena)
 	memset(ev, 0, offsetof(struct shk_event, arg));
 	for (unsigned i = 0; i < SHK_ARRAY_SIZE(ev->arg); i++)
 		ev->arg[i].state = SHK_ARG_UNREAD;
+	ev->named.state = SHK_ARG_UNREAD;
+	ev->data = (struct shk_str){ NULL, 0 };
 	ev->ctr = NULL;
 	ev->mem = NULL;
 	ev->mem_ctx = NULL;

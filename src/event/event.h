@@ -72,6 +72,8 @@ struct shk_event {
 	pid_t pid;	  /* thread group, 0: not looked up yet */
 	uint64_t raw[6];  /* registers; i386: zero-extended 32 bits */
 	struct shk_arg arg[6]; /* lazily read */
+	struct shk_arg named;  /* the address a message header points to: read once, as arguments are */
+	struct shk_str data;   /* what the call sends, where that was taken before it is judged; p NULL: it was not */
 	struct shk_container *ctr; /* NULL: host or unknown */
 	const struct shk_mem_ops *mem; /* NULL: registers only */
 	void *mem_ctx;	  /* the source's own */

@@ -111,5 +111,6 @@ int shk_event_unwrap(struct shk_event *ev)
 	ev->unwrapped = true;
 	for (unsigned i = 0; i < SHK_ARRAY_SIZE(ev->arg); i++)
 		ev->arg[i].state = SHK_ARG_UNREAD;
+	ev->named.state = SHK_ARG_UNREAD;
 	return 0;
 }

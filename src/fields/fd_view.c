@@ -217,15 +217,17 @@ static void connect_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 	}
 }
 
-/* The address of a datagram counts only on a socket without a peer. */
+/* The address of a datagram counts only on a socket without a peer, in the language of rules. For the kernel it does on
+ * others, too: who enforces asks again by it (by_address). */
 static void send_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 {
 	struct shk_str sa;
 
 	set_fd(ctx, v, (int)ctx->ev->raw[0]);
-	if (v->connected || !shk_event_sockaddr(ctx->ev, &sa))
+	if ((v->connected && !ctx->by_address) || !shk_event_sockaddr(ctx->ev, &sa))
 		return;
 	set_remote(ctx, v, sa);
+	v->connected = false;
 	v->name_changed = true;
 }
 

@@ -91,6 +91,7 @@ struct shk_eval_ctx {
 	bool by_object;		       /* names of what arguments lead to stand in place of those given */
 	int held, held_nr;	       /* the caller's descriptor held_nr as taken once, ours; held 0: none */
 	int held_socket[3];	       /* its SO_DOMAIN, SO_TYPE, SO_PROTOCOL; domain 0: not asked, or no socket */
+	bool by_address; /* of a message: its address counts, though the socket has a partner */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
 				       * that all fd.* of an event speak of the same object */
 };

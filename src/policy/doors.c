@@ -131,6 +131,22 @@ static void plan_clone3(struct shk_plan *plan)
 	};
 }
 
+/* Rules that ask where messages go seldom name sendmmsg, which sends them there as well. */
+static void plan_sendmmsg(struct shk_plan *plan)
+{
+	static const enum shk_call_id sends[] = { SHK_CALL_sendto, SHK_CALL_sendmsg };
+	bool asked = false;
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(sends); i++) {
+		const struct shk_plan_call *s = &plan->call[sends[i]];
+
+		asked |= s->what == SHK_PLAN_NOTIFY && s->enforced &&
+			 (s->when.always || (s->when.n && s->when.c[0].t[0].arg == 4));
+	}
+	if (asked)
+		plan->call[SHK_CALL_sendmmsg] = (struct shk_plan_call){ .what = SHK_PLAN_ERRNO, .err = ENOSYS, .enforced = true, .why = "memory" };
+}
+
 /* TCP fast open connects by sending: MSG_FASTOPEN, a register, is looked at wherever connect is enforced. */
 static void plan_fast_open(struct shk_plan *plan)
 {
@@ -144,6 +160,8 @@ static void plan_fast_open(struct shk_plan *plan)
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(sends); i++) {
 		struct shk_plan_call *c = &plan->call[id_of(sends[i].call)];
 
+		if (c->what == SHK_PLAN_ERRNO)
+			continue;
 		if (c->what == SHK_PLAN_NOTIFY && (c->when.always || c->when.n == SHK_REG_DISJ_MAX)) {
 			c->when = (struct shk_reg_filter){ .always = true };
 			continue;
@@ -189,6 +207,7 @@ void shk_doors_apply(const struct shk_policy *p, struct shk_plan *plan)
 		for (size_t g = 0; g < SHK_ARRAY_SIZE(groups); g++)
 			plan_group(p, plan, groups[g]);
 	plan_clone3(plan);
+	plan_sendmmsg(plan);
 	plan_fast_open(plan);
 	plan_socketcall(plan);
 }

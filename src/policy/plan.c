@@ -2,6 +2,7 @@
 #include "policy/plan.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "policy/doors.h"
 #include "policy/filter.h"
@@ -20,19 +21,31 @@ static bool is_one_of(enum shk_call_id id, const char *const *names, size_t n)
 	is_one_of((id), (const char *const[]){ __VA_ARGS__ },                                      \
 		  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
-enum shk_method shk_method_of(enum shk_call_id id)
+static enum shk_method method_of(enum shk_call_id id)
 {
 	if (shk_syscalls[id].vclass == SHK_VC_VERIFY)
 		return SHK_METHOD_VERIFY;
 	if (IS_ONE_OF(id, "open", "openat", "openat2", "creat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat",
 		      "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "mknod",
 		      "mknodat", "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "chown32",
-		      "lchown32", "fchmod", "fchown", "fchown32", "truncate", "truncate64", "connect", "bind", "mount",
+		      "lchown32", "fchmod", "fchown", "fchown32", "truncate", "truncate64", "connect", "bind", "sendto",
+		      "sendmsg", "mount",
 		      "umount", "umount2", "move_mount", "mount_setattr", "pivot_root"))
 		return SHK_METHOD_EMULATE;
 	if (IS_ONE_OF(id, "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr"))
 		return SHK_METHOD_REFUSE;
 	return shk_syscalls[id].vclass == SHK_VC_REGISTER ? SHK_METHOD_REGISTER : SHK_METHOD_CONTINUE;
+}
+
+/* Asked some times for each call, so each is looked up by its name once. */
+enum shk_method shk_method_of(enum shk_call_id id)
+{
+	static atomic_uchar known[SHK_CALL_N]; /* one more than the method; 0: not looked up yet */
+	unsigned char m = atomic_load_explicit(&known[id], memory_order_relaxed);
+
+	if (!m)
+		atomic_store_explicit(&known[id], m = (unsigned char)(method_of(id) + 1), memory_order_relaxed);
+	return (enum shk_method)(m - 1);
 }
 
 enum shk_method shk_policy_method(const struct shk_policy *p, enum shk_call_id id)
@@ -109,6 +122,29 @@ static void ignore_upper_halves(struct shk_reg_filter *f)
 			}
 }
 
+/* Sending is of the hot path, but where a message goes is what rules are about: sendto is stopped where it names an
+ * address, which a register tells; sendmsg, whose address lies in memory, always. Of sendmmsg nobody hands over the lengths:
+ * it is refused as by an older kernel, and programs send one at a time. */
+static void plan_send(enum shk_call_id id, struct shk_plan_call *c)
+{
+	if (!c->enforced || !c->when.always)
+		return;
+	if (id == SHK_CALL_sendmmsg)
+		*c = (struct shk_plan_call){ .what = SHK_PLAN_ERRNO, .err = ENOSYS, .enforced = true, .why = "memory" };
+	if (id != SHK_CALL_sendto && id != SHK_CALL_sendmsg)
+		return;
+	c->what = SHK_PLAN_NOTIFY;
+	c->why = "rules";
+	if (id == SHK_CALL_sendmsg) {
+		c->warn = "its address lies in memory, so every one is stopped and carried out";
+		return;
+	}
+	c->warn = "watched where it names an address";
+	c->when = (struct shk_reg_filter){ .n = 1, .c = { {
+		.t = { { .arg = 4, .negate = true, .mask = UINT64_MAX, .value = 0 } }, .n = 1
+	} } };
+}
+
 static void plan_rules(const struct shk_policy *p, const uint64_t *named, enum shk_call_id id,
 		       struct shk_plan_call *c)
 {
@@ -123,6 +159,9 @@ static void plan_rules(const struct shk_policy *p, const uint64_t *named, enum s
 		return;
 	shk_ruleset_reg_filter(p->rules, id, p->must, &must);
 	c->enforced = p->mode == SHK_MODE_ENFORCE && p->must && !must.never;
+	plan_send(id, c);
+	if (c->what != SHK_PLAN_PASS)
+		return;
 	if (!shk_plan_watchable(id, &c->when)) {
 		c->when = (struct shk_reg_filter){ .never = true };
 		c->warn = c->enforced ? "not watched: a call of the hot path; the action of the rule "

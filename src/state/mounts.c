@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/io.h"
 #include "state/mount_text.h"
@@ -48,8 +49,20 @@ static void read_all(struct shk_mount_view *m)
 	}
 }
 
+/* What an overlay lies on may never answer, and any may be the root of a task (chroot, pivot_root): the one that is trusted
+ * is the runtime's. */
+static bool is_own_root(const struct shk_mount_view *m, struct shk_str line)
+{
+	char dev[32];
+
+	if (!m->root)
+		return shk_str_eqz(shk_mount_field(line, 4), "/");
+	snprintf(dev, sizeof(dev), "%u:%u", major(m->root), minor(m->root));
+	return shk_str_eqz(shk_mount_field(line, 2), dev);
+}
+
 /* "ID PARENT DEV ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE OPTIONS"; n = 0: it is mounted nowhere. */
-static struct shk_str type_of(struct shk_mount_view *m, uint64_t id, bool *at_root)
+static struct shk_str type_of(struct shk_mount_view *m, uint64_t id, bool *own_root)
 {
 	struct shk_str text, line;
 
@@ -59,7 +72,7 @@ static struct shk_str type_of(struct shk_mount_view *m, uint64_t id, bool *at_ro
 		uint64_t got;
 
 		if (shk_str_to_u64(shk_mount_field(line, 0), &got) && got == id) {
-			*at_root = shk_str_eqz(shk_mount_field(line, 4), "/");
+			*own_root = is_own_root(m, line);
 			return shk_mount_field(line, 100);
 		}
 	}
@@ -77,7 +90,7 @@ static int kind_of(struct shk_mount_view *m, int fd)
 {
 	_Atomic uint64_t *slot = NULL;
 	uint64_t unique = 0, v;
-	bool at_root = false;
+	bool own_root = false;
 	struct shk_str type;
 	struct statx sx;
 	unsigned kind;
@@ -94,10 +107,10 @@ static int kind_of(struct shk_mount_view *m, int fd)
 	}
 	if (r < 0 || !(sx.stx_mask & STATX_MNT_ID))
 		return r < 0 ? r : -ENODATA;
-	type = type_of(m, sx.stx_mnt_id, &at_root);
+	type = type_of(m, sx.stx_mnt_id, &own_root);
 	if (!type.n)
 		return 0;
-	kind = KIND_KNOWN | (shk_type_answers(type, at_root) ? KIND_ANSWERS : 0) |
+	kind = KIND_KNOWN | (shk_type_answers(type, own_root) ? KIND_ANSWERS : 0) |
 	       (shk_str_eqz(type, "proc") ? KIND_PROC : 0);
 	if (slot)
 		atomic_store_explicit(slot, unique << KIND_BITS | kind, memory_order_relaxed);

@@ -19,6 +19,7 @@
 
 struct shk_mount_view {
 	pid_t tid, init; /* who sees them: a task, and the first one of its container, 0: unknown */
+	dev_t root;	 /* of the container's root directory, as its runtime made it; 0: unknown */
 	struct shk_buf text;
 	bool have;	 /* text was read */
 };

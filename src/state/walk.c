@@ -519,7 +519,7 @@ static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 
 int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .dir = { -1 }, .from = from };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .mounts.root = from->root_dev, .dir = { -1 }, .from = from };
 	_cleanup_close_ int fd = -1;
 	bool doubtful;
 
@@ -527,9 +527,9 @@ int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
 	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
 }
 
-bool shk_walk_answers(pid_t tid, pid_t init, int fd)
+bool shk_walk_answers(pid_t tid, pid_t init, dev_t root_dev, int fd)
 {
-	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = tid, .init = init };
+	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = tid, .init = init, .root = root_dev };
 
 	return shk_mount_answers(&m, fd);
 }
@@ -549,7 +549,7 @@ bool shk_walk_mounted(pid_t tid, pid_t init, int fd)
 
 ssize_t shk_walk_name(const struct shk_walk_from *from, struct shk_str path, char *buf, size_t size)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .dir = { -1 }, .from = from };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .mounts.root = from->root_dev, .dir = { -1 }, .from = from };
 	_cleanup_close_ int fd = -1;
 	bool doubtful = false;
 
@@ -675,7 +675,7 @@ static int by_heart(struct walk *w, const char *path, bool *straight)
 int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct shk_pin *ret)
 {
 	struct shk_walk_from from = *given;
-	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from.tid, .mounts.init = from.init, .dir = { -1 }, .from = &from,
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from.tid, .mounts.init = from.init, .mounts.root = from.root_dev, .dir = { -1 }, .from = &from,
 						 .acting = true };
 	char text[PATH_BYTES];
 	struct statx sx;
@@ -737,7 +737,7 @@ static bool same_mount(int a, int b)
 
 ssize_t shk_pin_name(const struct shk_walk_from *from, const struct shk_pin *p, char *buf, size_t size)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .dir = { -1 }, .from = from, .acting = true };
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .mounts.root = from->root_dev, .dir = { -1 }, .from = from, .acting = true };
 
 	return name_of(&w, p->fd, p->missing ? p->last : NULL,
 		       p->doubtful && !same_mount(p->fd, from->root_fd), buf, size);

@@ -30,6 +30,7 @@ struct shk_walk_from {
 	pid_t tid, tgid;
 	const char *base; /* what a relative path starts from: "/proc/TID/cwd", "/proc/TID/fd/N" */
 	pid_t init;	  /* of its container; 0: unknown */
+	dev_t root_dev;	  /* of its container's root directory; 0: unknown */
 	bool in_root;	  /* openat2's RESOLVE_IN_ROOT: base is the root */
 	bool follow;	  /* the call follows a link in the last place */
 	/* For shk_walk_pin, whose caller wears the task's rights: */
@@ -48,7 +49,7 @@ struct shk_walk_from {
 /* An O_PATH descriptor of the object that path leads to, by any link. -errno as below. */
 int shk_walk_find(const struct shk_walk_from *from, struct shk_str path);
 /* Does the filesystem of an object that task tid sees answer by itself, so that its file may be read? */
-bool shk_walk_answers(pid_t tid, pid_t init, int fd);
+bool shk_walk_answers(pid_t tid, pid_t init, dev_t root_dev, int fd);
 /* Is it in a mount that the task, or its container, sees? That of a root directory after chroot is listed nowhere. */
 bool shk_walk_mounted(pid_t tid, pid_t init, int fd);
 /* The name of the object that path leads to, as /proc/self/fd shows it: symbolic links, links of procfs, ".."

@@ -19,7 +19,7 @@ setup_file() {
 	shk_setup
 	[ -x "$SHK_BUILDDIR/tests/attack/attack" ]
 	local g
-	for g in open exec connect bind path proc; do
+	for g in open exec connect bind send path proc; do
 		policy "$g" <<-END
 			policy: $g
 			match: [{ name: "a-$g-*" }]
@@ -179,10 +179,12 @@ control() {
 @test "exec" { group exec; }
 @test "connect" { group connect; }
 @test "bind" { group bind; }
+@test "messages" { group send; }
 @test "calls that change directories" { group path; }
 @test "namespaces, ptrace" { group proc; }
 @test "control: open" { control open; }
 @test "control: exec" { control exec; }
 @test "control: connect" { control connect; }
 @test "control: bind" { control bind; }
+@test "control: messages" { control send; }
 @test "control: calls that change directories" { control path; }

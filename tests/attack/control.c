@@ -31,18 +31,33 @@
 static const struct call {
 	const char *group;
 	bool i386;
-	int nr, path, dirfd, addr;
+	int nr, path, dirfd, addr; /* addr of a message: 100, it is in the header */
+	int source, fd;		   /* one more than its argument; 0: none */
+#define IN_HEADER 100
 } calls[] = {
-	{ "open", false, SYS_open, 0, -1, -1 },	    { "open", false, SYS_openat, 1, 0, -1 },
-	{ "open", false, SYS_openat2, 1, 0, -1 },   { "open", true, 5, 0, -1, -1 },
-	{ "open", true, 295, 1, 0, -1 },	    { "exec", false, SYS_execve, 0, -1, -1 },
-	{ "exec", false, SYS_execveat, 1, 0, -1 },  { "exec", true, 11, 0, -1, -1 },
-	{ "connect", false, SYS_connect, -1, -1, 1 }, { "connect", true, 362, -1, -1, 1 },
-	{ "bind", false, SYS_bind, -1, -1, 1 },	    { "path", false, SYS_rename, 0, -1, -1 },
-	{ "path", false, SYS_unlink, 0, -1, -1 },   { "path", false, SYS_mkdir, 0, -1, -1 },
-	{ "path", false, SYS_link, 0, -1, -1 },	    { "path", false, SYS_chmod, 0, -1, -1 },
-	{ "path", true, 38, 0, -1, -1 },	    { "path", false, SYS_mount, 1, -1, -1 },
-	{ "path", false, SYS_umount2, 0, -1, -1 },
+	{ "send", false, SYS_sendto, -1, -1, 4, 0, 0 },
+	{ "send", false, SYS_sendmsg, -1, -1, IN_HEADER, 0, 0 },
+	{ "send", true, 370, -1, -1, IN_HEADER, 0, 0 },
+	{ "open", false, SYS_open, 0, -1, -1, 0, 0 },
+	{ "open", false, SYS_openat, 1, 0, -1, 0, 0 },
+	{ "open", false, SYS_openat2, 1, 0, -1, 0, 0 },
+	{ "open", true, 5, 0, -1, -1, 0, 0 },
+	{ "open", true, 295, 1, 0, -1, 0, 0 },
+	{ "exec", false, SYS_execve, 0, -1, -1, 0, 0 },
+	{ "exec", false, SYS_execveat, 1, 0, -1, 0, 0 },
+	{ "exec", true, 11, 0, -1, -1, 0, 0 },
+	{ "connect", false, SYS_connect, -1, -1, 1, 0, 0 },
+	{ "connect", true, 362, -1, -1, 1, 0, 0 },
+	{ "bind", false, SYS_bind, -1, -1, 1, 0, 0 },
+	{ "path", false, SYS_rename, 0, -1, -1, 0, 0 },
+	{ "path", false, SYS_unlink, 0, -1, -1, 0, 0 },
+	{ "path", false, SYS_mkdir, 0, -1, -1, 0, 0 },
+	{ "path", false, SYS_link, 0, -1, -1, 0, 0 },
+	{ "path", false, SYS_chmod, 0, -1, -1, 0, 0 },
+	{ "path", true, 38, 0, -1, -1, 0, 0 },
+	{ "path", false, SYS_mount, 1, -1, -1, 1, 0 },
+	{ "path", false, SYS_umount2, 0, -1, -1, 0, 0 },
+	{ "path", false, SYS_fchmod, -1, -1, -1, 0, 1 },
 };
 #define N_CALLS (sizeof(calls) / sizeof(calls[0]))
 
@@ -51,7 +66,7 @@ static const char *group;
 
 static void child(int sock, char **argv)
 {
-	struct sock_filter f[3 * N_CALLS + 8];
+	struct sock_filter f[3 * N_CALLS + 10];
 	unsigned short n = 0;
 	int fd;
 
@@ -125,6 +140,13 @@ static bool hidden(const char *path)
 	return strstr(path, "/hide/") || strstr(path, "/guard/") || strstr(path, "ld-linux") || strstr(path, "memfd:");
 }
 
+static bool ends(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 static bool bad_path(const struct seccomp_notif *n, const struct call *c)
 {
 	char path[4096], dir[64] = "", real[4096];
@@ -147,6 +169,29 @@ static bool bad_path(const struct seccomp_notif *n, const struct call *c)
 	return hidden(real);
 }
 
+/* What is mounted, if that is a path. The runtime's own mounts are of the host's. */
+static bool bad_source(const struct seccomp_notif *n, unsigned arg)
+{
+	char path[4096], real[4096];
+
+	if (!peek((pid_t)n->pid, n->data.args[arg], path, sizeof(path)) || path[0] != '/')
+		return false;
+	path[sizeof(path) - 1] = 0;
+	real_path((pid_t)n->pid, "", path, real, sizeof(real));
+	return strcmp(path, "/guard") == 0 || (strncmp(path, "/free/", 6) == 0 && ends(real, "/guard"));
+}
+
+static bool bad_descriptor(const struct seccomp_notif *n, unsigned arg)
+{
+	char link[64], real[4096];
+	ssize_t k;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)n->pid, (int)n->data.args[arg]);
+	k = readlink(link, real, sizeof(real) - 1);
+	real[k < 0 ? 0 : k] = 0;
+	return strstr(real, "/guard/");
+}
+
 static bool bad_argument(const struct seccomp_notif *n, const struct call *c)
 {
 	uint64_t argv[2] = { 0 };
@@ -162,9 +207,14 @@ static bool bad_address(const struct seccomp_notif *n, const struct call *c)
 		struct sockaddr_in in;
 		struct sockaddr_un un;
 	} a;
-	char real[4096];
+	uint64_t at = c->addr == IN_HEADER ? 0 : n->data.args[c->addr];
+	char real[4096], data[32] = "";
 
-	if (!peek((pid_t)n->pid, n->data.args[c->addr], &a, sizeof(a)))
+	if (c->addr == IN_HEADER)
+		peek((pid_t)n->pid, n->data.args[1], &at, c->i386 ? 4 : 8);
+	if (c->nr == SYS_sendto && !c->i386 && peek((pid_t)n->pid, n->data.args[1], data, 6) && strcmp(data, "forbid") == 0)
+		return true;
+	if (!at || !peek((pid_t)n->pid, at, &a, sizeof(a)))
 		return false;
 	if (a.in.sin_family == AF_INET)
 		return ntohs(a.in.sin_port) == 4444;
@@ -188,7 +238,9 @@ static bool bad(const struct seccomp_notif *n)
 		if (c->nr != n->data.nr || c->i386 != (n->data.arch == AUDIT_ARCH_I386))
 			continue;
 		return !only_looks(n, c) && ((c->path >= 0 && bad_path(n, c)) ||
-					     (c->addr >= 0 && bad_address(n, c)) || bad_argument(n, c));
+					     (c->addr >= 0 && bad_address(n, c)) ||
+					     (c->source && bad_source(n, (unsigned)c->source - 1)) ||
+					     (c->fd && bad_descriptor(n, (unsigned)c->fd - 1)) || bad_argument(n, c));
 	}
 	return false;
 }

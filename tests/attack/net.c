@@ -357,7 +357,213 @@ static void bind_unix(struct run *r)
 	flip_stop(f);
 }
 
+/* ---- messages ---- */
+
+/* Where datagrams arrive: [0] the forbidden place, [1] the free one. */
+static int inbox[2];
+
+static void open_inboxes(void)
+{
+	up();
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_in a = loopback(i ? GOOD_PORT : BAD_PORT);
+
+		inbox[i] = new_socket(AF_INET, SOCK_DGRAM);
+		if (bind(inbox[i], (void *)&a, sizeof(a)) < 0)
+			broken("inbox");
+	}
+}
+
+static void look_into(struct run *r)
+{
+	char b[64];
+
+	while (recv(inbox[0], b, sizeof(b), MSG_DONTWAIT) >= 0)
+		evil(r);
+	while (recv(inbox[1], b, sizeof(b), MSG_DONTWAIT) >= 0)
+		good(r);
+}
+
+static void race_send(struct run *r, void (*set)(void *, bool), void *arg, void *a, socklen_t n, bool connected,
+		      void (*by)(int fd, void *a, socklen_t n))
+{
+	struct sockaddr_in free_port = loopback(GOOD_PORT);
+	struct flip *f = flip_start(set, arg);
+
+	while (more(r)) {
+		int fd = new_socket(((struct sockaddr *)a)->sa_family, SOCK_DGRAM);
+
+		if (connected && connect(fd, (void *)&free_port, sizeof(free_port)) < 0)
+			broken("partner");
+		flip_begin(f);
+		by(fd, a, n);
+		flip_end(f);
+		look_into(r);
+		close(fd);
+	}
+	flip_stop(f);
+}
+
+static void by_sendto(int fd, void *a, socklen_t n) { sendto(fd, "x", 1, 0, a, n); }
+static void by_sendmsg(int fd, void *a, socklen_t n)
+{
+	struct iovec v = { (char[]){ "x" }, 1 };
+	struct msghdr m = { .msg_name = a, .msg_namelen = n, .msg_iov = &v, .msg_iovlen = 1 };
+
+	sendmsg(fd, &m, 0);
+}
+static void by_sendmmsg(int fd, void *a, socklen_t n)
+{
+	struct iovec v = { (char[]){ "x" }, 1 };
+	struct mmsghdr m = { .msg_hdr = { .msg_name = a, .msg_namelen = n, .msg_iov = &v, .msg_iovlen = 1 } };
+
+	/* What programs do without it. */
+	if (sendmmsg(fd, &m, 1, 0) < 0 && errno == ENOSYS)
+		sendmsg(fd, &m.msg_hdr, 0);
+}
+/* sendto of i386 has six arguments, which socketcall has in memory. */
+static void by_socketcall_send(int fd, void *a, socklen_t n)
+{
+	static uint32_t *args;
+
+	if (!args)
+		args = shared(64);
+	args[0] = (uint32_t)fd;
+	args[1] = low(&args[8]);
+	args[2] = 1;
+	args[3] = 0;
+	args[4] = low(a);
+	args[5] = n;
+	int80(102, 11, low(args), 0, 0, 0);
+}
+static void by_sendmsg_i386(int fd, void *a, socklen_t n)
+{
+	static uint32_t *m;
+
+	if (!m)
+		m = shared(64);
+	m[0] = low(a);
+	m[1] = n;
+	m[2] = low(&m[8]);
+	m[3] = 1;
+	m[4] = m[5] = m[6] = 0;
+	m[8] = low(&m[10]);
+	m[9] = 1;
+	int80(370, (uint32_t)fd, low(m), 0, 0, 0);
+}
+
+static void race_datagram(struct run *r, bool connected, void (*by)(int fd, void *a, socklen_t n))
+{
+	struct sockaddr_in *a = flipping_address();
+
+	open_inboxes();
+	race_send(r, set_port, a, a, sizeof(*a), connected, by);
+}
+
+static void send_to(struct run *r) { race_datagram(r, false, by_sendto); }
+static void send_msg(struct run *r) { race_datagram(r, false, by_sendmsg); }
+static void send_mmsg(struct run *r) { race_datagram(r, false, by_sendmmsg); }
+static void send_i386(struct run *r) { race_datagram(r, false, by_sendmsg_i386); }
+static void send_socketcall(struct run *r) { race_datagram(r, false, by_socketcall_send); }
+/* The partner is a free one; no thread is needed where rules are asked about it alone. */
+static void send_connected(struct run *r) { race_datagram(r, true, by_sendto); }
+
+/* Which address the header points to. */
+struct pointer {
+	struct msghdr m;
+	struct sockaddr_in good, evil;
+};
+static void set_name(void *arg, bool evil_side)
+{
+	struct pointer *p = arg;
+
+	*(void *volatile *)&p->m.msg_name = evil_side ? &p->evil : &p->good;
+}
+static struct pointer *pointing;
+static void by_header(int fd, void *a, socklen_t n)
+{
+	(void)a;
+	(void)n;
+	sendmsg(fd, &pointing->m, 0);
+}
+static void send_pointer(struct run *r)
+{
+	struct iovec v = { (char[]){ "x" }, 1 };
+
+	pointing = shared(sizeof(*pointing));
+	pointing->good = loopback(GOOD_PORT);
+	pointing->evil = loopback(BAD_PORT);
+	pointing->m = (struct msghdr){ .msg_name = &pointing->good, .msg_namelen = sizeof(pointing->good), .msg_iov = &v,
+				       .msg_iovlen = 1 };
+	open_inboxes();
+	race_send(r, set_name, pointing, &pointing->good, sizeof(pointing->good), false, by_header);
+}
+
+/* What is said, not to whom. */
+static void send_data(struct run *r)
+{
+	struct sockaddr_in a = loopback(GOOD_PORT);
+	char *data = shared(16), got[16];
+	struct text *t = text_of("permit", "forbid");
+	struct flip *f;
+
+	t->p = data;
+	open_inboxes();
+	f = flip_start(set_text, t);
+	while (more(r)) {
+		flip_begin(f);
+		sendto(inbox[0], data, 6, 0, (void *)&a, sizeof(a));
+		flip_end(f);
+		while (recv(inbox[1], got, sizeof(got), MSG_DONTWAIT) == 6)
+			(memcmp(got, "forbid", 6) == 0 ? evil : good)(r);
+	}
+	flip_stop(f);
+}
+
+/* Sockets with names. */
+static void name_inboxes(void)
+{
+	static const char *const names[] = { "/hide/box", "/free/box" };
+
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_un a = named(names[i]);
+
+		unlink(names[i]);
+		inbox[i] = new_socket(AF_UNIX, SOCK_DGRAM);
+		if (bind(inbox[i], (void *)&a, sizeof(a)) < 0)
+			broken("inbox");
+	}
+}
+
+static void send_unix(struct run *r)
+{
+	struct sockaddr_un *a = shared(sizeof(*a));
+	struct text *t = text_of("/free/box", "/hide/box");
+
+	*a = named("");
+	t->p = a->sun_path;
+	name_inboxes();
+	race_send(r, set_text, t, a, sizeof(*a), false, by_sendto);
+}
+
+static void send_unix_symlink(struct run *r)
+{
+	struct sockaddr_un a = named("/free/boxl");
+
+	name_inboxes();
+	unlink("/free/boxl");
+	unlink("/free/boxl2");
+	if (symlink("/free/box", "/free/boxl") < 0 || symlink("/hide/box", "/free/boxl2") < 0)
+		broken("symlink");
+	race_send(r, set_names, names_of("/free/boxl", "/free/boxl2"), &a, sizeof(a), false, by_sendmsg);
+}
+
 const struct attack attacks_net[] = {
+	{ "send-memory", send_to },	      { "send-msg", send_msg },
+	{ "send-mmsg", send_mmsg },	      { "send-i386", send_i386 },
+	{ "send-socketcall", send_socketcall }, { "send-connected", send_connected },
+	{ "send-pointer", send_pointer },     { "send-data", send_data },
+	{ "send-unix", send_unix },	      { "send-unix-symlink", send_unix_symlink },
 	{ "connect-memory", memory },	      { "connect-memory-udp", memory_udp },
 	{ "connect-i386", i386 },	      { "connect-socketcall", socketcall },
 	{ "connect-socketcall-pointer", socketcall_pointer }, { "connect-fast-open", fast_open },

@@ -16,7 +16,7 @@
 
 static const struct family *const families[] = {
 	&family_open, &family_make, &family_rename, &family_link, &family_node, &family_mode,
-	&family_owner, &family_size, &family_connect, &family_bind, &family_mount,
+	&family_owner, &family_size, &family_connect, &family_bind, &family_send, &family_mount,
 };
 
 void broken(const char *what)

@@ -6,7 +6,7 @@
 
 #include "native.h"
 
-#define ROOM 65536u
+#define ROOM (1u << 20)
 
 void *memory_of(const void *bytes, size_t n, bool at_end)
 {
@@ -35,12 +35,14 @@ void *memory_of(const void *bytes, size_t n, bool at_end)
 
 long call_i386(long nr, const unsigned long *a)
 {
+	register unsigned long sixth __asm__("r12") = a[5];
 	long r;
 
-	__asm__ volatile("int $0x80"
+	/* Past what the compiler keeps below the stack's end. */
+	__asm__ volatile("sub $128, %%rsp; push %%rbp; mov %%r12, %%rbp; int $0x80; pop %%rbp; add $128, %%rsp"
 			 : "=a"(r)
-			 : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4])
-			 : "memory", "r8", "r9", "r10", "r11");
+			 : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4]), "r"(sixth)
+			 : "memory", "cc", "r8", "r9", "r10", "r11");
 	r = (int)r;
 	if (r >= 0 || r < -4095)
 		return r;

@@ -24,7 +24,7 @@ setup_file() {
 		  condition: >
 		    evt.type in (open, openat, openat2, creat, mkdir, mkdirat, rmdir, unlink, unlinkat, rename, renameat, renameat2,
 		    link, linkat, symlink, symlinkat, mknod, mknodat, chmod, fchmodat, fchmodat2, chown, lchown, fchownat,
-		    chown32, lchown32, truncate, truncate64, connect, bind)
+		    chown32, lchown32, truncate, truncate64, connect, bind, sendto, sendmsg)
 		    and (fd.name startswith /hide/ or fs.path.name startswith /hide/)
 		  output: touched %evt.type %evt.args
 		  priority: WARNING
@@ -123,3 +123,4 @@ family() {
 @test "truncate, truncate64" { family size; }
 @test "connect" { family connect; }
 @test "bind" { family bind; }
+@test "sendto, sendmsg" { family send; }

@@ -58,7 +58,7 @@ struct family {
 };
 extern const struct family family_open, family_mount;
 extern const struct family family_make, family_rename, family_link, family_node, family_mode, family_owner, family_size;
-extern const struct family family_connect, family_bind;
+extern const struct family family_connect, family_bind, family_send;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PICK(d, a) ((a)[roll((d), ARRAY_SIZE(a))])
@@ -135,7 +135,7 @@ void clean_changes(struct kase *k);
 /* ---- memory of arguments: memory.c ---- */
 /* A copy of n bytes below 4 GiB; at_end: the page behind it is not there. */
 void *memory_of(const void *bytes, size_t n, bool at_end);
-/* The call with a number of i386. */
+/* The call with a number of i386, and six arguments. */
 long call_i386(long nr, const unsigned long *a);
 
 #endif

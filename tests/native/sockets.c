@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* connect and bind: the caller's socket is CLIENT, the other side SERVER, both of the same process. */
+/* connect and bind. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -15,20 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "native.h"
+#include "sockets.h"
 
-#define SERVER 40
-#define CLIENT 41
-#define OTHER  42 /* no socket, or none any more */
-
-enum before { FRESH, BOUND, CONNECTED, LISTENING };
-enum target { BY_PATH, ABSTRACT, ABSTRACT_FREE, UNNAMED, NO_NAME, INET, INET6, NETLINK, UNSPEC, ODD };
-enum server { NONE, SAME_TYPE, OTHER_TYPE, FULL };
-
-static const struct {
-	const char *name;
-	int domain, type, protocol;
-} types[] = {
+const struct socket_type types[] = {
 	{ "unix-stream", AF_UNIX, SOCK_STREAM, 0 },	{ "unix-stream", AF_UNIX, SOCK_STREAM, 0 },
 	{ "unix-dgram", AF_UNIX, SOCK_DGRAM, 0 },	{ "unix-seqpacket", AF_UNIX, SOCK_SEQPACKET, 0 },
 	{ "tcp", AF_INET, SOCK_STREAM, 0 },		{ "tcp", AF_INET, SOCK_STREAM, 0 },
@@ -36,25 +25,9 @@ static const struct {
 	{ "udp6", AF_INET6, SOCK_DGRAM, 0 },		{ "netlink", AF_NETLINK, SOCK_RAW, NETLINK_ROUTE },
 };
 
-static struct {
-	bool binds;
-	unsigned type;
-	enum before before;
-	enum target target;
-	enum server server;
-	enum place place;
-	bool nonblock, reuse;
-	long fd;
-	unsigned char addr[160];
-	unsigned len;	  /* of what is in addr */
-	unsigned said;	  /* the length given */
-	enum { THERE, PAGE_END, CUT, NOWHERE } memory;
-	unsigned port;	  /* the first of four */
-	mode_t mode;	  /* of the server's file */
-	uid_t uid;
-} c;
+struct socket_case c;
 
-static void loopback_up(void)
+void sockets_up(void)
 {
 	struct ifreq r = { .ifr_name = "lo" };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -217,7 +190,7 @@ static void pick_descriptor(struct kase *k)
 	c.fd = n == 4 ? -1 : n == 5 ? CLIENT | 1l << 32 : OTHER + n;
 }
 
-static void make_call(struct kase *k, bool binds)
+void sockets_make(struct kase *k, enum what call)
 {
 	static const char *const befores[] = { "", " bound", " connected", " listening" };
 	static const char *const servers[] = { " nobody", "", " other-type", " full" };
@@ -228,21 +201,27 @@ static void make_call(struct kase *k, bool binds)
 	static const enum place places[] = { ABSOLUTE, ABSOLUTE, RELATIVE, RELATIVE, RELATIVE, ROOTED, OUTSIDE, REMOVED };
 	static const mode_t modes[] = { 0777, 0777, 0700, 0722, 0555, 0 };
 	static const unsigned masks[] = { 022, 0, 077, 0777 };
+	static const char *const words[] = { "connect", "bind", "send" };
+	/* Mostly those that take addresses; of the others the connected ones. */
+	static const unsigned sends[] = { 2, 2, 2, 6, 6, 6, 8, 8, 0, 4, 3, 9 };
 	struct dice *d = &k->dice;
 	unsigned n;
 
 	memset(&c, 0, sizeof(c));
-	c.binds = binds;
-	c.type = roll(d, ARRAY_SIZE(types));
+	c.call = call;
+	c.binds = call == BIND;
+	c.type = call == SEND ? PICK(d, sends) : roll(d, ARRAY_SIZE(types));
 	c.port = 2000 + k->number % 7000 * 4;
 	c.before = PICK(d, before);
+	if (call == SEND && types[c.type].type != SOCK_DGRAM && roll(d, 4))
+		c.before = CONNECTED;
 	c.server = PICK(d, server);
 	c.place = PICK(d, places);
 	c.nonblock = roll(d, 3) == 0;
 	c.reuse = roll(d, 4) == 0;
 	c.mode = PICK(d, modes);
 	c.uid = roll(d, 2) ? WEB : 0;
-	add(k->what, sizeof(k->what), "%s %s%s", binds ? "bind" : "connect", types[c.type].name, befores[c.before]);
+	add(k->what, sizeof(k->what), "%s %s%s", words[call], types[c.type].name, befores[c.before]);
 	pick_descriptor(k);
 	snprintf(k->dir, sizeof(k->dir), "%s/a", k->top);
 	must(mkdir(k->dir, 0755), "mkdir");
@@ -264,8 +243,8 @@ static void make_call(struct kase *k, bool binds)
 	    c.mode, c.uid, place_name(c.place), k->mask, cred_name(k->cred));
 }
 
-static void make_connect(struct kase *k) { make_call(k, false); }
-static void make_bind(struct kase *k) { make_call(k, true); }
+static void make_connect(struct kase *k) { sockets_make(k, CONNECT); }
+static void make_bind(struct kase *k) { sockets_make(k, BIND); }
 
 static int new_socket(int domain, int type, int protocol, int as)
 {
@@ -361,7 +340,7 @@ static void go_ahead(struct kase *k)
 		listen(CLIENT, 3);
 }
 
-static void prepare(struct kase *k)
+void sockets_prepare(struct kase *k)
 {
 	struct timeval soon = { 0, 10000 };
 	int fd, ends[2];
@@ -438,7 +417,7 @@ static void say_address(const void *addr, socklen_t len, char *out, size_t n)
 	}
 }
 
-static void say_names(int fd, char *out, size_t n)
+void say_names(int fd, char *out, size_t n)
 {
 	struct sockaddr_storage a;
 	socklen_t len = sizeof(a);
@@ -567,5 +546,5 @@ static void act(struct kase *k)
 	k->res->done = true;
 }
 
-const struct family family_connect = { "connect", loopback_up, make_connect, prepare, act, clean_changes, false };
-const struct family family_bind = { "bind", loopback_up, make_bind, prepare, act, clean_changes, false };
+const struct family family_connect = { "connect", sockets_up, make_connect, sockets_prepare, act, clean_changes, false };
+const struct family family_bind = { "bind", sockets_up, make_bind, sockets_prepare, act, clean_changes, false };

@@ -316,12 +316,13 @@ is_marked() {
 	"$SHK_BUILDDIR/tests/system/enter" "$INIT" "$SHK_BUILDDIR/tests/system/crowd" /tmp storm 1 >"$T/enter.out" 2>&1 </dev/null 3>&- &
 	wait_until 10 test -e "$B/rootfs/tmp/ready"
 	expect_found() { has_alert "Shrike internal: exec session found late" "e-$$"; }
-	wait_until 20 expect_found
-	# It is in no cgroup of the container's, so that its storm cannot be frozen: it may take a few rounds, which are told.
+	wait_until 60 expect_found
+	# It is in no cgroup of the container's, so that its storm cannot be frozen: it may take a few rounds, ten seconds apart,
+	# which are told.
 	nobody_bare() { [ -z "$(without_filter "$INIT")" ]; }
-	wait_until 20 nobody_bare
+	wait_until 90 nobody_bare
 	touch "$B/rootfs/tmp/GO"
-	wait_until 20 test -e "$B/rootfs/tmp/done"
+	wait_until 60 test -e "$B/rootfs/tmp/done"
 	cat "$B/rootfs/tmp/log" | cut -d' ' -f1,3 | sort | uniq -c
 	[ "$(grep '^storm' "$B/rootfs/tmp/log" | grep -vc ' EPERM$' || true)" = 0 ]
 	[ "$(grep -c '^storm .* EPERM$' "$B/rootfs/tmp/log")" -gt 10 ]

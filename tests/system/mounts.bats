@@ -4,6 +4,7 @@
 # Calls on mounts, carried out for their caller by a process that joins it.
 
 load lib
+shopt -s extglob
 
 setup() {
 	need_root
@@ -153,6 +154,67 @@ twins() {
 		# The container's own processes, where the kernel can be asked for them.
 		[[ ${lines[4]} == busybox || ${lines[4]} == *"Permission denied" ]]
 		expect_alert "Shrike internal: call that cannot be carried out" "f-$r-$$"
+	done
+}
+
+@test "a mount that would appear at a guarded place, for the place it is made in being shared" {
+	sed -i 's|startswith /etc/keep|startswith /etc/keep/p/|g' "$T/rules.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<-'END'
+		exec 2>&1
+		b() { /bin/busybox "$@"; }
+		mkdir -p /etc/keep/p /tmp/p /tmp/q /etc/keep/q; b mount -t tmpfs p /tmp/p; mkdir /tmp/p/in /tmp/p/in2
+		b mount --bind /tmp/p /etc/keep/p
+		b mount -t tmpfs x /tmp/p/in && echo "alone"; b umount /tmp/p/in; b umount /etc/keep/p
+		b mount --make-shared /tmp/p; b mount --bind /tmp/p /etc/keep/p
+		b mount -t tmpfs x /tmp/p/in && echo "BAD: shared"
+		b mount --bind /tmp/q /tmp/p/in2 && echo "BAD: bound"
+		b grep -c /etc/keep/p/in /proc/mounts
+		b mount -t tmpfs x /tmp/q && echo good
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp" "$T/b/rootfs/etc/keep"
+		mkdir -m 1777 "$T/b/rootfs/tmp"
+		run run_in "$r" "p-$r-$$" "$T/b"
+		echo "$output"
+		[ "${lines[0]}" = alone ]
+		[[ $output != *BAD* ]]
+		[[ $output == *$'\n0\ngood' ]]
+		[ "$(alerts_of "Guarded place" "p-$r-$$" | wc -l)" = 2 ]
+	done
+}
+
+# Of overlays the one the runtime made is trusted to answer, not one that a task has made its root: it may lie on anything.
+@test "an overlay as the root of a task is opened by nobody else for it" {
+	cat >>"$T/rules.yaml" <<-END
+		- rule: Guarded file
+		  desc: .
+		  condition: evt.type in (open, openat, openat2, creat) and container.id != host and fd.name = /etc/keep/f
+		  output: opened %fd.name
+		  priority: WARNING
+	END
+	sed -i 's/strict: false/strict: true/; s/rules: \["Guarded place"\]/rules: ["Guarded file"]/' "$T/policies/default.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<-'END'
+		exec 2>&1
+		b() { /bin/busybox "$@"; }
+		mkdir -p /tmp/o /tmp/l /tmp/t; b mount -t tmpfs none /tmp/t; mkdir /tmp/t/u /tmp/t/w; cp /bin/busybox /tmp/l/; echo inside >/tmp/l/f
+		b mount -t overlay overlay /tmp/o -o lowerdir=/tmp/l,upperdir=/tmp/t/u,workdir=/tmp/t/w
+		b chroot /tmp/o /busybox cat /f
+		b cat /tmp/l/f
+	END
+	local r
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp"
+		mkdir -m 1777 "$T/b/rootfs/tmp"
+		run run_in "$r" "o-$r-$$" "$T/b"
+		echo "$output"
+		[[ ${lines[0]} = *"can't open '/f': "@(Bad address|Permission denied) ]]
+		[ "${lines[1]}" = inside ]
+		told() { has_alert "Shrike internal: call that cannot be carried out" "o-$r-$$" ||
+			has_alert "Shrike internal: unreadable argument" "o-$r-$$"; }
+		wait_until 10 told
 	done
 }
 

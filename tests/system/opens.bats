@@ -164,21 +164,26 @@ script() {
 }
 
 @test "FIFOs: many wait at a time, and none longer than the deadline" {
-	guarded 1000
-	script <<-'END'
-		/opt/opens fifos /tmp/fifo 24
-		/opt/opens lone /tmp/lone
-		cat /etc/motd
-	END
+	# On a machine that has other things to do two processes may take long to meet.
+	guarded 30000
+	script <<<'/opt/opens fifos /tmp/fifo 24'
 	local r
 	for r in $RUNTIMES; do
 		rm -f "$T"/b/rootfs/tmp/*
 		run run_in "$r" "q-$r-$$" "$T/b"
 		echo "$output"
 		[ "${lines[0]}" = '{"met":24}' ]
-		[[ ${lines[1]} =~ ^EPERM\ ([0-9]+)$ ]]
+	done
+	sed -i 's/ms: 30000/ms: 1000/' "$T/policies/default.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<<'/opt/opens lone /tmp/lone; cat /etc/motd'
+	for r in $RUNTIMES; do
+		rm -f "$T"/b/rootfs/tmp/*
+		run run_in "$r" "l-$r-$$" "$T/b"
+		echo "$output"
+		[[ ${lines[0]} =~ ^EPERM\ ([0-9]+)$ ]]
 		[ "${BASH_REMATCH[1]}" -ge 900 ]
-		[ "${lines[2]}" = hello ]
+		[ "${lines[1]}" = hello ]
 	done
 }
 

@@ -125,6 +125,11 @@ static int do_fifos(char **a)
 {
 	int n = atoi(a[1]), met = 0, st;
 
+	/* Before anybody may come to them, however late the others are. */
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s.%d", a[0], i);
+		mkfifo(path, 0600);
+	}
 	for (int i = 0; i < 2 * n; i++) {
 		char c = 'x';
 		int fd;
@@ -133,7 +138,6 @@ static int do_fifos(char **a)
 			continue;
 		snprintf(path, sizeof(path), "%s.%d", a[0], i % n);
 		if (i < n) {
-			mkfifo(path, 0600);
 			fd = open(path, O_RDONLY);
 			_exit(fd < 0 || read(fd, &c, 1) != 1 || c != 'y');
 		}

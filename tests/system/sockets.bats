@@ -20,14 +20,20 @@ setup() {
 		  condition: evt.type in (connect, bind) and fd.name endswith /guarded
 		  output: socket %fd.name
 		  priority: WARNING
+		- rule: Guarded receiver
+		  desc: .
+		  condition: evt.type in (sendto, sendmsg) and fd.sport = 2222
+		  output: sent to %fd.name
+		  priority: WARNING
 	END
 	policy <<-END
 		policy: default
 		rules: { files: [$T/rules.yaml] }
 		mode: enforce
+		deadline: { ms: 1500, then: { deny: ETIMEDOUT } }
 		limits: { alerts_per_second: 0, burst: 0 }
 		actions:
-		  - match: { rules: ["Guarded port", "Guarded socket"] }
+		  - match: { rules: ["Guarded port", "Guarded socket", "Guarded receiver"] }
 		    then: { deny: EPERM }
 	END
 	start_daemon
@@ -74,5 +80,20 @@ script() {
 		done
 		[ "$(echo "${lines[0]}" | jq .good)" -gt 100 ]
 		expect_alert "Guarded port" "f-$r-$$"
+	done
+}
+
+@test "a message that waits: a slow reader gets all of it, and nobody's queue is waited for without end" {
+	script <<<'/opt/sockets pour; /opt/sockets fill'
+	local r
+	for r in $RUNTIMES; do
+		run run_in "$r" "w-$r-$$" "$T/b"
+		echo "$output"
+		[ "${lines[0]}" = "poured 3000000, arrived 0" ]
+		[ "${lines[1]}" = "at once a part" ]
+		[ "${lines[2]}" = "again EAGAIN" ]
+		[ "${lines[3]}" = "some ETIMEDOUT" ]
+		expect_alert "Shrike internal: deadline" "w-$r-$$"
+		daemon_answers
 	done
 }

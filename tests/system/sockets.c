@@ -6,6 +6,8 @@
  *   flip N     connects to 127.0.0.1:1111 N times while a thread turns the port into 2222: who was reached, as
  *              {"good":n,"bad":n,"refused":n}
  *   swap N     the same with the descriptor: dup2 puts another socket under the number all the while
+ *   pour       sends three million bytes at once to somebody who reads slowly
+ *   fill       sends datagrams to somebody who does not read, until one waits; and what came of that one
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +250,65 @@ static int race(int n, void *(*fn)(void *))
 	return 0;
 }
 
+/* ---- sends that wait ---- */
+
+static ssize_t send_n(int fd, const char *p, size_t n, int flags)
+{
+	struct iovec v = { (void *)(uintptr_t)p, n };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	return sendmsg(fd, &m, flags);
+}
+
+static int pour(void)
+{
+	static char bytes[3000000];
+	size_t got = 0;
+	ssize_t r;
+	int s[2], st;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 7 + i / 251);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0)
+		return 2;
+	if (fork() == 0) {
+		static char in[60000];
+
+		close(s[0]);
+		for (; (r = read(s[1], in, sizeof(in))) > 0; got += (size_t)r) {
+			if (memcmp(in, bytes + got, (size_t)r) != 0)
+				_exit(1);
+			usleep(2000);
+		}
+		_exit(got == sizeof(bytes) ? 0 : 3);
+	}
+	close(s[1]);
+	r = send_n(s[0], bytes, sizeof(bytes), 0);
+	close(s[0]);
+	wait(&st);
+	printf("poured %zd, arrived %d\n", r, WEXITSTATUS(st));
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0)
+		return 2;
+	r = send_n(s[0], bytes, sizeof(bytes), MSG_DONTWAIT);
+	printf("at once %s\n", r > 0 && r < (ssize_t)sizeof(bytes) ? "a part" : "?");
+	r = send_n(s[0], bytes, sizeof(bytes), MSG_DONTWAIT);
+	printf("again %s\n", r < 0 ? strerrorname_np(errno) : "ok");
+	return 0;
+}
+
+static int fill(void)
+{
+	unsigned n = 0;
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, s) < 0)
+		return 2;
+	while (n < 5000 && send_n(s[0], "x", 1, 0) == 1)
+		n++;
+	printf("%s %s\n", n > 1 && n < 5000 ? "some" : "none", strerrorname_np(errno));
+	return 0;
+}
+
 static void lo_up(void)
 {
 	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
@@ -265,5 +327,9 @@ int main(int argc, char **argv)
 		return race(atoi(argv[2]), flip);
 	if (argc == 3 && !strcmp(argv[1], "swap"))
 		return race(atoi(argv[2]), swap);
+	if (argc == 2 && !strcmp(argv[1], "pour"))
+		return pour();
+	if (argc == 2 && !strcmp(argv[1], "fill"))
+		return fill();
 	return 2;
 }

@@ -67,13 +67,13 @@ static void texts_are_bounded(void **state)
 	shk_mounter_free(m);
 }
 
-static pid_t the_mounter(void)
+static pid_t child_of(pid_t parent)
 {
 	char path[64];
 	FILE *f;
 	int pid = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getpid(), (int)getpid());
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	f = fopen(path, "re");
 	if (f && fscanf(f, "%d", &pid) != 1)
 		pid = 0;
@@ -85,7 +85,7 @@ static pid_t the_mounter(void)
 static void one_that_died_says_so(void **state)
 {
 	struct shk_mounter *m = start();
-	pid_t pid = the_mounter();
+	pid_t pid = child_of(getpid());
 
 	(void)state;
 	if (pid <= 0) {
@@ -96,6 +96,29 @@ static void one_that_died_says_so(void **state)
 	while (order(m, "tmpfs") != -EIO)
 		usleep(1000);
 	assert_int_equal(order(m, "tmpfs"), -EIO);
+	shk_mounter_free(m);
+}
+
+/* The one that serves, of which the other is the parent. */
+static void one_that_dies_is_made_anew(void **state)
+{
+	struct shk_mounter *m = start();
+	pid_t parent = child_of(getpid()), serves;
+
+	(void)state;
+	if (parent <= 0) {
+		shk_mounter_free(m);
+		skip();
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(order(m, "tmpfs"), -EPERM);
+		serves = child_of(parent);
+		assert_true(serves > 0);
+		kill(serves, SIGKILL);
+		while (child_of(parent) == serves)
+			usleep(1000);
+	}
+	assert_int_equal(order(m, "tmpfs"), -EPERM);
 	shk_mounter_free(m);
 }
 
@@ -166,7 +189,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_own_mounts_stay), cmocka_unit_test(texts_are_bounded),
-		cmocka_unit_test(one_that_died_says_so), cmocka_unit_test(holds_nothing),
+		cmocka_unit_test(one_that_died_says_so), cmocka_unit_test(one_that_dies_is_made_anew),
+		cmocka_unit_test(holds_nothing),
 		cmocka_unit_test(options), cmocka_unit_test(methods),
 	};
 
