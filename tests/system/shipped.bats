@@ -98,8 +98,17 @@ live() {
 	live "shrike_rules.yaml, shrike_rules.d"
 }
 
+@test "each rule of the profiles fires on its line of their table" {
+	table "$SHK_SRCDIR/tests/shipped/live-apps.table"
+	live "shrike_rules.yaml, shrike_rules.d, apps"
+}
+
 # A terminal makes the one rule that the table cannot have; sessions.bats and gate.bats see it.
-@test "the table has every default rule" {
+@test "the tables have every rule" {
+	table "$SHK_SRCDIR/tests/shipped/live-apps.table"
+	cut -f1 "$T/table" | sort >"$T/have"
+	sed -n 's/^- rule: //p' "$SHK_SRCDIR"/rules/apps/*.yaml | sort >"$T/want"
+	diff "$T/want" "$T/have"
 	table "$SHK_SRCDIR/tests/shipped/live.table"
 	cut -f1 "$T/table" | sort >"$T/have"
 	cat "$SHK_SRCDIR"/rules/shrike_rules.yaml "$SHK_SRCDIR"/rules/shrike_rules.d/*.yaml |
@@ -108,6 +117,7 @@ live() {
 }
 
 @test "without a policy file, and with one that names no files, these are the rules" {
+	mkdir "$T/none"
 	run "$SHK_BUILDDIR/shrike" explain --policy-dir "$T/none" --rules-path "$SHK_SRCDIR/rules" --dump
 	[ "$status" = 0 ]
 	grep -qxF '  files: ["shrike_rules.yaml", "shrike_rules.d"]' <<<"$output"
