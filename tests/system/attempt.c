@@ -44,6 +44,7 @@ static int do_run(char **a)
 
 	if (p == 0) {
 		execv(a[0], a);
+		fail(a[0]);
 		_exit(127);
 	}
 	return waitpid(p, &st, 0) < 0 ? fail("run") : 0;
@@ -68,21 +69,43 @@ static int do_argv0(char **a)
 	return fail(program);
 }
 
-/* memfd-exec PROGRAM ARGUMENT...: a copy of it, from memory. */
-static int do_memfd_exec(char **a)
+/* The rest of one file into another. */
+static int copy(int from, int to)
 {
-	int from = open(a[0], O_RDONLY | O_CLOEXEC), to = memfd_create("x", MFD_CLOEXEC);
 	struct stat st;
 
-	if (from < 0 || to < 0 || fstat(from, &st) < 0)
-		return fail(a[0]);
+	if (fstat(from, &st) < 0)
+		return -1;
 	for (off_t left = st.st_size; left > 0;) {
 		ssize_t n = sendfile(to, from, NULL, (size_t)left);
 
 		if (n <= 0)
-			return fail("sendfile");
+			return -1;
 		left -= n;
 	}
+	return 0;
+}
+
+/* copy-exec PROGRAM COPY ARGUMENT...: makes the copy and runs it. */
+static int do_copy_exec(char **a)
+{
+	int from = open(a[0], O_RDONLY | O_CLOEXEC);
+	int to = open(a[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+	if (from < 0 || to < 0 || copy(from, to) < 0)
+		return fail(a[1]);
+	close(to);
+	execv(a[1], a + 1);
+	return fail(a[1]);
+}
+
+/* memfd-exec PROGRAM ARGUMENT...: a copy of it, from memory. */
+static int do_memfd_exec(char **a)
+{
+	int from = open(a[0], O_RDONLY | O_CLOEXEC), to = memfd_create("x", MFD_CLOEXEC);
+
+	if (from < 0 || to < 0 || copy(from, to) < 0)
+		return fail(a[0]);
 	fexecve(to, a, environ);
 	return fail("fexecve");
 }
@@ -138,6 +161,7 @@ static const struct {
 	{ "call", 1, do_call },		      { "run", 1, do_run },
 	{ "as", 2, do_as },		      { "argv0", 2, do_argv0 },
 	{ "memfd-exec", 1, do_memfd_exec },   { "deleted-exec", 1, do_deleted_exec },
+	{ "copy-exec", 2, do_copy_exec },
 	{ "listen-exec", 2, do_listen_exec }, { "unix-connect", 1, do_unix_connect },
 };
 

@@ -38,15 +38,16 @@ furnish() {
 	cat >"$r/all" <<-'END'
 		#!/bin/sh
 		export PATH=/bin:/sbin:/usr/bin:/opt
+		# Opened once: a signal may interrupt an open that is being judged (docs/NATIVE.md).
+		exec 3>/dev/null 4</dev/null
 		i=1
 		while [ -e /lines/$i ]; do
-			SHK_LINE=$i timeout 5 sh /lines/$i >/dev/null 2>&1 </dev/null
+			SHK_LINE=$i sh /lines/$i >&3 2>&3 <&4 3>&- 4<&-
 			i=$((i + 1))
 		done
 		echo "worked through $((i - 1))"
 	END
 	chmod 755 "$r/all"
-	ln -sf busybox "$r/bin/timeout"
 	for name in find touch mknod base64 dmesg wget chmod rm; do
 		ln -sf busybox "$r/bin/$name"
 	done
@@ -98,16 +99,16 @@ live() {
 	live "shrike_rules.yaml, shrike_rules.d"
 }
 
-@test "each rule of the profiles fires on its line of their table" {
+@test "each rule of the profiles and of locked fires on its line of their table" {
 	table "$SHK_SRCDIR/tests/shipped/live-apps.table"
-	live "shrike_rules.yaml, shrike_rules.d, apps"
+	live "shrike_rules.yaml, shrike_rules.d, add/locked.yaml, apps"
 }
 
 # A terminal makes the one rule that the table cannot have; sessions.bats and gate.bats see it.
 @test "the tables have every rule" {
 	table "$SHK_SRCDIR/tests/shipped/live-apps.table"
 	cut -f1 "$T/table" | sort >"$T/have"
-	sed -n 's/^- rule: //p' "$SHK_SRCDIR"/rules/apps/*.yaml | sort >"$T/want"
+	sed -n 's/^- rule: //p' "$SHK_SRCDIR"/rules/add/locked.yaml "$SHK_SRCDIR"/rules/apps/*.yaml | sort >"$T/want"
 	diff "$T/want" "$T/have"
 	table "$SHK_SRCDIR/tests/shipped/live.table"
 	cut -f1 "$T/table" | sort >"$T/have"
