@@ -111,7 +111,7 @@ passes() {
 }
 
 @test "batch: no port for others, no credentials; shells, compilers and what was built are fine" {
-	refuses batch "Unexpected listening TCP port" EACCES /opt/act listen 4450
+	refuses batch "Port opened by a job" EACCES /opt/act listen 4450
 	refuses batch "Sensitive file opened for reading" EPERM /opt/act open /etc/shadow r
 	refuses batch "Kubernetes client started" "not permitted" /bin/sh -c '/fake/kubectl get secrets; :'
 	passes batch "built" /bin/sh -c 'cp /bin/busybox /tmp/echo && /tmp/echo built'

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: git gcc make python3 node
+# policy: agent
 # profile: agent
 # prepare: mkdir -p workspace && cp "$here/workloads/files/"* workspace/ && printf '[user]\n\tname = N\n\temail = n@example.org\n' >root/.gitconfig
 say "$(git --version)" "$(gcc --version | head -n 1)" "$(python3 --version)" "node $(node --version)"

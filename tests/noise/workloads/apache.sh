@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: apache2 apache2ctl ab
+# policy: web
 # profile: apache
 # prepare: mkdir -p var/www/html && head -c 10000 /dev/urandom | base64 >var/www/html/index.html
 mkdir -p /run/lock

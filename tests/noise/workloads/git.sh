@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: git
+# policy: batch
 # prepare: mkdir -p root && printf '[user]\n\tname = N\n\temail = n@example.org\n[init]\n\tdefaultBranch = main\n' >root/.gitconfig
 say "$(git --version)"
 git init -q --bare /srv/repo.git

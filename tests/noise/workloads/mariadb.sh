@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: mariadbd mariadb mariadb-dump
+# policy: database
 # profile: mysql
 say "$(mariadbd --version)"
 mkdir -p /run/mysqld /var/lib/mysql2 && chown mysql:mysql /run/mysqld /var/lib/mysql2

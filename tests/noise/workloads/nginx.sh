@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: nginx ab
+# policy: web
 # profile: nginx
 # prepare: mkdir -p var/www/html && head -c 10000 /dev/urandom | base64 >var/www/html/index.html
 say "$(nginx -v 2>&1)"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: apt-get dpkg
+# policy: batch
 # fetch: hello tree rsync uuid-runtime
 # prepare: mkdir -p etc/apt/sources.list.d && for f in /etc/apt/sources.list /etc/apt/sources.list.d/*; do [ ! -e "$f" ] || : >".$f"; done
 say "$(apt-get --version | head -n 1)" "dpkg $(dpkg-query -W -f '${Version}' dpkg)"

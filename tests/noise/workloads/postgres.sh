@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: psql pgbench su
+# policy: database
 # profile: postgres
 # prepare: mkdir -p var/lib/postgresql && chown postgres:postgres var/lib/postgresql
 bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: python3
+# policy: batch
 # profile: python
 # prepare: mkdir -p srv/app && cp "$here/workloads/files/test_app.py" srv/app/
 say "$(python3 --version)"

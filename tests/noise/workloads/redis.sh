@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: redis-server redis-benchmark redis-cli
+# policy: database
 # profile: redis
 say "$(redis-server --version)"
 redis-server /etc/redis/redis.conf --daemonize yes --dir /var/lib/redis --appendonly yes --logfile /var/log/redis/redis-server.log

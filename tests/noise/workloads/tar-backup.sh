@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # needs: tar gzip find
+# policy: batch
 # prepare: mkdir -p srv/data home/web/.ssh && for i in 1 2 3 4 5 6 7 8 9; do head -c 20000 /dev/urandom >srv/data/$i; done; echo k >home/web/.ssh/id_rsa
 say "$(tar --version | head -n 1)"
 mkdir -p /backup
