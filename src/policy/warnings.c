@@ -65,10 +65,13 @@ static void check_door(enum shk_call_id door, void *arg)
 static bool refused_door(const struct ctx *c, enum shk_call_id id)
 {
 	const struct shk_syscall *open = shk_syscall_by_name(SHK_STR("openat"));
-	struct shk_reg_filter f;
+	struct shk_reg_filter f = { .never = true };
 
-	return !strcmp(shk_syscalls[id].name, "open_by_handle_at") && !c->p->unjudged_doors_allow && open &&
-	       can_match(c, open->id, &f);
+	if (strcmp(shk_syscalls[id].name, "open_by_handle_at") || c->p->unjudged_doors_allow || !open)
+		return false;
+	if (shk_ruleset_wants(c->p->rules, open->id))
+		shk_ruleset_reg_filter(c->p->rules, open->id, c->p->must, &f);
+	return !f.never;
 }
 
 static void check_call(struct ctx *c, enum shk_call_id id)
