@@ -8,7 +8,7 @@ load lib
 
 @test "git, tests in Python, a backup, log rotation: quiet" {
 	need_root
-	need git python3 tar
+	need git python3 tar gzip logrotate
 	local r
 	for r in $RUNTIMES; do
 		NOISE_RUNTIME=$r run "$SHK_SRCDIR/tests/noise/noise" git python-tests tar-backup logrotate
