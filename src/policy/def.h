@@ -44,6 +44,7 @@ struct shk_policy_def {
 	struct shk_pmatch *match;
 	size_t n_match;
 	struct shk_pstrs files, disable_tags, disable_names;
+	bool themes; /* no files are named, and the directory of themes was found */
 	struct shk_append_output *append; /* rules.append_output */
 	size_t n_append;
 	struct shk_pchoice *choice; /* rules.select */

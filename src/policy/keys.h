@@ -13,7 +13,7 @@
 #define SHK_POLICY_KEYS(X)                                                                         \
 	X(policy, "(required)", "name of the policy; `default` takes what no other matched")       \
 	X(match, "(required, but for default)", "which containers; entries are alternatives")      \
-	X(rules, "{ files: [shrike_rules.yaml] }", "which rules are evaluated")                    \
+	X(rules, "{ files: [shrike_rules.yaml, shrike_rules.d] }", "which rules are evaluated")    \
 	X(mode, "observe", "observe, shadow (say what would be refused) or enforce")               \
 	X(actions, "[]", "what to do when a rule matches; first matching entry wins")              \
 	X(reserve, "[]", "calls to notify though no rule needs them, for rules to come")           \

@@ -173,6 +173,8 @@ static int put_default_last(struct shk_policyset *ps, struct shk_err *err)
 		d->pub.name = SHK_STR("default");
 		d->pub.file = SHK_STR("built-in default policy");
 		d->is_default = true;
+		/* The shipped rules overlap on purpose: a shell is told of, and a shell on a socket again. */
+		d->pub.match_all = true;
 	}
 	ps->def[n++] = d;
 	ps->n = n;

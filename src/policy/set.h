@@ -11,7 +11,9 @@
 
 #define SHK_POLICY_MAX	    256
 #define SHK_POLICY_FILE_MAX (1u << 20)
+/* What a policy that names no files has: the base, and a directory of themes where there is one. */
 #define SHK_POLICY_RULES    "shrike_rules.yaml"
+#define SHK_POLICY_THEMES   "shrike_rules.d"
 
 struct shk_shared_rules {
 	struct shk_str key; /* files and selection */

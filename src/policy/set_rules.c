@@ -47,13 +47,21 @@ static int find_file(const struct shk_policy_def *d, const struct shk_ynode *nod
 	return fail_at(d, node, err, text);
 }
 
-static int find_files(const struct shk_policy_def *d, const char *rules_path, struct shk_buf *out,
+static int find_files(struct shk_policy_def *d, const char *rules_path, struct shk_buf *out,
 		      struct shk_err *err)
 {
 	int r = 0;
 
-	if (!d->files.v)
-		return find_file(d, NULL, SHK_STR(SHK_POLICY_RULES), rules_path, out, err);
+	if (!d->files.v) {
+		struct shk_err none;
+
+		r = find_file(d, NULL, SHK_STR(SHK_POLICY_RULES), rules_path, out, err);
+		/* Whoever has a base of his own need not have our themes beside it. */
+		if (r >= 0)
+			d->themes = find_file(d, NULL, SHK_STR(SHK_POLICY_THEMES), rules_path, out,
+					      &none) >= 0;
+		return r;
+	}
 	for (size_t i = 0; i < d->files.n && r >= 0; i++)
 		r = find_file(d, d->files.v[i], d->files.v[i]->text, rules_path, out, err);
 	return r;

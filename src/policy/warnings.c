@@ -61,6 +61,19 @@ static void check_door(enum shk_call_id door, void *arg)
 	note(c, DOOR, door);
 }
 
+/* Where other opens are enforced the filter refuses every open by handle: nothing is let through on its arguments. */
+static bool refused_door(const struct ctx *c, enum shk_call_id id)
+{
+	const struct shk_syscall *open = shk_syscall_by_name(SHK_STR("openat"));
+	struct shk_reg_filter f = { .never = true };
+
+	if (strcmp(shk_syscalls[id].name, "open_by_handle_at") || c->p->unjudged_doors_allow || !open)
+		return false;
+	if (shk_ruleset_wants(c->p->rules, open->id))
+		shk_ruleset_reg_filter(c->p->rules, open->id, c->p->must, &f);
+	return !f.never;
+}
+
 static void check_call(struct ctx *c, enum shk_call_id id)
 {
 	const struct shk_syscall *s = &shk_syscalls[id];
@@ -70,7 +83,7 @@ static void check_call(struct ctx *c, enum shk_call_id id)
 		return;
 	if (!shk_plan_watchable(id, &f))
 		note(c, HOT, id);
-	else if (shk_policy_method(c->p, id) == SHK_METHOD_CONTINUE && strcmp(s->name, "clone3"))
+	else if (shk_policy_method(c->p, id) == SHK_METHOD_CONTINUE && strcmp(s->name, "clone3") && !refused_door(c, id))
 		note(c, BEST_EFFORT, id);
 	shk_doors_each(id, check_door, c);
 }

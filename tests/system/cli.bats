@@ -259,3 +259,12 @@ has_command() {
 		done
 	done
 }
+
+# The filter refuses opens by handle where other opens are enforced: a warning that they are let through would be untrue.
+@test "check: the shipped policies warn of no open by handle, which the filter refuses" {
+	run "$SHK_BUILDDIR/shrike" check --rules-path "$SHK_SRCDIR/rules" "$SHK_SRCDIR"/rules/policies/enforce-example.yaml
+	[ "$status" = 0 ]
+	refute grep -q 'open_by_handle_at' <<<"$output"
+	run "$SHK_BUILDDIR/shrike" explain --rules-path "$SHK_SRCDIR/rules" "$SHK_SRCDIR/rules/policies/enforce-example.yaml"
+	grep -qE '^open_by_handle_at +errno EPERM' <<<"$output"
+}
