@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "alerts/gateway_proto.h"
 #include "alerts/sink.h"
 #include "alerts/text.h"
 #include "base/io.h"
@@ -140,25 +141,22 @@ static void release(struct shk_sinks *s)
 
 /* ---- losses ---- */
 
-static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, const char *text)
+/* fields are consumed. */
+static bool put_own(struct shk_sinks *s, const char *rule, enum shk_priority priority,
+		    struct json_object *fields, const char *text)
 {
-	struct json_object *fields = json_object_new_object();
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	int rc;
 	struct shk_alert a = {
 		.boot = shk_journal_boot(s->journal),
 		.origin = s->origin,
 		.seq = s->seq + 1,
-		.internal_rule = "Shrike internal: alerts lost",
-		.internal_priority = SHK_PRIO_CRITICAL,
+		.internal_rule = rule,
+		.internal_priority = priority,
 		.internal_text = text,
 		.internal_fields = fields,
 	};
 
-	if (!fields)
-		return false;
-	json_object_object_add(fields, "output", json_object_new_string(where));
-	json_object_object_add(fields, "lost", json_object_new_uint64(count));
 	shk_buf_init(&b, SHK_JOURNAL_ALERT_MAX);
 	rc = shk_alert_render(&a, s->hostname, &b);
 	if (rc < 0)
@@ -171,6 +169,47 @@ static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, con
 	s->seq++;
 	shk_sinks_kick(s);
 	return true;
+}
+
+static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, const char *text)
+{
+	struct json_object *fields = json_object_new_object();
+
+	if (!fields)
+		return false;
+	json_object_object_add(fields, "output", json_object_new_string(where));
+	json_object_object_add(fields, "lost", json_object_new_uint64(count));
+	return put_own(s, "Shrike internal: alerts lost", SHK_PRIO_CRITICAL, fields, text);
+}
+
+/* {"rule","priority","text","fields"} of the gateway. It is our own program, but talks to the network: what it may
+ * say is an internal alert, and no other. */
+static bool put_note(struct shk_sinks *s, const char *note)
+{
+	struct json_object *o = parse(shk_str(note)), *fields = NULL;
+	struct shk_str rule = shk_text_member(o, "rule"), text = shk_text_member(o, "text");
+	enum shk_priority priority;
+	char name[128], line[1024];
+	bool ok = true;
+
+	if (o && rule.n && shk_priority_parse(shk_text_member(o, "priority"), &priority)) {
+		snprintf(name, sizeof(name), "Shrike internal: " SHK_STR_FMT, SHK_STR_ARG(rule));
+		snprintf(line, sizeof(line), SHK_STR_FMT, SHK_STR_ARG(text));
+		json_object_object_get_ex(o, "fields", &fields);
+		ok = put_own(s, name, priority, json_object_get(fields), line);
+	}
+	json_object_put(o);
+	return ok;
+}
+
+static void report_notes(struct shk_sinks *s, struct shk_sink *k)
+{
+	size_t said = 0;
+
+	while (said < k->n_notes && put_note(s, k->notes[said]))
+		free(k->notes[said++]);
+	memmove(k->notes, k->notes + said, (k->n_notes - said) * sizeof(*k->notes));
+	k->n_notes -= said;
 }
 
 /* A sink that sends again, with its queue at least half empty. */
@@ -198,8 +237,10 @@ static void report(struct shk_sinks *s)
 	_cleanup_free_ char *text = NULL;
 
 	/* A new engine begins at zero: rather twice than never. */
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n; i++) {
 		report_sink(s, s->sink[i], now);
+		report_notes(s, s->sink[i]);
+	}
 	if (lost == s->lost_reported || now - s->lost_at < REPORT_EVERY)
 		return;
 	if (asprintf(&text,
@@ -224,7 +265,7 @@ static int timeout_ms(const struct shk_sinks *s, uint64_t now)
 		until = SHK_MIN(until, atomic_load(&s->stop_at));
 	for (size_t i = 0; i < s->n; i++) {
 		t = s->sink[i]->retry_at;
-		if (t && (s->sink[i]->fd < 0 || !shk_sink_idle(s->sink[i])))
+		if (t && t != UINT64_MAX && (s->sink[i]->fd < 0 || !shk_sink_idle(s->sink[i])))
 			until = SHK_MIN(until, t);
 		t = s->sink[i]->kill_at;
 		if (t)
@@ -242,15 +283,15 @@ static void wait_for_work(struct shk_sinks *s)
 		struct shk_sink *k = s->sink[i];
 
 		/* poll leaves negative descriptors out */
-		pfd[i + 1].fd = k->waiting || k->ops->watch ? k->fd : -1;
-		pfd[i + 1].events = k->waiting ? POLLOUT : 0;
+		pfd[i + 1].fd = k->waiting || k->ops->watch || k->ops->acks ? k->fd : -1;
+		pfd[i + 1].events = (short)((k->waiting ? POLLOUT : 0) | (k->ops->acks ? POLLIN : 0));
 	}
 	if (poll(pfd, (nfds_t)s->n + 1, timeout_ms(s, shk_now_mono())) <= 0)
 		return;
 	if (pfd[0].revents && read(s->kick, &count, sizeof(count)) < 0)
 		return;
 	for (size_t i = 0; i < s->n; i++) {
-		if (pfd[i + 1].revents)
+		if (pfd[i + 1].revents & ~POLLIN)
 			s->sink[i]->waiting = false;
 		if (s->sink[i]->ops->watch && (pfd[i + 1].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			shk_sink_close(s->sink[i], false, 0);
@@ -378,6 +419,7 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 		rc = shk_sink_new(&cfg[s->n], &s->sink[s->n], err);
 		if (rc < 0)
 			return rc;
+		s->sink[s->n]->boot = shk_frame_boot(shk_journal_boot(j));
 	}
 	/* Now, so that the statistics tell from the first moment; a failure is tried again. */
 	for (size_t i = 0; i < s->n; i++)
@@ -404,6 +446,54 @@ void shk_sinks_reopen(struct shk_sinks *s)
 {
 	atomic_store(&s->reopen, true);
 	shk_sinks_kick(s);
+}
+
+static struct shk_sink *gateway_of(struct shk_sinks *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->sink[i]->ops == &shk_sink_gateway)
+			return s->sink[i];
+	return NULL;
+}
+
+void shk_sinks_gateway(struct shk_sinks *s, int fd)
+{
+	struct shk_sink *k = gateway_of(s);
+
+	if (k)
+		fd = atomic_exchange(&k->offered, fd);
+	shk_close(&fd);
+	shk_sinks_kick(s);
+}
+
+void shk_sinks_gateway_status(struct shk_sinks *s, char *text)
+{
+	struct shk_sink *k = gateway_of(s);
+
+	if (k) {
+		char *old;
+
+		pthread_mutex_lock(&k->status_lock);
+		old = k->status;
+		k->status = text;
+		pthread_mutex_unlock(&k->status_lock);
+		text = old;
+		shk_sinks_kick(s);
+	}
+	free(text);
+}
+
+char *shk_sinks_gateway_outputs(struct shk_sinks *s)
+{
+	struct shk_sink *k = gateway_of(s);
+	char *copy;
+
+	if (!k)
+		return NULL;
+	pthread_mutex_lock(&k->status_lock);
+	copy = k->outputs ? strdup(k->outputs) : NULL;
+	pthread_mutex_unlock(&k->status_lock);
+	return copy;
 }
 
 void shk_sinks_stop(struct shk_sinks *s, int timeout)

@@ -188,6 +188,33 @@ static char *host_name(const struct shk_config *cfg)
 	return strdup(buf);
 }
 
+/* What goes over the network is the gateway's, and that is the keeper's child. */
+static int start_sinks(struct shk_engine *g, struct shk_err *err)
+{
+	struct shk_sink_config local[SHK_OUTPUTS_MAX + 1] = { 0 };
+	struct shk_sink_config gateway = { .kind = SHK_SINK_GATEWAY };
+	bool network = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->cfg->n_outputs; i++) {
+		const struct shk_sink_config *s = &g->cfg->outputs[i];
+
+		if (!shk_config_is_network(s)) {
+			local[n++] = *s;
+			continue;
+		}
+		network = true;
+		gateway.min_priority = SHK_MAX(gateway.min_priority, s->min_priority);
+	}
+	/* The figures are told to the gateway even when no alert is. */
+	network |= g->cfg->metrics_listen && *g->cfg->metrics_listen;
+	if (network && g->keeper_fd >= 0)
+		local[n++] = gateway;
+	else if (network)
+		shk_warning("outputs over the network are served by shriked only: nothing is sent there");
+	return shk_sinks_start(local, n, g->journal, on_record, g, &g->sinks, err);
+}
+
 int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(shk_engine_freep) struct shk_engine *g = calloc(1, sizeof(*g));
@@ -227,8 +254,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 		shk_err_sys(err, -r, "alert limits");
 	if (r == 0) {
 		shk_loop_on_wake(g->loop, on_wake, g);
-		r = shk_sinks_start(g->cfg->outputs, g->cfg->n_outputs, g->journal, on_record, g,
-				    &g->sinks, err);
+		r = start_sinks(g, err);
 	}
 	if (r == 0)
 		r = load_policies(g, o->policies_must_load, err);
