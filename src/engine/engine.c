@@ -105,6 +105,7 @@ static void on_tick(struct shk_source *src, void *arg)
 	if (++g->ticks % per_second == 0) {
 		shk_registry_sweep(g);
 		shk_limits_report(g->limits, tell_held, g);
+		shk_control_tell_gateway(g);
 	}
 }
 
@@ -239,6 +240,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	pthread_mutex_init(&g->job_lock, NULL);
 	pthread_cond_init(&g->job_cond, NULL);
 	shk_history_init(&g->history);
+	shk_figures_init(&g->figures);
 	shk_recorder_init(&g->recorder);
 	g->hostname = host_name(g->cfg);
 	if (!g->hostname)
@@ -364,6 +366,7 @@ void shk_engine_free(struct shk_engine *g)
 		shk_loop_free(g->loop);
 	shk_history_done(&g->history);
 	shk_recorder_done(&g->recorder);
+	shk_figures_done(&g->figures);
 	shk_close(&g->signal_fd);
 	shk_close(&g->journal_fd);
 	shk_close(&g->keeper_fd);
