@@ -559,7 +559,20 @@ void shk_config_dump(const struct shk_config *c, struct shk_buf *out)
 
 /* ---- manual page ---- */
 
+static void doc_key(struct shk_buf *out, const char *name, const char *kind, const char *otherwise, const char *doc)
+{
+	shk_buf_printf(out, ".It Cm %s : Ar %s\n", name, kind);
+	for (size_t i = 0; doc[i]; i++)
+		shk_buf_addc(out, i ? doc[i] : (char)(doc[i] >= 'a' && doc[i] <= 'z' ? doc[i] - 'a' + 'A' : doc[i]));
+	shk_buf_printf(out, ".\nDefault:\n%s%s .\n", *otherwise ? ".Cm " : "nothing", otherwise);
+}
+
 void shk_config_doc(struct shk_buf *out)
 {
+	shk_buf_adds(out, ".Bl -tag -width Ds\n");
+#define KEY_DOC(kind, member, otherwise, doc) doc_key(out, #member, #kind, otherwise, doc);
+	SHK_CONFIG_KEYS(KEY_DOC)
+#undef KEY_DOC
+	shk_buf_adds(out, ".El\n.Pp\nKinds of output:\n");
 	shk_config_doc_outputs(out);
 }

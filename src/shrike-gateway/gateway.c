@@ -23,6 +23,7 @@
 #define FAILING_TELL (300 * NS_PER_S) /* an output that took nothing for so long is worth an alert */
 #define END_MS	     2000	      /* for what is on its way when we are asked to end */
 #define ASIDE_MAX    (1u << 20)
+#define ROUNDS	     64 /* messages in a row, before the engine is heard again */
 
 /* ---- opening ---- */
 
@@ -284,13 +285,16 @@ static void drive(struct shk_gateway *g, struct shk_outlet *o, uint64_t now, uin
 		send_batch(g, o, now);
 }
 
-static void ended(struct shk_gateway *g, uint64_t now)
+/* Returns whether any had. */
+static bool ended(struct shk_gateway *g, uint64_t now)
 {
+	bool any = false;
 	enum shk_outcome how;
 	struct shk_outlet *o;
 	char why[512];
 
 	while ((o = shk_transfer_ended(g->multi, &how, why, sizeof(why)))) {
+		any = true;
 		o->state = SHK_OUTLET_READY;
 		if (how == SHK_DELIVERED) {
 			if (o->failing_told)
@@ -307,6 +311,26 @@ static void ended(struct shk_gateway *g, uint64_t now)
 				shk_outlet_failed(o, now, why);
 		}
 	}
+	return any;
+}
+
+/* A peer that is near answers before we could wait for it: as long as that happens the next message follows. */
+static void transfer(struct shk_gateway *g, uint64_t now, uint64_t real)
+{
+	unsigned rounds = 0;
+	bool more;
+
+	do {
+		int running;
+
+		curl_multi_perform(g->multi, &running);
+		more = ended(g, now);
+		for (size_t i = 0; i < g->n; i++)
+			drive(g, &g->outlet[i], now, real);
+		curl_multi_perform(g->multi, &running);
+	} while ((ended(g, now) || more) && ++rounds < ROUNDS);
+	/* What ended last has its successor at the next turn, which must not wait. */
+	g->busy = rounds == ROUNDS;
 }
 
 /* ---- what is told ---- */
@@ -423,7 +447,7 @@ static void on_signal(struct shk_gateway *g)
 
 static int wait_ms(const struct shk_gateway *g, uint64_t now)
 {
-	uint64_t until = g->ticked + TICK;
+	uint64_t until = g->busy ? now : g->ticked + TICK;
 
 	for (size_t i = 0; i < g->n; i++) {
 		const struct shk_outlet *o = &g->outlet[i];
@@ -450,7 +474,6 @@ int shk_gateway_serve(struct shk_gateway *g)
 		struct curl_waitfd fds[4] = { { .fd = g->signals, .events = CURL_WAIT_POLLIN } };
 		uint64_t now = shk_now_mono(), real = shk_now_real();
 		unsigned n = 1;
-		int running;
 
 		if (g->keeper >= 0 && !g->ends)
 			fds[n++] = (struct curl_waitfd){ .fd = g->keeper, .events = CURL_WAIT_POLLIN };
@@ -466,11 +489,7 @@ int shk_gateway_serve(struct shk_gateway *g)
 		if (g->engine >= 0)
 			shk_link_read(g);
 		shk_http_run(g);
-		curl_multi_perform(g->multi, &running);
-		ended(g, now);
-		for (size_t i = 0; i < g->n; i++)
-			drive(g, &g->outlet[i], now, real);
-		curl_multi_perform(g->multi, &running);
+		transfer(g, now, real);
 		if (now - g->ticked >= TICK) {
 			g->ticked = now;
 			shk_spool_tick(g->spool, real);

@@ -36,7 +36,7 @@ struct shk_gateway {
 	char *status;		/* the engine's, JSON; NULL: none yet */
 	uint64_t started, ticked; /* real; mono */
 	int spool_error;	/* told */
-	bool ends;
+	bool ends, busy;
 	int exit_code;
 };
 

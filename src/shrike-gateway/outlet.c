@@ -207,7 +207,7 @@ static void end_of_batch(struct shk_outlet *o)
 	o->backoff = 0;
 	o->state = SHK_OUTLET_READY;
 	o->until = 0;
-	if (o->alone && o->work.next > o->poison_until)
+	if (o->alone && o->work.next >= o->poison_until)
 		o->alone = false;
 }
 

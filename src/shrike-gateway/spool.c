@@ -461,8 +461,11 @@ static int write_disk(struct shk_spool *s, const void *p, size_t n)
 	done = pwrite(a->fd, p, n, (off_t)a->size);
 	if (done != (ssize_t)n) {
 		rc = done < 0 ? -errno : -ENOSPC;
-		if (done > 0 && ftruncate(a->fd, (off_t)a->size) < 0)
-			return rc; /* a scan ends at the last whole record */
+		/* What is left of it does no harm: a scan ends at the last whole record. */
+		if (!a->n)
+			remove_segment(s, s->n - 1);
+		else if (done > 0 && ftruncate(a->fd, (off_t)a->size) < 0)
+			return rc;
 		return rc;
 	}
 	s->dirty = true;

@@ -46,6 +46,7 @@ def mode():
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # header and body are two writes
 
     def log_message(self, *_):
         pass
