@@ -45,6 +45,7 @@ http() {
 		cat "$T/$name.out" >&2
 		return 1
 	}
+	# shellcheck disable=SC2034
 	PORT=$(cat "$T/$name.port")
 }
 
