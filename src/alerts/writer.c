@@ -53,6 +53,8 @@ struct shk_sinks {
 	uint64_t cookie;	/* read so far */
 	struct line_list held;	/* read and still in the ring, oldest first */
 	size_t held_bytes;
+	struct line_list owing; /* no longer in the ring, and needed still */
+	uint64_t owed, left;	/* how many these are; how many an engine before us left */
 	struct shk_buf in;
 	uint64_t lost_reported, lost_at;
 	uint64_t refused;	/* alerts of our own that the ring did not take: no loss */
@@ -133,10 +135,36 @@ static void release(struct shk_sinks *s)
 		TAILQ_REMOVE(&s->held, l, link);
 		s->held_bytes -= l->json.n;
 		upto = l->cookie;
-		shk_line_unref(l);
+		if (l->needed) {
+			TAILQ_INSERT_TAIL(&s->owing, l, link);
+			s->owed++;
+		} else {
+			shk_line_unref(l);
+		}
 	}
-	if (upto)
+	/* Counted before they leave the ring: an engine that dies between counts too many, never too few. */
+	if (upto) {
+		shk_journal_set_owed(s->journal, s->left + s->owed);
 		shk_journal_drop_alerts(s->journal, upto);
+	}
+}
+
+/* Those that no sink needs any more: sent, or dropped and counted. */
+static void settle(struct shk_sinks *s)
+{
+	struct shk_line *l, *next;
+	uint64_t before = s->owed;
+
+	for (l = TAILQ_FIRST(&s->owing); l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		if (l->needed)
+			continue;
+		TAILQ_REMOVE(&s->owing, l, link);
+		shk_line_unref(l);
+		s->owed--;
+	}
+	if (s->owed != before)
+		shk_journal_set_owed(s->journal, s->left + s->owed);
 }
 
 /* ---- losses ---- */
@@ -231,11 +259,28 @@ static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 		k->unreported = 0;
 }
 
+/* Some of them may have arrived, if the engine died just then. */
+static bool put_left(struct shk_sinks *s)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "Alerts were lost: an output did not get up to %" PRIu64 " of them before the engine ended",
+		     s->left) < 0) {
+		text = NULL;
+		return false;
+	}
+	return put_lost(s, "engine", s->left, text);
+}
+
 static void report(struct shk_sinks *s)
 {
 	uint64_t lost = shk_journal_lost_alerts(s->journal) - s->refused, now = shk_now_mono();
 	_cleanup_free_ char *text = NULL;
 
+	if (s->left && put_left(s)) {
+		s->left = 0;
+		shk_journal_set_owed(s->journal, s->owed);
+	}
 	/* A new engine begins at zero: rather twice than never. */
 	for (size_t i = 0; i < s->n; i++) {
 		report_sink(s, s->sink[i], now);
@@ -328,6 +373,7 @@ static bool round_of(struct shk_sinks *s, bool *ret_end)
 	}
 	pthread_mutex_lock(&s->life);
 	if (!s->abandoned) {
+		settle(s);
 		release(s);
 		report(s);
 	}
@@ -369,6 +415,10 @@ static void sinks_free(struct shk_sinks *s)
 		TAILQ_REMOVE(&s->held, l, link);
 		shk_line_unref(l);
 	}
+	while ((l = TAILQ_FIRST(&s->owing))) {
+		TAILQ_REMOVE(&s->owing, l, link);
+		shk_line_unref(l);
+	}
 	for (size_t i = 0; i < s->n; i++)
 		shk_sink_free(s->sink[i]);
 	shk_buf_done(&s->in);
@@ -406,6 +456,8 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 	s->on_line = on_line;
 	s->arg = arg;
 	TAILQ_INIT(&s->held);
+	TAILQ_INIT(&s->owing);
+	s->left = shk_journal_owed(j);
 	pthread_mutex_init(&s->life, NULL);
 	shk_buf_init(&s->in, SHK_JOURNAL_ALERT_MAX);
 	if (n > SINKS_MAX)
