@@ -40,7 +40,11 @@ _shrike() {
 		mapfile -t COMPREPLY < <(compgen -W "runc crun" -- "$cur"; compgen -f -- "$cur")
 		return
 		;;
-	--rules | --policy | --record | --socket | --base | --listener | --config | -c)
+	--priority | -p)
+		mapfile -t COMPREPLY < <(compgen -W "emergency alert critical error warning notice informational debug" -- "$cur")
+		return
+		;;
+	--rules | --policy | --record | --file | --socket | --base | --listener | --config | -c)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -50,7 +54,7 @@ _shrike() {
 			grep -oE '"(id|name)":"[^"\\]+"' | cut -d'"' -f4)" -- "$cur")
 		return
 		;;
-	--last | -n | --pid | --metadata | --condition | --max-size)
+	--last | -n | --since | --interval | -d | --times | --pid | --metadata | --condition | --max-size)
 		return
 		;;
 	esac

@@ -44,18 +44,33 @@ struct shk_sink;
 struct shk_sinks; /* configured set + writer thread */
 struct shk_launcher;
 
+/* What an output over the network is told beside (config_outputs.c has the meaning of each). Lists: one entry
+ * a line. Secrets are names of files, or of systemd's credentials, never values. */
+struct shk_network_config {
+	char *name, *url, *url_file, *token_file, *headers, *headers_file, *password_file;
+	char *ca_file, *cert_file, *key_file, *user, *from, *to;
+	char *rules, *tags, *not_rules;
+	uint64_t timeout, fold, digest; /* ns */
+	uint64_t rate, burst, batch;
+	int plain; /* MAIL: no TLS */
+};
+
 /* What `outputs:` of the configuration says, see docs/man/shrike.yaml.5. Built by engine/config.c. */
 struct shk_sink_config {
-	enum { SHK_SINK_STDOUT, SHK_SINK_FILE, SHK_SINK_SYSLOG, SHK_SINK_PROGRAM } kind;
-	bool json;		  /* else Falco's text line */
+	enum { SHK_SINK_STDOUT, SHK_SINK_FILE, SHK_SINK_SYSLOG, SHK_SINK_PROGRAM,
+	       SHK_SINK_GATEWAY, /* the engine's end of all those that follow */
+	       SHK_SINK_WEBHOOK, SHK_SINK_SLACK, SHK_SINK_MATTERMOST, SHK_SINK_TEAMS, SHK_SINK_MAIL,
+	       SHK_SINK_ALERTMANAGER } kind;
+	int json;		  /* else Falco's text line */
 	bool iso8601;		  /* time form of the text line */
 	char *path;		  /* FILE; SYSLOG: socket, NULL: /dev/log */
 	char *command;		  /* PROGRAM: run by /bin/sh -c */
 	struct shk_launcher *launcher; /* PROGRAM: who starts it (launcher.h); NULL: the writer itself */
 	unsigned number;	  /* of the command there */
 	int facility;		  /* SYSLOG: LOG_AUTHPRIV ... */
-	bool rfc5424;
+	int rfc5424;
 	enum shk_priority min_priority;
+	struct shk_network_config net;
 };
 
 struct shk_sink_stats {
@@ -81,6 +96,13 @@ void shk_sinks_reopen(struct shk_sinks *s);
 /* Writes what is left (bounded by timeout_ms), stops, frees. Takes a few seconds more when a write
  * hangs; the journal and `arg` are not used any more afterwards in any case. */
 void shk_sinks_stop(struct shk_sinks *s, int timeout_ms);
+/* For the sink of kind SHK_SINK_GATEWAY; without one they do nothing. Any thread. */
+/* A connection to a gateway, consumed. */
+void shk_sinks_gateway(struct shk_sinks *s, int fd);
+/* The engine's state for the metrics, consumed. */
+void shk_sinks_gateway_status(struct shk_sinks *s, char *text);
+/* The state of its outputs as the gateway told it last (JSON), the caller's; NULL: nothing yet. */
+char *shk_sinks_gateway_outputs(struct shk_sinks *s);
 size_t shk_sinks_stats(struct shk_sinks *s, struct shk_sink_stats *out, size_t room);
 
 /* Falco's text line of a record: "HH:MM:SS.nnnnnnnnn: Priority output". iso8601: the other time form. */

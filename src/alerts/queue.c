@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <json-c/json.h>
 
 #include "alerts/sink.h"
@@ -74,6 +75,20 @@ struct shk_line *shk_queue_pop(struct shk_queue *q)
 	struct shk_queue_node *node = TAILQ_FIRST(&q->all);
 
 	return node ? unlink_node(q, node) : NULL;
+}
+
+int shk_queue_unpop(struct shk_queue *q, struct shk_line *l)
+{
+	struct shk_queue_node *node = malloc(sizeof(*node));
+
+	if (!node)
+		return -ENOMEM;
+	node->line = l;
+	TAILQ_INSERT_HEAD(&q->all, node, all);
+	TAILQ_INSERT_HEAD(&q->rank[l->rank], node, same);
+	q->n++;
+	q->bytes += l->json.n;
+	return 0;
 }
 
 void shk_queue_done(struct shk_queue *q)

@@ -9,6 +9,7 @@ static const struct shk_sink_ops *const kinds[] = {
 	[SHK_SINK_FILE] = &shk_sink_file,
 	[SHK_SINK_SYSLOG] = &shk_sink_syslog,
 	[SHK_SINK_PROGRAM] = &shk_sink_program,
+	[SHK_SINK_GATEWAY] = &shk_sink_gateway,
 };
 
 static int copy_config(struct shk_sink *s, const struct shk_sink_config *cfg)
@@ -18,6 +19,7 @@ static int copy_config(struct shk_sink *s, const struct shk_sink_config *cfg)
 	if (cfg->kind == SHK_SINK_SYSLOG && !path)
 		path = "/dev/log";
 	s->cfg = *cfg;
+	s->cfg.net = (struct shk_network_config){ 0 }; /* the gateway's */
 	s->cfg.path = path ? strdup(path) : NULL;
 	s->cfg.command = cfg->command ? strdup(cfg->command) : NULL;
 	what = cfg->kind == SHK_SINK_PROGRAM ? s->cfg.command : s->cfg.path;
@@ -46,6 +48,9 @@ int shk_sink_new(const struct shk_sink_config *cfg, struct shk_sink **ret, struc
 	s->ops = kinds[cfg->kind];
 	s->fd = -1;
 	atomic_init(&s->exit_status, -1);
+	atomic_init(&s->offered, -1);
+	TAILQ_INIT(&s->on_way);
+	pthread_mutex_init(&s->status_lock, NULL);
 	shk_queue_init(&s->queue, SHK_QUEUE_LINES, SHK_QUEUE_BYTES);
 	shk_buf_init(&s->out, 2 * SHK_JOURNAL_ALERT_MAX);
 	if (copy_config(s, cfg) < 0) {
@@ -58,11 +63,22 @@ int shk_sink_new(const struct shk_sink_config *cfg, struct shk_sink **ret, struc
 
 void shk_sink_free(struct shk_sink *s)
 {
+	int offered;
+
 	if (!s)
 		return;
+	offered = atomic_load(&s->offered);
+	shk_close(&offered);
+	shk_sink_take_back(s);
 	shk_queue_done(&s->queue);
 	shk_line_unref(s->cur);
 	shk_buf_done(&s->out);
+	shk_buf_done(&s->in);
+	for (size_t i = 0; i < s->n_notes; i++)
+		free(s->notes[i]);
+	free(s->status);
+	free(s->outputs);
+	pthread_mutex_destroy(&s->status_lock);
 	free(s->cfg.path);
 	free(s->cfg.command);
 	free(s->name);
@@ -121,7 +137,7 @@ void shk_sink_offer(struct shk_sink *s, struct shk_line *l)
 
 bool shk_sink_idle(const struct shk_sink *s)
 {
-	return !s->cur && !s->queue.n;
+	return !s->cur && !s->queue.n && !s->on_way_n;
 }
 
 static void finish(struct shk_sink *s, bool dropped)
@@ -135,6 +151,66 @@ static void finish(struct shk_sink *s, bool dropped)
 	}
 	atomic_fetch_add(&s->sent, 1);
 	atomic_store(&s->error, 0);
+}
+
+static void is_sent(struct shk_sink *s, struct shk_line *l)
+{
+	l->needed--;
+	shk_line_unref(l);
+	atomic_fetch_add(&s->sent, 1);
+	atomic_store(&s->error, 0);
+}
+
+void shk_sink_acked(struct shk_sink *s, uint64_t cookie)
+{
+	struct shk_queue_node *node;
+
+	while ((node = TAILQ_FIRST(&s->on_way)) && node->line->cookie <= cookie) {
+		struct shk_line *l = node->line;
+
+		TAILQ_REMOVE(&s->on_way, node, all);
+		s->on_way_n--;
+		s->on_way_bytes -= l->json.n;
+		free(node);
+		is_sent(s, l);
+		s->full = false;
+	}
+}
+
+void shk_sink_take_back(struct shk_sink *s)
+{
+	struct shk_queue_node *node;
+
+	if (s->cur && TAILQ_FIRST(&s->on_way) && shk_queue_unpop(&s->queue, s->cur) == 0)
+		s->cur = NULL;
+	while ((node = TAILQ_LAST(&s->on_way, shk_queue_list))) {
+		struct shk_line *l = node->line;
+
+		TAILQ_REMOVE(&s->on_way, node, all);
+		s->on_way_n--;
+		s->on_way_bytes -= l->json.n;
+		free(node);
+		if (shk_queue_unpop(&s->queue, l) < 0) {
+			l->needed--;
+			shk_line_unref(l);
+			count_drops(s, 1);
+		}
+	}
+}
+
+/* `cur` went out, and waits for its acknowledgement. */
+static void is_on_way(struct shk_sink *s)
+{
+	struct shk_queue_node *node = malloc(sizeof(*node));
+
+	if (!node) { /* it may arrive: rather that than twice */
+		finish(s, false);
+		return;
+	}
+	node->line = TAKE_PTR(s->cur);
+	TAILQ_INSERT_TAIL(&s->on_way, node, all);
+	s->on_way_n++;
+	s->on_way_bytes += node->line->json.n;
 }
 
 /* Makes `cur` and its shape ready. */
@@ -174,6 +250,8 @@ bool shk_sink_step(struct shk_sink *s, unsigned lines)
 			s->waiting = !s->retry_at;
 			return false;
 		}
+		if (rc == -EBUSY && s->full)
+			return false;
 		if (rc < 0 && rc != -EBADMSG) {
 			failed(s, -rc);
 			if (!s->retry_at) /* at once, unless it was opened just now */
@@ -181,7 +259,10 @@ bool shk_sink_step(struct shk_sink *s, unsigned lines)
 			shk_sink_close(s, false, 0);
 			return false;
 		}
-		finish(s, rc < 0);
+		if (rc == 0 && s->ops->acks)
+			is_on_way(s);
+		else
+			finish(s, rc < 0);
 	}
-	return !shk_sink_idle(s);
+	return s->cur || s->queue.n;
 }

@@ -9,6 +9,7 @@
 #ifndef SHK_ALERTS_SINK_H
 #define SHK_ALERTS_SINK_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
 
@@ -49,6 +50,8 @@ unsigned shk_queue_push(struct shk_queue *q, struct shk_line *l);
 /* The oldest; the caller gets the queue's reference. NULL: empty. */
 struct shk_line *shk_queue_pop(struct shk_queue *q);
 void shk_queue_done(struct shk_queue *q);
+/* Puts a line back in front of all others, with the caller's reference. -ENOMEM. */
+int shk_queue_unpop(struct shk_queue *q, struct shk_line *l);
 
 /* ---- sinks ---- */
 struct shk_sink;
@@ -70,8 +73,14 @@ struct shk_sink_ops {
 	void (*close)(struct shk_sink *s, bool last, uint64_t until);
 	bool reopens;	/* SIGHUP: close and open again */
 	bool watch;	/* s->fd is watched for hang-up even when nothing waits to be sent */
+	bool acks;	/* a line that was sent is done when shk_sink_acked says so; s->fd is read by tick */
 };
-extern const struct shk_sink_ops shk_sink_stdout, shk_sink_file, shk_sink_syslog, shk_sink_program;
+extern const struct shk_sink_ops shk_sink_stdout, shk_sink_file, shk_sink_syslog, shk_sink_program,
+	shk_sink_gateway;
+
+/* Lines that may be sent and not acknowledged. */
+#define SHK_WINDOW_LINES 1024
+#define SHK_WINDOW_BYTES (1u << 20)
 
 struct shk_sink {
 	const struct shk_sink_ops *ops;
@@ -95,6 +104,19 @@ struct shk_sink {
 	uint64_t kill_at;	    /* its group gets SIGKILL then; 0: not asked to end */
 	size_t max_message;	    /* SHK_SINK_SYSLOG: what the socket was found to take */
 
+	/* SHK_SINK_GATEWAY */
+	atomic_int offered;	    /* the connection to use next, -1: none */
+	struct shk_queue_list on_way; /* sent, not acknowledged */
+	size_t on_way_n, on_way_bytes;
+	bool full;		    /* the window is: an acknowledgement goes on */
+	uint64_t boot;
+	struct shk_buf in;
+	char *notes[16];	    /* alerts that the gateway asks for */
+	size_t n_notes;
+	uint64_t notes_lost;
+	pthread_mutex_t status_lock; /* guards the next two */
+	char *status, *outputs;	    /* the engine's state to be sent; what the gateway said last */
+
 	/* any thread reads */
 	_Atomic uint64_t sent, failed, dropped;
 	atomic_int error;	    /* errno of the last failure, 0 after a success */
@@ -115,6 +137,10 @@ void shk_sink_close(struct shk_sink *s, bool last, uint64_t until);
 void shk_sink_offer(struct shk_sink *s, struct shk_line *l);
 /* Sends up to `lines` lines. Returns whether more could go at once. */
 bool shk_sink_step(struct shk_sink *s, unsigned lines);
+/* Lines up to this cookie are done. */
+void shk_sink_acked(struct shk_sink *s, uint64_t cookie);
+/* The connection is gone: what is on the way is sent again. */
+void shk_sink_take_back(struct shk_sink *s);
 /* Nothing queued, nothing under way. */
 bool shk_sink_idle(const struct shk_sink *s);
 

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "alerts/gateway_proto.h"
 #include "alerts/sink.h"
 #include "alerts/text.h"
 #include "base/io.h"
@@ -52,6 +53,8 @@ struct shk_sinks {
 	uint64_t cookie;	/* read so far */
 	struct line_list held;	/* read and still in the ring, oldest first */
 	size_t held_bytes;
+	struct line_list owing; /* no longer in the ring, and needed still */
+	uint64_t owed, left;	/* how many these are; how many an engine before us left */
 	struct shk_buf in;
 	uint64_t lost_reported, lost_at;
 	uint64_t refused;	/* alerts of our own that the ring did not take: no loss */
@@ -132,33 +135,56 @@ static void release(struct shk_sinks *s)
 		TAILQ_REMOVE(&s->held, l, link);
 		s->held_bytes -= l->json.n;
 		upto = l->cookie;
-		shk_line_unref(l);
+		if (l->needed) {
+			TAILQ_INSERT_TAIL(&s->owing, l, link);
+			s->owed++;
+		} else {
+			shk_line_unref(l);
+		}
 	}
-	if (upto)
+	/* Counted before they leave the ring: an engine that dies between counts too many, never too few. */
+	if (upto) {
+		shk_journal_set_owed(s->journal, s->left + s->owed);
 		shk_journal_drop_alerts(s->journal, upto);
+	}
+}
+
+/* Those that no sink needs any more: sent, or dropped and counted. */
+static void settle(struct shk_sinks *s)
+{
+	struct shk_line *l, *next;
+	uint64_t before = s->owed;
+
+	for (l = TAILQ_FIRST(&s->owing); l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		if (l->needed)
+			continue;
+		TAILQ_REMOVE(&s->owing, l, link);
+		shk_line_unref(l);
+		s->owed--;
+	}
+	if (s->owed != before)
+		shk_journal_set_owed(s->journal, s->left + s->owed);
 }
 
 /* ---- losses ---- */
 
-static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, const char *text)
+/* fields are consumed. */
+static bool put_own(struct shk_sinks *s, const char *rule, enum shk_priority priority,
+		    struct json_object *fields, const char *text)
 {
-	struct json_object *fields = json_object_new_object();
 	_cleanup_buf_ struct shk_buf b = { 0 };
 	int rc;
 	struct shk_alert a = {
 		.boot = shk_journal_boot(s->journal),
 		.origin = s->origin,
 		.seq = s->seq + 1,
-		.internal_rule = "Shrike internal: alerts lost",
-		.internal_priority = SHK_PRIO_CRITICAL,
+		.internal_rule = rule,
+		.internal_priority = priority,
 		.internal_text = text,
 		.internal_fields = fields,
 	};
 
-	if (!fields)
-		return false;
-	json_object_object_add(fields, "output", json_object_new_string(where));
-	json_object_object_add(fields, "lost", json_object_new_uint64(count));
 	shk_buf_init(&b, SHK_JOURNAL_ALERT_MAX);
 	rc = shk_alert_render(&a, s->hostname, &b);
 	if (rc < 0)
@@ -171,6 +197,47 @@ static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, con
 	s->seq++;
 	shk_sinks_kick(s);
 	return true;
+}
+
+static bool put_lost(struct shk_sinks *s, const char *where, uint64_t count, const char *text)
+{
+	struct json_object *fields = json_object_new_object();
+
+	if (!fields)
+		return false;
+	json_object_object_add(fields, "output", json_object_new_string(where));
+	json_object_object_add(fields, "lost", json_object_new_uint64(count));
+	return put_own(s, "Shrike internal: alerts lost", SHK_PRIO_CRITICAL, fields, text);
+}
+
+/* {"rule","priority","text","fields"} of the gateway. It is our own program, but talks to the network: what it may
+ * say is an internal alert, and no other. */
+static bool put_note(struct shk_sinks *s, const char *note)
+{
+	struct json_object *o = parse(shk_str(note)), *fields = NULL;
+	struct shk_str rule = shk_text_member(o, "rule"), text = shk_text_member(o, "text");
+	enum shk_priority priority;
+	char name[128], line[1024];
+	bool ok = true;
+
+	if (o && rule.n && shk_priority_parse(shk_text_member(o, "priority"), &priority)) {
+		snprintf(name, sizeof(name), "Shrike internal: " SHK_STR_FMT, SHK_STR_ARG(rule));
+		snprintf(line, sizeof(line), SHK_STR_FMT, SHK_STR_ARG(text));
+		json_object_object_get_ex(o, "fields", &fields);
+		ok = put_own(s, name, priority, json_object_get(fields), line);
+	}
+	json_object_put(o);
+	return ok;
+}
+
+static void report_notes(struct shk_sinks *s, struct shk_sink *k)
+{
+	size_t said = 0;
+
+	while (said < k->n_notes && put_note(s, k->notes[said]))
+		free(k->notes[said++]);
+	memmove(k->notes, k->notes + said, (k->n_notes - said) * sizeof(*k->notes));
+	k->n_notes -= said;
 }
 
 /* A sink that sends again, with its queue at least half empty. */
@@ -192,14 +259,33 @@ static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 		k->unreported = 0;
 }
 
+/* Some of them may have arrived, if the engine died just then. */
+static bool put_left(struct shk_sinks *s)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "Alerts were lost: an output did not get up to %" PRIu64 " of them before the engine ended",
+		     s->left) < 0) {
+		text = NULL;
+		return false;
+	}
+	return put_lost(s, "engine", s->left, text);
+}
+
 static void report(struct shk_sinks *s)
 {
 	uint64_t lost = shk_journal_lost_alerts(s->journal) - s->refused, now = shk_now_mono();
 	_cleanup_free_ char *text = NULL;
 
+	if (s->left && put_left(s)) {
+		s->left = 0;
+		shk_journal_set_owed(s->journal, s->owed);
+	}
 	/* A new engine begins at zero: rather twice than never. */
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n; i++) {
 		report_sink(s, s->sink[i], now);
+		report_notes(s, s->sink[i]);
+	}
 	if (lost == s->lost_reported || now - s->lost_at < REPORT_EVERY)
 		return;
 	if (asprintf(&text,
@@ -224,7 +310,7 @@ static int timeout_ms(const struct shk_sinks *s, uint64_t now)
 		until = SHK_MIN(until, atomic_load(&s->stop_at));
 	for (size_t i = 0; i < s->n; i++) {
 		t = s->sink[i]->retry_at;
-		if (t && (s->sink[i]->fd < 0 || !shk_sink_idle(s->sink[i])))
+		if (t && t != UINT64_MAX && (s->sink[i]->fd < 0 || !shk_sink_idle(s->sink[i])))
 			until = SHK_MIN(until, t);
 		t = s->sink[i]->kill_at;
 		if (t)
@@ -242,15 +328,15 @@ static void wait_for_work(struct shk_sinks *s)
 		struct shk_sink *k = s->sink[i];
 
 		/* poll leaves negative descriptors out */
-		pfd[i + 1].fd = k->waiting || k->ops->watch ? k->fd : -1;
-		pfd[i + 1].events = k->waiting ? POLLOUT : 0;
+		pfd[i + 1].fd = k->waiting || k->ops->watch || k->ops->acks ? k->fd : -1;
+		pfd[i + 1].events = (short)((k->waiting ? POLLOUT : 0) | (k->ops->acks ? POLLIN : 0));
 	}
 	if (poll(pfd, (nfds_t)s->n + 1, timeout_ms(s, shk_now_mono())) <= 0)
 		return;
 	if (pfd[0].revents && read(s->kick, &count, sizeof(count)) < 0)
 		return;
 	for (size_t i = 0; i < s->n; i++) {
-		if (pfd[i + 1].revents)
+		if (pfd[i + 1].revents & ~POLLIN)
 			s->sink[i]->waiting = false;
 		if (s->sink[i]->ops->watch && (pfd[i + 1].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			shk_sink_close(s->sink[i], false, 0);
@@ -287,6 +373,7 @@ static bool round_of(struct shk_sinks *s, bool *ret_end)
 	}
 	pthread_mutex_lock(&s->life);
 	if (!s->abandoned) {
+		settle(s);
 		release(s);
 		report(s);
 	}
@@ -328,6 +415,10 @@ static void sinks_free(struct shk_sinks *s)
 		TAILQ_REMOVE(&s->held, l, link);
 		shk_line_unref(l);
 	}
+	while ((l = TAILQ_FIRST(&s->owing))) {
+		TAILQ_REMOVE(&s->owing, l, link);
+		shk_line_unref(l);
+	}
 	for (size_t i = 0; i < s->n; i++)
 		shk_sink_free(s->sink[i]);
 	shk_buf_done(&s->in);
@@ -365,6 +456,8 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 	s->on_line = on_line;
 	s->arg = arg;
 	TAILQ_INIT(&s->held);
+	TAILQ_INIT(&s->owing);
+	s->left = shk_journal_owed(j);
 	pthread_mutex_init(&s->life, NULL);
 	shk_buf_init(&s->in, SHK_JOURNAL_ALERT_MAX);
 	if (n > SINKS_MAX)
@@ -378,6 +471,7 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 		rc = shk_sink_new(&cfg[s->n], &s->sink[s->n], err);
 		if (rc < 0)
 			return rc;
+		s->sink[s->n]->boot = shk_frame_boot(shk_journal_boot(j));
 	}
 	/* Now, so that the statistics tell from the first moment; a failure is tried again. */
 	for (size_t i = 0; i < s->n; i++)
@@ -404,6 +498,54 @@ void shk_sinks_reopen(struct shk_sinks *s)
 {
 	atomic_store(&s->reopen, true);
 	shk_sinks_kick(s);
+}
+
+static struct shk_sink *gateway_of(struct shk_sinks *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->sink[i]->ops == &shk_sink_gateway)
+			return s->sink[i];
+	return NULL;
+}
+
+void shk_sinks_gateway(struct shk_sinks *s, int fd)
+{
+	struct shk_sink *k = gateway_of(s);
+
+	if (k)
+		fd = atomic_exchange(&k->offered, fd);
+	shk_close(&fd);
+	shk_sinks_kick(s);
+}
+
+void shk_sinks_gateway_status(struct shk_sinks *s, char *text)
+{
+	struct shk_sink *k = gateway_of(s);
+
+	if (k) {
+		char *old;
+
+		pthread_mutex_lock(&k->status_lock);
+		old = k->status;
+		k->status = text;
+		pthread_mutex_unlock(&k->status_lock);
+		text = old;
+		shk_sinks_kick(s);
+	}
+	free(text);
+}
+
+char *shk_sinks_gateway_outputs(struct shk_sinks *s)
+{
+	struct shk_sink *k = gateway_of(s);
+	char *copy;
+
+	if (!k)
+		return NULL;
+	pthread_mutex_lock(&k->status_lock);
+	copy = k->outputs ? strdup(k->outputs) : NULL;
+	pthread_mutex_unlock(&k->status_lock);
+	return copy;
 }
 
 void shk_sinks_stop(struct shk_sinks *s, int timeout)

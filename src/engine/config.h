@@ -21,7 +21,8 @@
 #define SHK_OUTPUTS_MAX 32
 
 /* X(kind, member, default as written in YAML, documentation). Kinds: path (absolute), paths (one or a
- * list, kept joined by ':'), text (may be empty), level (syslog level), time (0 local, 1 iso8601). */
+ * list, kept joined by ':'), text (may be empty), level (syslog level), time (0 local, 1 iso8601), size
+ * (bytes), duration (ns), listen (a path, a port, or empty). */
 #define SHK_CONFIG_KEYS(X)                                                                         \
 	X(path, policy_dir, SHK_SYSCONFDIR "/policies.d", "directory of policy files (*.yaml)")    \
 	X(paths, rules_path, SHK_SYSCONFDIR "/rules:" SHK_DATADIR "/rules",                        \
@@ -30,7 +31,15 @@
 	X(path, notify_socket, SHK_NOTIFY_SOCKET, "listenerPath of seccomp profiles")              \
 	X(text, hostname, "", "name of this machine in alerts; empty: the kernel's")               \
 	X(level, log_level, "notice", "what the daemon says of itself: error ... debug")           \
-	X(time, time_format, "local", "time in text alerts: local (HH:MM:SS) or iso8601")
+	X(time, time_format, "local", "time in text alerts: local (HH:MM:SS) or iso8601")          \
+	X(text, gateway_user, "shrike",                                                            \
+	  "user that sends alerts over the network; where there is none of that name: nobody")     \
+	X(path, spool_dir, "/var/spool/shrike",                                                    \
+	  "alerts for outputs over the network wait here until they are delivered")                \
+	X(size, spool_max_bytes, "64M", "bound of the spool: past it the oldest, least severe go")  \
+	X(duration, spool_max_age, "7d", "older alerts are not sent any more; 0: no bound")        \
+	X(listen, metrics_listen, "",                                                              \
+	  "Prometheus metrics and /healthz: path of a socket, or port on loopback; empty: none")
 
 struct shk_config {
 #define SHK_CONFIG_TYPE_path  char *
@@ -38,6 +47,9 @@ struct shk_config {
 #define SHK_CONFIG_TYPE_text  char *
 #define SHK_CONFIG_TYPE_level int
 #define SHK_CONFIG_TYPE_time  int
+#define SHK_CONFIG_TYPE_size  uint64_t
+#define SHK_CONFIG_TYPE_duration uint64_t
+#define SHK_CONFIG_TYPE_listen char *
 #define SHK_CONFIG_MEMBER(kind, member, otherwise, doc) SHK_CONFIG_TYPE_##kind member;
 	SHK_CONFIG_KEYS(SHK_CONFIG_MEMBER)
 #undef SHK_CONFIG_MEMBER
@@ -68,6 +80,11 @@ SHK_DEFINE_CLEANUP(struct shk_config, shk_config_free)
 int shk_config_read_output(struct shk_config *c, const char *name, struct shk_str text,
 			   struct shk_err *err);
 void shk_config_dump_output(const struct shk_config *c, struct shk_buf *out);
+
+/* True: the output is sent by the gateway. */
+bool shk_config_is_network(const struct shk_sink_config *s);
+/* The list of kinds of output and their options for the manual page, from the table that parses them. */
+void shk_config_doc(struct shk_buf *out);
 
 /* Writes every key with its documentation; loading the text gives an equal configuration. */
 void shk_config_dump(const struct shk_config *c, struct shk_buf *out);

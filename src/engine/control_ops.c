@@ -149,32 +149,88 @@ static struct json_object *sinks_of(struct shk_sinks *s)
 	return list;
 }
 
-int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
+/* Outputs over the network, as the gateway told them, take the place of the way to it. */
+static void add_network(struct shk_engine *g, struct json_object *list)
 {
-	struct shk_engine *g = pc->g;
+	_cleanup_free_ char *text = g->sinks ? shk_sinks_gateway_outputs(g->sinks) : NULL;
+	struct json_object *all = text ? json_tokener_parse(text) : NULL;
+
+	for (size_t i = 0; json_object_is_type(all, json_type_array) && i < json_object_array_length(all); i++)
+		json_object_array_add(list, json_object_get(json_object_array_get_idx(all, i)));
+	json_object_put(all);
+}
+
+static struct json_object *numbers(struct shk_engine *g)
+{
 	struct json_object *o = json_object_new_object();
 	struct shk_call_slot *s;
 	size_t pos = 0, busy = 0;
 
-	(void)req;
 	if (!o)
-		return shk_err_set(err, ENOMEM, "out of memory");
+		return NULL;
 	while ((s = shk_journal_next_call(g->journal, &pos)))
 		busy += atomic_load(&s->state) == SHK_CALL_RUNNING;
-	add_str(o, "version", SHK_STR(PACKAGE_VERSION));
-	json_object_object_add(o, "pid", json_object_new_int(getpid()));
 	add_u64(o, "started", g->started_ns);
 	add_u64(o, "restarts", g->restarts);
 	add_u64(o, "containers", shk_engine_containers(g));
 	add_u64(o, "events", atomic_load(&g->n_events));
-	json_object_object_add(o, "policies", policies_of(g->arm));
+	add_u64(o, "alerts", atomic_load(&g->figures.alerts));
+	add_u64(o, "denied", atomic_load(&g->figures.denied));
+	add_u64(o, "killed", atomic_load(&g->figures.killed));
+	json_object_object_add(o, "latency", shk_figures_latency(&g->figures));
 	json_object_object_add(o, "sinks", sinks_of(g->sinks));
 	add_u64(o, "lost_alerts", shk_journal_lost_alerts(g->journal));
 	add_u64(o, "calls_in_flight", busy);
+	return o;
+}
+
+void shk_control_tell_gateway(struct shk_engine *g)
+{
+	struct json_object *o = g->sinks ? numbers(g) : NULL;
+
+	if (o)
+		shk_sinks_gateway_status(g->sinks, strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)));
+	json_object_put(o);
+}
+
+int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
+{
+	struct shk_engine *g = pc->g;
+	struct json_object *o = numbers(g);
+
+	(void)req;
+	if (!o)
+		return shk_err_set(err, ENOMEM, "out of memory");
+	add_str(o, "version", SHK_STR(PACKAGE_VERSION));
+	json_object_object_add(o, "pid", json_object_new_int(getpid()));
+	json_object_object_add(o, "policies", policies_of(g->arm));
+	add_network(g, json_object_object_get(o, "sinks"));
 	if (g->arm->broken)
 		add_str(o, "broken", shk_str(g->arm->broken));
 	if (g->reload_error)
 		add_str(o, "reload_error", shk_str(g->reload_error));
+	(void)shk_conn_ok(&pc->conn, o);
+	return 0;
+}
+
+int shk_op_top(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err)
+{
+	struct shk_engine *g = pc->g;
+	struct json_object *o = shk_figures_top(&g->figures), *latency = shk_figures_latency(&g->figures);
+
+	(void)req;
+	if (!o || !latency) {
+		json_object_put(o);
+		json_object_put(latency);
+		return shk_err_set(err, ENOMEM, "out of memory");
+	}
+	json_object_object_add(o, "latency", latency);
+	add_u64(o, "time", shk_now_mono());
+	add_u64(o, "started", g->started_ns);
+	add_u64(o, "events", atomic_load(&g->n_events));
+	add_u64(o, "alerts", atomic_load(&g->figures.alerts));
+	add_u64(o, "denied", atomic_load(&g->figures.denied));
+	add_u64(o, "killed", atomic_load(&g->figures.killed));
 	(void)shk_conn_ok(&pc->conn, o);
 	return 0;
 }

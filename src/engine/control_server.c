@@ -34,6 +34,7 @@ static const struct op ops[] = {
 	{ "reload", shk_op_reload, true },
 	{ "ps", shk_op_ps, false },
 	{ "status", shk_op_status, false },
+	{ "top", shk_op_top, false },
 	{ "events", shk_op_events, false },
 	{ "record", shk_op_record, true },
 };

@@ -105,6 +105,7 @@ static void on_tick(struct shk_source *src, void *arg)
 	if (++g->ticks % per_second == 0) {
 		shk_registry_sweep(g);
 		shk_limits_report(g->limits, tell_held, g);
+		shk_control_tell_gateway(g);
 	}
 }
 
@@ -188,6 +189,33 @@ static char *host_name(const struct shk_config *cfg)
 	return strdup(buf);
 }
 
+/* What goes over the network is the gateway's, and that is the keeper's child. */
+static int start_sinks(struct shk_engine *g, struct shk_err *err)
+{
+	struct shk_sink_config local[SHK_OUTPUTS_MAX + 1] = { 0 };
+	struct shk_sink_config gateway = { .kind = SHK_SINK_GATEWAY };
+	bool network = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->cfg->n_outputs; i++) {
+		const struct shk_sink_config *s = &g->cfg->outputs[i];
+
+		if (!shk_config_is_network(s)) {
+			local[n++] = *s;
+			continue;
+		}
+		network = true;
+		gateway.min_priority = SHK_MAX(gateway.min_priority, s->min_priority);
+	}
+	/* The figures are told to the gateway even when no alert is. */
+	network |= g->cfg->metrics_listen && *g->cfg->metrics_listen;
+	if (network && g->keeper_fd >= 0)
+		local[n++] = gateway;
+	else if (network)
+		shk_warning("outputs over the network are served by shriked only: nothing is sent there");
+	return shk_sinks_start(local, n, g->journal, on_record, g, &g->sinks, err);
+}
+
 int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(shk_engine_freep) struct shk_engine *g = calloc(1, sizeof(*g));
@@ -212,6 +240,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	pthread_mutex_init(&g->job_lock, NULL);
 	pthread_cond_init(&g->job_cond, NULL);
 	shk_history_init(&g->history);
+	shk_figures_init(&g->figures);
 	shk_recorder_init(&g->recorder);
 	g->hostname = host_name(g->cfg);
 	if (!g->hostname)
@@ -227,8 +256,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 		shk_err_sys(err, -r, "alert limits");
 	if (r == 0) {
 		shk_loop_on_wake(g->loop, on_wake, g);
-		r = shk_sinks_start(g->cfg->outputs, g->cfg->n_outputs, g->journal, on_record, g,
-				    &g->sinks, err);
+		r = start_sinks(g, err);
 	}
 	if (r == 0)
 		r = load_policies(g, o->policies_must_load, err);
@@ -338,6 +366,7 @@ void shk_engine_free(struct shk_engine *g)
 		shk_loop_free(g->loop);
 	shk_history_done(&g->history);
 	shk_recorder_done(&g->recorder);
+	shk_figures_done(&g->figures);
 	shk_close(&g->signal_fd);
 	shk_close(&g->journal_fd);
 	shk_close(&g->keeper_fd);

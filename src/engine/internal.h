@@ -20,6 +20,7 @@
 #include "control/control.h"
 #include "enforce/open.h"
 #include "engine/engine.h"
+#include "engine/figures.h"
 #include "engine/recorder.h"
 #include "journal/journal.h"
 #include "policy/plan.h"
@@ -248,6 +249,7 @@ struct shk_engine {
 	unsigned n_jobs;
 	pthread_cond_t job_cond;
 
+	struct shk_figures figures;
 	struct shk_recorder recorder;
 	struct shk_history history;
 	struct shk_peerconn *conns;	/* main thread */
@@ -394,6 +396,9 @@ void shk_control_events(struct shk_engine *g); /* new records for followers, and
 void shk_control_recording(struct shk_engine *g); /* what is recorded */
 int shk_op_ps(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+int shk_op_top(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
+/* The engine's state in numbers, for the gateway. Main thread. */
+void shk_control_tell_gateway(struct shk_engine *g);
 int shk_op_events(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);
 /* record_op.c */
 int shk_op_record(struct shk_peerconn *pc, struct json_object *req, struct shk_err *err);

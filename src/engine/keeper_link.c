@@ -103,8 +103,9 @@ static void on_keeper(struct shk_source *src, uint32_t events, void *arg)
 	(void)events;
 	for (;;) {
 		struct shk_keeper_msg m;
-		size_t nfds = 0;
-		ssize_t n = shk_recv_fds(g->keeper_fd, &m, sizeof(m), NULL, &nfds, MSG_DONTWAIT);
+		int fd = -1;
+		size_t nfds = 1;
+		ssize_t n = shk_recv_fds(g->keeper_fd, &m, sizeof(m), &fd, &nfds, MSG_DONTWAIT);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return;
@@ -113,6 +114,9 @@ static void on_keeper(struct shk_source *src, uint32_t events, void *arg)
 			shk_source_remove(src);
 			return;
 		}
+		if (m.op == SHK_KEEPER_GATEWAY && nfds && g->sinks)
+			shk_sinks_gateway(g->sinks, TAKE_FD(fd));
+		shk_close(&fd);
 		if (m.op == SHK_KEEPER_ACK && m.status)
 			shk_error("the keeper does not hold an entry: %s; its calls will fail if this engine ends",
 				  strerror((int)m.status));

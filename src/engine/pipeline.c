@@ -137,8 +137,10 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 	}
 	a.decision_ns = shk_now_mono() - s->recv_mono_ns;
 	shk_buf_reset(&w->rendered[o->n_alerts]);
-	if (shk_alert_render(&a, l->g->hostname, &w->rendered[o->n_alerts]) == 0)
-		o->verdict_alert[o->n_alerts++] = verdict;
+	if (shk_alert_render(&a, l->g->hostname, &w->rendered[o->n_alerts]) != 0)
+		return;
+	o->verdict_alert[o->n_alerts++] = verdict;
+	shk_figures_rule(&l->g->figures, a.rule->name);
 }
 
 /* Arguments that cannot be read, or an event that needs more room than one may have: "no rule matched" says
@@ -296,10 +298,13 @@ static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outc
 		shk_tell(w->l->g, w->l->e, SHK_PRIO_CRITICAL, "Shrike internal: verdict not carried out", NULL,
 			 "%s failed, the call is refused with EPERM: %s",
 			 shk_action_name(o->v.action.kind), err.text[0] ? err.text : strerror(-r));
-	if (o->v.action.kind >= SHK_ACT_KILL_PROCESS)
+	if (o->v.action.kind >= SHK_ACT_KILL_PROCESS) {
 		atomic_fetch_add(&c->n_killed, 1);
-	else if (o->err)
+		atomic_fetch_add(&w->l->g->figures.killed, 1);
+	} else if (o->err) {
 		atomic_fetch_add(&c->n_denied, 1);
+		atomic_fetch_add(&w->l->g->figures.denied, 1);
+	}
 }
 
 static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, int err)
@@ -373,6 +378,8 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		}
 	}
 	if (claim(w)) {
+		shk_figures_call(&l->g->figures, ev.call ? (unsigned)ev.call->id : SHK_CALL_N,
+				 shk_now_mono() - s->recv_mono_ns);
 		commit(w, &o);
 		act(w, s, &o);
 		if (o.unknown)

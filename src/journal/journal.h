@@ -99,6 +99,10 @@ uint64_t shk_journal_peek_alert(struct shk_journal *j, uint64_t after, struct sh
 				uint32_t *ret_flags);
 /* Removes everything up to and including cookie. */
 void shk_journal_drop_alerts(struct shk_journal *j, uint64_t cookie);
+/* Alerts that left the ring and that some sink still has to get: of an engine that died they are lost. The writer
+ * keeps the number up to date; a new one finds there what the one before left. */
+uint64_t shk_journal_owed(const struct shk_journal *j);
+void shk_journal_set_owed(struct shk_journal *j, uint64_t n);
 /* Alerts refused for want of room since creation. */
 uint64_t shk_journal_lost_alerts(const struct shk_journal *j);
 

@@ -22,7 +22,7 @@
 #include "journal/journal.h"
 
 #define SHK_JOURNAL_MAGIC   "SHKjrnl"
-#define SHK_JOURNAL_VERSION 2
+#define SHK_JOURNAL_VERSION 3
 #define SHK_JOURNAL_BOOT    16 /* random bytes */
 
 /* Numbers of containers that found the table full: apart from all others, exact in JSON. */
@@ -34,7 +34,7 @@ struct shk_journal_head {
 	char magic[8]; /* written last by create */
 	uint32_t version, head_size, slot_size, calls, containers, ring;
 	unsigned char boot[SHK_JOURNAL_BOOT];
-	_Atomic uint64_t epoch, lost;
+	_Atomic uint64_t epoch, lost, owed;
 	_Atomic uint64_t internal, spill;   /* last numbers: container 0; containers without entry */
 	_Atomic uint64_t ring_head, ring_tail; /* byte counts since creation; head <= tail */
 };

@@ -150,6 +150,16 @@ void shk_journal_drop_alerts(struct shk_journal *j, uint64_t cookie)
 	pthread_mutex_unlock(&j->ring);
 }
 
+uint64_t shk_journal_owed(const struct shk_journal *j)
+{
+	return atomic_load(&j->f->head.owed);
+}
+
+void shk_journal_set_owed(struct shk_journal *j, uint64_t n)
+{
+	atomic_store(&j->f->head.owed, n);
+}
+
 uint64_t shk_journal_lost_alerts(const struct shk_journal *j)
 {
 	return atomic_load(&j->f->head.lost);

@@ -10,6 +10,7 @@
 #define SHK_CLI_COMMANDS(X)                                                                        \
 	X(ps)                                                                                      \
 	X(events)                                                                                  \
+	X(top)                                                                                     \
 	X(status)                                                                                  \
 	X(reload)                                                                                  \
 	X(attach)                                                                                  \

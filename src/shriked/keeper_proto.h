@@ -11,6 +11,15 @@
  *
  *   shrike-engine --keeper --control PATH --notify PATH --restarts N [--config FILE]
  *
+ * The gateway, which sends alerts over the network, is started with one descriptor, 3, a SOCK_SEQPACKET socket on which
+ * it gets one-byte packets, each with a descriptor that leads to an engine (alerts/gateway_proto.h). Whenever
+ * both run the keeper makes a pair for them; a newer one takes the place of an older one.
+ *
+ *   shrike-gateway --keeper [--user] [--config FILE]
+ *
+ * It ends with status SHK_GATEWAY_EXIT_NONE when the configuration has nothing for it: then it is not started again
+ * before a SIGHUP; with SHK_GATEWAY_EXIT_AGAIN to be started at once, with a new configuration.
+ *
  * N: engines before this one. Signals: SIGHUP reload, SIGTERM end. Exit status SHK_KEEPER_EXIT_CONFIG
  * before the first READY, with nothing stored, ends the keeper with the same status; after any other
  * death a new engine is started.
@@ -23,6 +32,7 @@
 enum { SHK_KEEPER_FD_SOCK = 3, SHK_KEEPER_FD_JOURNAL, SHK_KEEPER_FD_CONTROL, SHK_KEEPER_FD_NOTIFY };
 
 #define SHK_KEEPER_EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h */
+enum { SHK_GATEWAY_EXIT_NONE = 0, SHK_GATEWAY_EXIT_AGAIN = 75 /* EX_TEMPFAIL */ };
 
 #define SHK_KEEPER_BLOB_MAX 65536
 #define SHK_KEEPER_STORE_MAX 4096 /* entries; more are refused */
@@ -39,6 +49,7 @@ enum shk_keeper_op {
 	SHK_KEEPER_ACK,	      /* keeper -> engine: STORE of key done (status 0) or refused (errno) */
 	SHK_KEEPER_READY,     /* engine -> keeper: serving (sd_notify READY=1 goes out) */
 	SHK_KEEPER_RELOADED,  /* engine -> keeper: status text in blob, for sd_notify STATUS= */
+	SHK_KEEPER_GATEWAY,   /* keeper -> engine, after READY: the attached descriptor leads to a gateway */
 };
 
 struct shk_keeper_msg {

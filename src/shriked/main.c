@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * shriked - the keeper: holds what must outlive an engine, and keeps an engine running.
+ * shriked - the keeper: holds what must outlive an engine, and keeps an engine and a gateway running.
  *
  * Sockets, listeners, journal: all of it opaque. No memory is allocated but for stored blobs, and
  * nothing here reads a byte that a container chose.
@@ -22,6 +22,7 @@
 #include "control/places.h"
 #include "journal/journal.h"
 #include "shriked/engine_child.h"
+#include "shriked/gateway_child.h"
 
 #define PROGRAM "shriked"
 
@@ -40,12 +41,13 @@ enum { EXIT_USAGE = 2 };
 struct keeper {
 	struct shk_engine_args args;
 	struct shk_engine engine;
+	struct shk_gateway gateway;
 	struct shk_store store;
 	int signals;
 	uint64_t backoff;  /* before the next start but one */
 	uint64_t start_at; /* shk_now_mono() of the next start */
 	uint64_t kill_at;  /* 0: not set */
-	bool ready_once, reload_waits, stopping;
+	bool ready_once, reload_waits, stopping, gateway_ends;
 };
 
 static int usage(const char *text)
@@ -56,22 +58,24 @@ static int usage(const char *text)
 
 static const char help[] =
 	"Usage: " PROGRAM " [--config FILE] [--control PATH] [--notify PATH] [--engine PATH] "
-	"[--user] [--foreground]\n"
+	"[--gateway PATH] [--user] [--foreground]\n"
 	"Keeps the container supervisor running, in the foreground. See shriked(8).\n"
 	"  --config FILE   given to the engine; default: the engine's\n"
 	"  --control PATH  socket of hooks and the command line; default " SHK_CONTROL_SOCKET "\n"
 	"  --notify PATH   listenerPath socket of seccomp profiles; default " SHK_NOTIFY_SOCKET "\n"
 	"  --engine PATH   default " SHK_LIBEXECDIR "/shrike-engine\n"
+	"  --gateway PATH  sends alerts over the network; default: shrike-gateway beside the engine\n"
 	"  --user          for the containers of the user who starts it, without any privilege: sockets in\n"
 	"                  $XDG_RUNTIME_DIR/shrike, configuration in ~/.config/shrike\n";
 
 /* 0, or the exit status + 1000. */
-static int parse_options(int argc, char **argv, struct shk_engine_args *a)
+static int parse_options(int argc, char **argv, struct shk_engine_args *a, struct shk_gateway *g)
 {
 	static const struct option longs[] = { { "config", required_argument, NULL, 'c' },
 					       { "control", required_argument, NULL, 's' },
 					       { "notify", required_argument, NULL, 'n' },
 					       { "engine", required_argument, NULL, 'e' },
+					       { "gateway", required_argument, NULL, 'g' },
 					       { "foreground", no_argument, NULL, 'f' },
 					       { "user", no_argument, NULL, 'u' },
 					       { "help", no_argument, NULL, 'h' },
@@ -93,6 +97,9 @@ static int parse_options(int argc, char **argv, struct shk_engine_args *a)
 			break;
 		case 'e':
 			a->path = optarg;
+			break;
+		case 'g':
+			g->path = optarg;
 			break;
 		case 'f':
 			break; /* there is no other way to run */
@@ -223,6 +230,24 @@ static int choose_sockets(struct shk_engine_args *a, struct shk_err *err)
 	return r;
 }
 
+/* Without it alerts go to local outputs alone. */
+static void choose_gateway(struct shk_gateway *g, const struct shk_engine_args *a)
+{
+	static char beside[PATH_MAX];
+	const char *slash = strrchr(a->path, '/');
+
+	g->config = a->config;
+	g->user = a->user;
+	if (!g->path && slash) {
+		int n = snprintf(beside, sizeof(beside), "%.*s/shrike-gateway", (int)(slash - a->path), a->path);
+
+		g->path = n > 0 && (size_t)n < sizeof(beside) && access(beside, X_OK) == 0 ? beside : NULL;
+	} else if (g->path && access(g->path, X_OK) < 0) {
+		shk_error("gateway %s: %s; nothing is sent over the network", g->path, strerror(errno));
+		g->path = NULL;
+	}
+}
+
 /* Opens everything, in the order that leaves others undisturbed when it fails. */
 static int prepare(struct keeper *k, struct shk_err *err)
 {
@@ -234,6 +259,7 @@ static int prepare(struct keeper *k, struct shk_err *err)
 	signal(SIGPIPE, SIG_IGN); /* whoever reads standard error may go away */
 	if (access(a->path, X_OK) < 0)
 		return shk_err_sys(err, errno, "engine %s", a->path);
+	choose_gateway(&k->gateway, a);
 	raise_fd_limit(&k->store);
 	n = shk_fdstore_take(&k->store, &kept);
 	if (n)
@@ -280,8 +306,9 @@ static int on_death(struct keeper *k, int status)
 	bool served = shk_engine_drain(&k->engine, &k->store);
 
 	k->kill_at = 0;
+	k->gateway.linked = false;
 	if (k->stopping)
-		return EXIT_SUCCESS;
+		return k->gateway.pid ? -1 : EXIT_SUCCESS;
 	/* With containers to serve, their calls wait rather than fail. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SHK_KEEPER_EXIT_CONFIG && !k->ready_once &&
 	    k->store.n == 0) {
@@ -303,9 +330,14 @@ static int reap(struct keeper *k)
 	int status, ret = -1;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == k->engine.pid)
 			ret = on_death(k, status);
+		else if (pid == k->gateway.pid)
+			shk_gateway_died(&k->gateway, status, shk_now_mono());
+	}
+	if (k->stopping && !k->engine.pid && !k->gateway.pid)
+		ret = EXIT_SUCCESS;
 	return ret;
 }
 
@@ -314,9 +346,10 @@ static int stop(struct keeper *k)
 	if (!k->stopping)
 		shk_notify("STOPPING=1", NULL);
 	k->stopping = true;
-	if (!k->engine.pid)
+	if (!k->engine.pid && !k->gateway.pid)
 		return EXIT_SUCCESS;
-	kill(k->engine.pid, SIGTERM);
+	if (k->engine.pid)
+		kill(k->engine.pid, SIGTERM);
 	if (!k->kill_at)
 		k->kill_at = shk_now_mono() + STOP_WAIT;
 	return -1;
@@ -330,8 +363,10 @@ static int on_signals(struct keeper *k)
 	while (ret < 0 && read(k->signals, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			ret = reap(k);
-		else if (si.ssi_signo == SIGHUP)
+		else if (si.ssi_signo == SIGHUP) {
 			k->reload_waits = true;
+			shk_gateway_reload(&k->gateway);
+		}
 		else
 			ret = stop(k);
 	}
@@ -359,6 +394,29 @@ static int wait_ms(uint64_t now, uint64_t until)
 	return until <= now ? 0 : (int)((until - now + MS - 1) / MS);
 }
 
+/* How long nothing has to be done; -1: until something happens. */
+static int next_ms(const struct keeper *k, uint64_t now)
+{
+	uint64_t gateway = k->stopping ? 0 : shk_gateway_due(&k->gateway, &k->engine), until = 0;
+
+	if (k->kill_at)
+		until = k->kill_at;
+	else if (!k->engine.pid && !k->stopping)
+		until = k->start_at;
+	if (gateway && (!until || gateway < until))
+		until = gateway;
+	return until || (!k->engine.pid && !k->stopping) ? wait_ms(now, until) : -1;
+}
+
+/* The engine is gone, so all it had to say is said. */
+static void end_gateway(struct keeper *k)
+{
+	if (k->stopping && !k->engine.pid && k->gateway.pid && !k->gateway_ends) {
+		k->gateway_ends = true;
+		kill(k->gateway.pid, SIGTERM);
+	}
+}
+
 static int run(struct keeper *k)
 {
 	for (;;) {
@@ -366,16 +424,19 @@ static int run(struct keeper *k)
 		uint64_t now = shk_now_mono();
 		int ms = -1, ret;
 
-		if (!k->engine.pid && now >= k->start_at)
+		if (!k->engine.pid && !k->stopping && now >= k->start_at)
 			start(k);
-		if (k->engine.pid && k->kill_at && now >= k->kill_at) {
-			kill(k->engine.pid, SIGKILL);
+		if (!k->stopping)
+			shk_gateway_run(&k->gateway, now);
+		shk_gateway_link(&k->gateway, &k->engine);
+		if (k->kill_at && now >= k->kill_at) {
+			if (k->engine.pid)
+				kill(k->engine.pid, SIGKILL);
+			if (k->gateway.pid && k->stopping)
+				kill(k->gateway.pid, SIGKILL);
 			k->kill_at = now + STOP_WAIT;
 		}
-		if (!k->engine.pid)
-			ms = wait_ms(now, k->start_at);
-		else if (k->kill_at)
-			ms = wait_ms(now, k->kill_at);
+		ms = next_ms(k, now);
 		if (k->engine.pid && !k->engine.hung)
 			p[1] = (struct pollfd){ .fd = k->engine.sock,
 						.events = shk_engine_events(&k->engine) };
@@ -386,15 +447,16 @@ static int run(struct keeper *k)
 		ret = p[0].revents ? on_signals(k) : -1;
 		if (ret >= 0)
 			return ret;
+		end_gateway(k);
 		follow(k, shk_now_mono());
 	}
 }
 
 int main(int argc, char **argv)
 {
-	static struct keeper k = { .args = { .path = SHK_LIBEXECDIR "/shrike-engine" } };
+	static struct keeper k = { .args = { .path = SHK_LIBEXECDIR "/shrike-engine" }, .gateway = { .sock = -1 } };
 	struct shk_err err = { 0 };
-	int r = parse_options(argc, argv, &k.args);
+	int r = parse_options(argc, argv, &k.args, &k.gateway);
 
 	if (r)
 		return r - 1000;

@@ -328,6 +328,59 @@ static void standing_sink_harms_nobody_and_is_reported(void **state)
 	assert_true(ring_is_empty(b));
 }
 
+static unsigned in_ring(struct box *b)
+{
+	uint64_t cookie = 0;
+	struct shk_buf t;
+	unsigned n = 0;
+
+	shk_buf_init(&t, SHK_JOURNAL_ALERT_MAX);
+	while ((cookie = shk_journal_peek_alert(b->j, cookie, &t, NULL)))
+		n++;
+	shk_buf_done(&t);
+	return n;
+}
+
+/* An engine ends while a sink stands still: the ring gives back what it still has, and how many it no longer has is
+ * told by the next one. */
+static void what_an_engine_owed_is_told(void **state)
+{
+	enum { BATCHES = 3, BATCH = 1000 };
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_PROGRAM, .json = true, .command = (char[]){ "exec sleep 100" },
+		  .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_sinks *s = start(b, cfg, 2);
+	unsigned kept, owed;
+	char lost[64];
+
+	for (unsigned i = 0; i < BATCHES; i++) {
+		for (unsigned k = 0; k < BATCH; k++)
+			put(b, i * BATCH + k + 1);
+		shk_sinks_kick(s);
+		wait_for(s, 1, has_sent, (i + 1) * BATCH);
+	}
+	shk_sinks_stop(s, 0);
+	kept = in_ring(b);
+	owed = (unsigned)shk_journal_owed(b->j);
+	assert_true(kept > 0 && owed > 0);
+	assert_true(kept + owed <= BATCHES * BATCH);
+	unlink(b->path);
+	s = start(b, cfg + 1, 1);
+	wait_for(s, 0, has_sent, kept + 1);
+	shk_sinks_stop(s, 5000);
+	slurp(b, b->path);
+	assert_int_equal(lines(b->text), kept + 1);
+	snprintf(lost, sizeof(lost), "\"lost\":%u,", owed);
+	assert_non_null(strstr(b->text, "before the engine ended"));
+	assert_non_null(strstr(b->text, lost));
+	assert_non_null(strstr(b->text, "\"output\":\"engine\""));
+	assert_int_equal(shk_journal_owed(b->j), 0);
+	assert_true(ring_is_empty(b));
+}
+
 /* ---- program ---- */
 
 static void program_is_started_again(void **state)
@@ -512,6 +565,7 @@ int main(void)
 		TEST(full_disk_keeps_the_alert_in_the_ring),
 		TEST(lost_alerts_are_an_alert),
 		TEST(standing_sink_harms_nobody_and_is_reported),
+		TEST(what_an_engine_owed_is_told),
 		TEST(program_is_started_again),
 		TEST(program_that_stays_is_ended),
 		TEST(syslog_survives_a_new_daemon),

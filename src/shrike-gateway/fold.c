@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What is not sent one by one: repetitions, and what is above the rate of a rule in a container.
+ *
+ * Each becomes an entry that counts, and that is told when its time has come, so nothing is held back in silence. An
+ * entry's alerts stay counted over a crash: entries are part of the outlet's file.
+ */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <time.h>
+
+#include "alerts/text.h"
+#include "shrike-gateway/outlet.h"
+
+#define NS_PER_S     1000000000ull
+#define LIMIT_TELL   (10 * NS_PER_S) /* what a limit held back is told after so long at the earliest */
+#define OTHERS_KEY   1		     /* the entry for all that find no entry of their own */
+#define MESSAGE_MAX  16384
+
+static void add(uint64_t *h, struct shk_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		*h = (*h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
+	*h = (*h ^ 0xff) * UINT64_C(0x100000001b3); /* "ab","c" is not "a","bc" */
+}
+
+static struct json_object *ours(struct json_object *record)
+{
+	struct json_object *o = NULL;
+
+	json_object_object_get_ex(record, "shrike", &o);
+	return o;
+}
+
+/* Stable over processes, unlike shk_hash. */
+static uint64_t key_of(struct json_object *record, char kind)
+{
+	struct json_object *own = ours(record), *ctr = NULL;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	json_object_object_get_ex(own, "container", &ctr);
+	add(&h, (struct shk_str){ &kind, 1 });
+	add(&h, shk_text_member(record, "rule"));
+	add(&h, shk_text_member(ctr, "id"));
+	add(&h, shk_text_member(ctr, "full_id"));
+	if (kind == 's') {
+		add(&h, shk_text_member(record, "priority"));
+		add(&h, shk_text_member(own, "verdict"));
+		add(&h, shk_text_message(record));
+	}
+	return h <= OTHERS_KEY ? h + 2 : h;
+}
+
+static size_t find(const struct shk_outlet *o, uint64_t key)
+{
+	for (size_t i = 0; i < SHK_FOLDS; i++)
+		if (o->work.fold[i].key == key)
+			return i;
+	return SHK_FOLDS;
+}
+
+static void count(struct shk_outlet *o, size_t i, struct shk_str text, const struct shk_spool_item *it)
+{
+	struct shk_fold *f = &o->work.fold[i];
+
+	if (!f->count) {
+		f->number = it->number;
+		f->first = it->time;
+		free(o->sample[i]);
+		o->sample[i] = strndup(text.p, text.n);
+	}
+	f->count++;
+	f->last = it->time;
+}
+
+/* One token a minute / rate; the bucket that was asked least recently makes room. */
+static bool has_token(struct shk_outlet *o, uint64_t key, uint64_t real)
+{
+	uint64_t cost = 60 * NS_PER_S / o->cfg->net.rate;
+	uint64_t full = cost * SHK_MAX(o->cfg->net.burst, 1);
+	struct shk_bucket *b = NULL, *oldest = &o->bucket[0];
+
+	for (size_t i = 0; i < SHK_BUCKETS && !b; i++) {
+		if (o->bucket[i].key == key)
+			b = &o->bucket[i];
+		else if (o->bucket[i].last < oldest->last)
+			oldest = &o->bucket[i];
+	}
+	if (!b) {
+		b = oldest;
+		*b = (struct shk_bucket){ key, full, real };
+	}
+	if (real > b->last)
+		b->level = SHK_MIN(full, b->level + SHK_MIN(real - b->last, full));
+	b->last = real;
+	if (b->level < cost)
+		return false;
+	b->level -= cost;
+	return true;
+}
+
+static bool is_same(struct shk_outlet *o, struct json_object *record, struct shk_str text,
+		    const struct shk_spool_item *it, uint64_t real, size_t *ret_new)
+{
+	uint64_t key = key_of(record, 's');
+	size_t i = find(o, key), room = find(o, 0);
+
+	if (i < SHK_FOLDS && real < o->work.fold[i].due) {
+		count(o, i, text, it);
+		o->work.folded++;
+		return true;
+	}
+	/* Without room for an entry it is sent, as all that follow. */
+	if (i == SHK_FOLDS && room < SHK_FOLDS - 1) {
+		o->work.fold[room] = (struct shk_fold){ .key = key, .kind = SHK_FOLD_SAME,
+							.due = real + o->cfg->net.fold };
+		*ret_new = room;
+	}
+	return false;
+}
+
+bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_str text,
+		   const struct shk_spool_item *it, uint64_t real)
+{
+	size_t i, fresh = SHK_FOLDS;
+	uint64_t key;
+
+	if (o->cfg->net.fold && is_same(o, record, text, it, real, &fresh))
+		return false;
+	if (!o->cfg->net.rate)
+		return true;
+	key = key_of(record, 'l');
+	if (has_token(o, key, real))
+		return true;
+	/* The entry of what is not sent would have nothing before it. */
+	if (fresh < SHK_FOLDS)
+		o->work.fold[fresh] = (struct shk_fold){ 0 };
+	i = find(o, key);
+	if (i == SHK_FOLDS && find(o, 0) == SHK_FOLDS - 1) { /* the last one is for all others */
+		key = OTHERS_KEY;
+		i = find(o, key);
+	}
+	if (i == SHK_FOLDS) {
+		i = find(o, 0);
+		if (i == SHK_FOLDS)
+			return true;
+		o->work.fold[i] = (struct shk_fold){
+			.key = key, .kind = SHK_FOLD_LIMIT,
+			.due = real + SHK_MAX(LIMIT_TELL, 60 * NS_PER_S / o->cfg->net.rate),
+		};
+	}
+	count(o, i, text, it);
+	o->work.limited++;
+	return false;
+}
+
+/* ---- told ---- */
+
+static void put_time(struct json_object *o, const char *key, uint64_t ns, char *text, size_t size)
+{
+	_cleanup_buf_ struct shk_buf b = { 0 };
+
+	shk_buf_init(&b, 64);
+	shk_text_time_utc(&b, ns);
+	snprintf(text, size, "%.19sZ", b.p ? b.p : "");
+	json_object_object_add(o, key, json_object_new_string(b.p ? b.p : ""));
+}
+
+static struct json_object *parsed(const char *text)
+{
+	struct json_object *o = text ? json_tokener_parse(text) : NULL;
+
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
+/* The first record that was held back, with what became of it and of the others. */
+static struct json_object *told(struct shk_outlet *o, size_t i)
+{
+	const struct shk_fold *f = &o->work.fold[i];
+	struct json_object *record = parsed(o->sample[i]), *own, *folded = json_object_new_object();
+	_cleanup_buf_ struct shk_buf text = { 0 };
+	struct shk_str output, id;
+	char first[32], last[32];
+
+	own = record ? ours(record) : NULL;
+	if (!own || !folded) {
+		json_object_put(record);
+		json_object_put(folded);
+		return NULL;
+	}
+	shk_buf_init(&text, MESSAGE_MAX + 1024);
+	json_object_object_add(folded, "count", json_object_new_uint64(f->count));
+	put_time(folded, "first", f->first, first, sizeof(first));
+	put_time(folded, "last", f->last, last, sizeof(last));
+	json_object_object_add(folded, "reason",
+			       json_object_new_string(f->kind == SHK_FOLD_SAME ? "repeated" :
+						      f->key == OTHERS_KEY     ? "rate, several rules" : "rate"));
+	json_object_object_add(own, "folded", folded);
+	id = shk_text_member(own, "id");
+	shk_buf_printf(&text, SHK_STR_FMT ":folded", SHK_STR_ARG(id));
+	json_object_object_add(own, "id", json_object_new_string_len(text.p, (int)text.n));
+	shk_buf_reset(&text);
+	output = shk_text_member(record, "output");
+	shk_buf_addstr(&text, (struct shk_str){ output.p, SHK_MIN(output.n, MESSAGE_MAX) });
+	shk_buf_printf(&text, f->kind == SHK_FOLD_SAME ?
+				      " (%" PRIu64 " like this since the last one told, from %s to %s)" :
+				      " (%" PRIu64 " were not sent one by one, as the rate is limited, from %s to %s)",
+		       f->count, first, last);
+	json_object_object_add(record, "output", json_object_new_string_len(text.p, (int)text.n));
+	return record;
+}
+
+struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real)
+{
+	for (size_t i = 0; i < SHK_FOLDS; i++) {
+		struct shk_fold *f = &o->work.fold[i];
+		struct json_object *record = NULL;
+		uint64_t n = f->count;
+
+		if (!f->key || f->due > real)
+			continue;
+		if (n) {
+			record = told(o, i);
+			if (!record) /* no memory, or the record is gone: then they are lost, not told */
+				o->work.dropped += n;
+		}
+		*f = (struct shk_fold){ 0 };
+		free(o->sample[i]);
+		o->sample[i] = NULL;
+		if (record)
+			return record;
+	}
+	return NULL;
+}
+
+uint64_t shk_fold_next(const struct shk_outlet *o)
+{
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < SHK_FOLDS; i++)
+		if (o->work.fold[i].key && (!next || o->work.fold[i].due < next))
+			next = o->work.fold[i].due;
+	return next;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway.h - the gateway as a whole: engine, spool, outlets, metrics; one thread, one loop.
+ */
+#ifndef SHK_GATEWAY_GATEWAY_H
+#define SHK_GATEWAY_GATEWAY_H
+
+#include <curl/curl.h>
+
+#include "alerts/gateway_proto.h"
+#include "engine/config.h"
+#include "shrike-gateway/outlet.h"
+
+#define SHK_NOTES 32
+
+struct MHD_Daemon;
+struct shk_gateway {
+	const struct shk_config *cfg;
+	const char *config_path; /* NULL: the usual one */
+	int keeper, engine, signals; /* engine: -1 when there is none */
+	struct shk_outlet *outlet; /* one for each output over the network */
+	size_t n;
+	struct shk_spool *spool;
+	CURLM *multi;
+	struct MHD_Daemon *http;
+	int http_listen;
+
+	char packet[SHK_FRAME_MAX];
+	bool held;		/* packet is a record that found no room */
+	size_t held_size;
+	uint64_t boot;		/* of the engine's journal */
+	uint64_t acked;
+	uint64_t received, repeated, for_nobody;
+	char *notes[SHK_NOTES]; /* to be told by the engine */
+	size_t n_notes;
+	char *status;		/* the engine's, JSON; NULL: none yet */
+	uint64_t started, ticked; /* real; mono */
+	int spool_error;	/* told */
+	bool ends, busy;
+	int exit_code;
+};
+
+/* Opens what needs rights: secrets, the spool's directory, the socket of the metrics. uid and gid: whose the spool is
+ * to be. 0 or -errno. */
+int shk_gateway_prepare(struct shk_gateway *g, unsigned uid, unsigned gid, struct shk_err *err);
+/* The rest, without rights. */
+int shk_gateway_open(struct shk_gateway *g, struct shk_err *err);
+/* Until a signal, or the keeper is gone. Returns the exit code. */
+int shk_gateway_serve(struct shk_gateway *g);
+void shk_gateway_close(struct shk_gateway *g);
+
+/* ---- engine_link.c ---- */
+/* Reads what the engine sent, and acknowledges what is kept. */
+void shk_link_read(struct shk_gateway *g);
+void shk_link_ack(struct shk_gateway *g);
+/* An internal alert, by way of the engine: `rule` without the words in front, `text` a sentence. */
+void shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority, const char *output,
+		   uint64_t count, const char *fmt, ...) SHK_PRINTF(6, 7);
+/* Sends notes that wait, and the state of the outputs. */
+void shk_link_notes(struct shk_gateway *g);
+void shk_link_outputs(struct shk_gateway *g);
+
+/* ---- metrics.c ---- */
+/* Everything in Prometheus' text format. */
+void shk_metrics(const struct shk_gateway *g, struct shk_buf *out);
+/* Is all well? out: why not, or "ok". */
+bool shk_healthy(const struct shk_gateway *g, struct shk_buf *out);
+
+/* ---- http.c ---- */
+/* Binds the socket of metrics_listen (a path: for the group gid, too). */
+int shk_http_bind(struct shk_gateway *g, unsigned uid, unsigned gid, struct shk_err *err);
+int shk_http_open(struct shk_gateway *g, struct shk_err *err);
+int shk_http_fd(const struct shk_gateway *g); /* -1: none */
+void shk_http_run(struct shk_gateway *g);
+void shk_http_close(struct shk_gateway *g);
+
+#endif

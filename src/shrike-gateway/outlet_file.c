@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+
+#include "shrike-gateway/outlet.h"
+
+#define MAGIC UINT64_C(0x31746c74756b6873)
+
+_Static_assert(sizeof(struct shk_outlet_kept) <= SHK_OUTLET_BLOCK, "the state fits its block");
+
+static uint64_t sum_of(const struct shk_outlet_kept *k)
+{
+	const unsigned char *p = (const unsigned char *)k;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < offsetof(struct shk_outlet_kept, sum); i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static bool is_whole(const struct shk_outlet_kept *k)
+{
+	if (k->magic != MAGIC || k->sum != sum_of(k) || k->bit >= 32)
+		return false;
+	for (size_t i = 0; i < SHK_FOLDS; i++)
+		if (k->fold[i].key && k->fold[i].kind != SHK_FOLD_SAME && k->fold[i].kind != SHK_FOLD_LIMIT)
+			return false;
+	return true;
+}
+
+bool shk_outlet_parse(const void *p, size_t n, struct shk_outlet_kept *ret)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct shk_outlet_kept k;
+
+		if (n < i * SHK_OUTLET_BLOCK + sizeof(k))
+			break;
+		memcpy(&k, (const char *)p + i * SHK_OUTLET_BLOCK, sizeof(k));
+		if (!is_whole(&k) || (found && k.generation <= ret->generation))
+			continue;
+		*ret = k;
+		found = true;
+	}
+	return found;
+}
+
+int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next)
+{
+	static const unsigned char zero[2 * SHK_OUTLET_BLOCK];
+	unsigned char both[2 * SHK_OUTLET_BLOCK];
+	char path[128];
+	ssize_t n;
+
+	o->kept = (struct shk_outlet_kept){ .magic = MAGIC, .bit = 32, .next = next };
+	o->file = -1;
+	if (dir < 0)
+		return -EBADF;
+	snprintf(path, sizeof(path), "output-%s.state", name);
+	o->file = openat(dir, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (o->file < 0 && errno == EROFS)
+		o->file = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (o->file < 0)
+		return -errno;
+	n = pread(o->file, both, sizeof(both), 0);
+	if (n > 0 && shk_outlet_parse(both, (size_t)n, &o->kept)) {
+		/* What was on its way and had left the spool went with the gateway that had it. */
+		o->kept.dropped += o->kept.orphans;
+		o->kept.orphans = 0;
+		return 0;
+	}
+	/* Its room is taken now: later the disk may be full. */
+	n = pwrite(o->file, zero, sizeof(zero), 0);
+	return n == sizeof(zero) ? 0 : -EIO;
+}
+
+void shk_outlet_save(struct shk_outlet *o)
+{
+	unsigned char block[SHK_OUTLET_BLOCK] = { 0 };
+
+	o->dirty = false;
+	o->kept.generation++;
+	o->kept.sum = sum_of(&o->kept);
+	if (o->file < 0)
+		return;
+	memcpy(block, &o->kept, sizeof(o->kept));
+	/* The block of before stays whole until this one is. A failure repeats alerts after a restart. */
+	if (pwrite(o->file, block, sizeof(block), (off_t)(o->kept.generation % 2) * SHK_OUTLET_BLOCK) < 0)
+		o->dirty = errno == EINTR;
+}

@@ -1,0 +1,233 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What becomes of alerts when programs are killed, disks are full, and peers are down: each arrives, or is counted.
+# SHK_ALERTS: alerts of the test that kills; SHK_BURST: alerts of a burst.
+
+load lib
+load gateway
+
+setup() {
+	gw_setup
+}
+
+teardown() {
+	[ -z "${T:-}" ] || {
+		feed_stop
+		! mountpoint -q "$T/disk" || umount "$T/disk"
+		gw_teardown
+	}
+}
+
+# first_seen: "container seq" of alerts of the peer, each at its first arrival.
+first_seen() {
+	taken "$1" 'select(.source == "syscall" and .shrike.folded == null) |
+		"\(.shrike.container.id) \(.shrike.seq) \(.shrike.id)"' | awk '!seen[$3]++ { print $1, $2 }'
+}
+
+in_order() {
+	first_seen "$1" | awk '$2 <= last[$1] { print "out of order: " $0 ", after " last[$1]; bad = 1 } { last[$1] = $2 } END { exit bad }'
+}
+
+# adds_up NAME: put = refused by the journal + dropped by the writer + dropped by the spool's bound + arrived.
+adds_up() {
+	local put refused dropped out arrived
+	feed stats >"$T/stats"
+	put=$(jq .put "$T/stats") refused=$(jq .refused "$T/stats") dropped=$(jq .dropped "$T/stats")
+	out=$(metric 'shrike_output_dropped_total{output="webhook"}')
+	arrived=$(first_seen "$1" | wc -l)
+	# Alerts about losses are alerts as well: they are put by the writer, not counted as put here, and may be lost.
+	own=$(taken "$1" 'select(.source == "internal").shrike.id' | sort -u | wc -l)
+	echo "put $put, refused $refused, dropped by the writer $dropped, by the spool $out, arrived $arrived (own $own), rss $(jq .rss_kb "$T/stats") kB"
+	lost=$((put - arrived))
+	counted=$((refused + dropped + out))
+	[ "$lost" = "$counted" ]
+}
+
+@test "gateway, engine and peer killed at random: each alert arrives, duplicates have one identity, nothing is out of order" {
+	local r=runc n=${SHK_ALERTS:-${SHK_LONG:+10000}} port i e kills=0
+	n=${n:-1200}
+	need runc busybox
+	http a
+	port=$PORT
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Numbered
+		  desc: a numbered file was opened
+		  condition: evt.type in (open, openat) and fd.name startswith /odd/
+		  output: "numbered %fd.name"
+		  priority: WARNING
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		limits: { alerts_per_second: 0, burst: 0 }
+		deadline: { ms: 10000, then: deny }
+	END
+	write_config "  - webhook: { url: \"http://127.0.0.1:$port/\", timeout: 2s }" "spool_dir: $T/spool" "gateway_user: daemon"
+	start_daemon
+	ARGS='["/bin/sh", "-c", "i=0; while [ $i -lt '"$n"' ]; do { read x </odd/$i; } 2>/dev/null; i=$((i + 1)); done"]' make_bundle "$T/b"
+	add_hook "$T/b" prestart
+	start $r "k-$$" "$T/b"
+	over() { [ "$(runtime $r state "k-$$" 2>/dev/null | jq -r .status)" != running ]; }
+	# Until the container is done, and then some, so that what is left is delivered among deaths, too.
+	while ! over || [ $kills -lt 10 ]; do
+		case $((RANDOM % 3)) in
+		0)
+			e=$(pgrep -P "$KEEPER" -f shrike-gateway | head -n 1)
+			[ -z "$e" ] || kill -9 "$e"
+			;;
+		1)
+			e=$(engine_pid)
+			[ -z "$e" ] || kill -9 "$e"
+			wait_until 10 another_engine "$e"
+			;;
+		2)
+			kill -9 "$PEER" 2>/dev/null || true
+			sleep 0.2
+			http a --port "$port"
+			;;
+		esac
+		kills=$((kills + 1))
+		sleep "0.$((RANDOM % 5 + 2))"
+		[ "$SECONDS" -lt 900 ]
+	done
+	all_there() {
+		taken a 'select(.rule == "Numbered").output_fields["fd.name"]' | sort -u >"$T/seen"
+		[ "$(wc -l <"$T/seen")" = "$n" ]
+	}
+	wait_until 60 all_there || {
+		echo "$(wc -l <"$T/seen") of $n arrived after $kills kills" >&2
+		tail -n 20 "$T/daemon.log" >&2
+		return 1
+	}
+	echo "$kills kills, $(wc -l <"$T/a.log") messages for $n alerts"
+	in_order a
+	# One identity, one path.
+	taken a 'select(.rule == "Numbered") | "\(.shrike.id) \(.output_fields["fd.name"])"' | sort -u |
+		cut -d' ' -f1 | uniq -d >"$T/clash"
+	[ ! -s "$T/clash" ]
+}
+
+@test "a burst with a peer that hangs: memory is bounded, the least severe go first, every loss is counted" {
+	local n=${SHK_BURST:-${SHK_LONG:+1000000}} port
+	n=${n:-40000}
+	http a
+	port=$PORT
+	mode hang
+	KEYS='spool_max_bytes: 4M' config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	[ "$(FEED_WAIT=300 feed steady "$n" 7 300)" = ok ]
+	[ "$(FEED_WAIT=120 feed settle 100)" = settled ]
+	[ "$(feed stats | jq .rss_kb)" -lt "${SHK_RSS_KB:-65536}" ]
+	[ "$(metric shrike_spool_bytes)" -le $((4 << 20)) ]
+	mode ok
+	wait_until 120 metric_is 'shrike_output_lag_records{output="webhook"}' 0
+	adds_up a
+	in_order a
+	# None of those that are worse was dropped while there was any of the others: they are a tenth, and all fit.
+	if [ "$n" -le 40000 ]; then
+		[ "$(taken a 'select(.priority == "Critical" and .source == "syscall").shrike.id' | sort -u | wc -l)" -ge $((n / 10 * 9 / 10)) ]
+	fi
+	wait_until 30 grep -q 'Shrike internal: alerts lost' "$T/a.log"
+	[ "$(taken a 'select(.rule == "Shrike internal: alerts lost" and .output_fields.output == "webhook").output_fields.count' |
+		awk '{ s += $1 } END { print s + 0 }')" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]
+}
+
+@test "kill -9 of the gateway while the spool is full: losses are counted once" {
+	local i
+	http a
+	mode hang
+	KEYS='spool_max_bytes: 1M' config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	for i in 1 2 3 4 5 6; do
+		[ "$(FEED_WAIT=60 feed steady 1500 5 300)" = ok ]
+		[ "$(feed kill)" = ok ]
+	done
+	[ "$(FEED_WAIT=60 feed settle 50)" = settled ]
+	mode ok
+	wait_until 60 metric_is 'shrike_output_lag_records{output="webhook"}' 0
+	adds_up a
+	in_order a
+}
+
+@test "disk full: alerts go on from memory, that is told, and every loss is counted" {
+	http a
+	mkdir "$T/disk"
+	mount -t tmpfs -o size=600k tmpfs "$T/disk"
+	mkdir "$T/disk/spool"
+	chown daemon "$T/disk/spool"
+	mode hang
+	SPOOL=$T/disk/spool config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	[ "$(feed steady 6000 3 300)" = ok ]
+	wait_until 20 metric_is shrike_spool_in_memory 1
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$T/metrics.sock" http://localhost/healthz)" = 503 ]
+	mode ok
+	[ "$(FEED_WAIT=90 feed settle 80)" = settled ]
+	wait_until 60 metric_is 'shrike_output_lag_records{output="webhook"}' 0
+	wait_until 20 metric_is shrike_spool_in_memory 0
+	adds_up a
+	in_order a
+	wait_until 20 grep -q 'spool unusable' "$T/a.log"
+	wait_until 20 grep -q 'spool usable' "$T/a.log"
+}
+
+@test "a spool that cannot be written: alerts are delivered, and a killed gateway loses none" {
+	local i
+	http a
+	mkdir "$T/disk"
+	mount -t tmpfs -o size=1m tmpfs "$T/disk"
+	mkdir "$T/disk/spool"
+	chown daemon "$T/disk/spool"
+	mount -o remount,ro "$T/disk"
+	SPOOL=$T/disk/spool config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	alert c1 Warning - 'r|one'
+	expect_messages 1 a
+	mode hang
+	for i in 2 3 4 5; do
+		alert c1 Warning - "r|$i"
+	done
+	sleep 0.5
+	[ "$(feed kill)" = ok ]
+	mode ok
+	all_five() { [ "$(first_seen a | wc -l)" = 5 ]; }
+	wait_until 20 all_five
+	in_order a
+}
+
+@test "alerts that are too old are dropped, counted and told" {
+	http a
+	mode hang
+	KEYS='spool_max_age: 2s' config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	[ "$(feed steady 50 2 10)" = ok ]
+	wait_until 20 metric_at_least 'shrike_output_dropped_total{output="webhook"}' 49
+	mode ok
+	wait_until 30 grep -q 'alerts lost' "$T/a.log"
+	wait_until 30 metric_is 'shrike_output_lag_records{output="webhook"}' 0
+	adds_up a
+}
+
+@test "a gateway whose configuration changed by SIGHUP goes on where the one before was" {
+	local old
+	http a
+	config "webhook: { url: \"http://127.0.0.1:$PORT/old\" }"
+	feed_start
+	alert c1 Warning - 'r|one'
+	expect_messages 1 a
+	printf 'outputs: [ nonsense' >"$T/gw.yaml"
+	old=$(feed pid)
+	kill -HUP "$old"
+	sleep 0.5
+	kill -0 "$old"
+	grep -q 'the outputs of before stay' "$T/gw.log"
+	config "webhook: { url: \"http://127.0.0.1:$PORT/new\" }"
+	kill -HUP "$old"
+	gone() { ! kill -0 "$old" 2>/dev/null || grep -q '^State:.Z' "/proc/$old/status"; }
+	wait_until 10 gone
+	[ "$(feed kill)" = ok ]
+	alert c1 Warning - 'r|two'
+	expect_messages 2 a
+	[ "$(jq -r '.path + " " + (.body | fromjson | .shrike.seq | tostring)' "$T/a.log" | tr '\n' ' ')" = "/old 1 /new 2 " ]
+}

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The gateway's spool, its outlets, what they fold, and messages, without a network. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alerts/gateway_proto.h"
+#include "alerts/text.h"
+#include "shrike-gateway/segment.h"
+#include "shrike-gateway/shape.h"
+
+#define S 1000000000ull
+
+struct world {
+	char dir[64];
+	struct shk_spool *spool;
+	struct shk_outlet o;
+	struct shk_sink_config cfg;
+	uint64_t dropped, drop_calls;
+};
+
+static void on_dropped(const struct shk_spool_item *it, void *arg)
+{
+	struct world *w = arg;
+
+	w->dropped++;
+	shk_outlet_dropped(&w->o, it);
+}
+
+static void on_dropping(bool whole, uint64_t upto, uint64_t segment, uint32_t rank, void *arg)
+{
+	struct world *w = arg;
+
+	w->drop_calls++;
+	if (whole) {
+		w->o.kept.next = SHK_MAX(w->o.kept.next, upto);
+		w->o.work.next = SHK_MAX(w->o.work.next, upto);
+	} else {
+		w->o.kept.drop_segment = segment;
+		w->o.kept.drop_rank = rank;
+	}
+	shk_outlet_save(&w->o);
+}
+
+static void open_world(struct world *w, uint64_t bytes, uint64_t age)
+{
+	const struct shk_spool_ops ops = { on_dropped, on_dropping, w };
+	struct shk_err why = { 0 };
+	struct shk_spool_state st;
+
+	assert_int_equal(shk_spool_open(w->dir, bytes, age, &ops, &w->spool, &why), 0);
+	shk_spool_state(w->spool, &st);
+	w->o = (struct shk_outlet){ .cfg = &w->cfg };
+	shk_outlet_load(&w->o, shk_spool_dir(w->spool), "x", st.next);
+	w->o.kept.bit = 0;
+	w->o.work = w->o.kept;
+	w->o.stale = true;
+}
+
+static void close_world(struct world *w)
+{
+	shk_outlet_forget_batch(&w->o);
+	for (size_t i = 0; i < SHK_FOLDS; i++)
+		free(w->o.sample[i]);
+	shk_buf_done(&w->o.body);
+	shk_close(&w->o.file);
+	shk_spool_close(w->spool);
+	w->spool = NULL;
+}
+
+static int make(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	snprintf(w->dir, sizeof(w->dir), "/tmp/shk-spool-XXXXXX");
+	w->cfg.kind = SHK_SINK_WEBHOOK;
+	w->cfg.min_priority = SHK_PRIO_DEBUG;
+	w->cfg.net.timeout = S;
+	if (!mkdtemp(w->dir))
+		return -1;
+	open_world(w, 1u << 20, 0);
+	*state = w;
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	close_world(w);
+	snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+	free(w);
+	return system(command);
+}
+
+static const char *record(char *buf, size_t size, unsigned n, const char *text)
+{
+	snprintf(buf, size, "{\"hostname\":\"h\",\"output\":\"12:00:00.000000000: Warning %s\",\"priority\":\"Warning\","
+			    "\"rule\":\"R\",\"shrike\":{\"id\":\"b:1:%u:0\",\"container\":{\"id\":\"c\"},\"seq\":%u},\"source\":"
+			    "\"syscall\",\"time\":\"2026-01-01T00:00:00.000000000Z\"}", text, n, n);
+	return buf;
+}
+
+static void put(struct world *w, unsigned n, uint32_t rank, const char *text)
+{
+	struct shk_spool_item it = { .boot = 7, .cookie = n, .time = shk_now_real(), .rank = rank, .mask = 1 };
+	char buf[8192];
+
+	assert_int_equal(shk_spool_put(w->spool, &it, shk_str(record(buf, sizeof(buf), n, text))), 0);
+}
+
+/* ---- spool ---- */
+
+static void is_read_back(void **state)
+{
+	struct world *w = *state;
+	struct shk_spool_pos pos = { 0 };
+	struct shk_spool_item it;
+	struct shk_buf text;
+	uint64_t cookie;
+
+	shk_buf_init(&text, SHK_JOURNAL_ALERT_MAX + 1);
+	for (unsigned i = 1; i <= 3; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_next(w->spool, &pos, 1, &it, &text), 0); /* not before it is kept */
+	assert_false(shk_spool_kept(w->spool, 7, &cookie));
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_true(shk_spool_kept(w->spool, 7, &cookie));
+	assert_int_equal(cookie, 3);
+	assert_false(shk_spool_kept(w->spool, 8, &cookie));
+	close_world(w);
+	open_world(w, 1u << 20, 0);
+	assert_true(shk_spool_seen(w->spool, 7, 3));
+	assert_false(shk_spool_seen(w->spool, 7, 4));
+	assert_false(shk_spool_seen(w->spool, 8, 1));
+	assert_int_equal(shk_spool_next(w->spool, &pos, 2, &it, &text), 0); /* for another */
+	pos = (struct shk_spool_pos){ 0 };
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(shk_spool_next(w->spool, &pos, 1, &it, &text), 1);
+		assert_int_equal(it.number, i);
+		assert_int_equal(it.cookie, i);
+	}
+	assert_int_equal(shk_spool_next(w->spool, &pos, 1, &it, &text), 0);
+	shk_buf_done(&text);
+}
+
+/* A cut or spoilt end costs what was not whole, and no more. */
+static void a_torn_end_is_cut(void **state)
+{
+	struct world *w = *state;
+	struct shk_spool_state st;
+	char path[128];
+	struct stat sb;
+	int fd;
+
+	for (unsigned i = 1; i <= 4; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	close_world(w);
+	snprintf(path, sizeof(path), "%s/%016x.seg", w->dir, 1);
+	assert_int_equal(stat(path, &sb), 0);
+	assert_int_equal(truncate(path, sb.st_size - 1), 0);
+	open_world(w, 1u << 20, 0);
+	shk_spool_state(w->spool, &st);
+	assert_int_equal(st.records, 3);
+	assert_int_equal(st.next, 4);
+	close_world(w);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "!", 1, 10), 1); /* in the first one */
+	close(fd);
+	open_world(w, 1u << 20, 0);
+	shk_spool_state(w->spool, &st);
+	assert_int_equal(st.records, 0);
+	put(w, 9, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	shk_spool_state(w->spool, &st);
+	assert_int_equal(st.records, 1);
+}
+
+static unsigned left(struct world *w, uint32_t rank)
+{
+	struct shk_spool_pos pos = { 0 };
+	struct shk_spool_item it;
+	struct shk_buf text;
+	unsigned n = 0;
+
+	shk_buf_init(&text, SHK_JOURNAL_ALERT_MAX + 1);
+	while (shk_spool_next(w->spool, &pos, 1, &it, &text) == 1)
+		n += it.rank == rank;
+	shk_buf_done(&text);
+	return n;
+}
+
+/* Every loss is told, the least severe go first, and what is left is in order. */
+static void the_bound_holds(void **state)
+{
+	struct world *w = *state;
+	struct shk_spool_state st;
+	char text[2048];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	for (unsigned i = 1; i <= 4000; i++) {
+		put(w, i, i % 10 ? 6 : 2, text);
+		if (i % 50 == 0)
+			assert_int_equal(shk_spool_commit(w->spool), 0);
+	}
+	shk_spool_state(w->spool, &st);
+	assert_true(st.bytes <= 1u << 20);
+	assert_int_equal(st.records + w->dropped, 4000);
+	assert_int_equal(w->o.kept.dropped, w->dropped);
+	assert_int_equal(left(w, 6) + left(w, 2), st.records);
+	assert_true(left(w, 2) >= 395); /* they fit: 400 of 2.3 KB, and a few of the last segment */
+	/* Counted once, whatever happens afterwards. */
+	close_world(w);
+	open_world(w, 1u << 20, 0);
+	assert_int_equal(w->o.kept.dropped, w->dropped);
+	shk_spool_finish_drop(w->spool, w->o.kept.drop_segment, (uint32_t)w->o.kept.drop_rank);
+	assert_int_equal(w->o.kept.dropped, w->dropped);
+}
+
+static void old_ones_go(void **state)
+{
+	struct world *w = *state;
+
+	close_world(w);
+	open_world(w, 1u << 20, 10 * S);
+	for (unsigned i = 1; i <= 5; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	shk_spool_tick(w->spool, shk_now_real() + 5 * S);
+	assert_int_equal(w->dropped, 0);
+	shk_spool_tick(w->spool, shk_now_real() + 60 * S);
+	assert_int_equal(w->dropped, 5);
+	assert_int_equal(w->o.kept.next, 6);
+	shk_spool_tick(w->spool, shk_now_real() + 70 * S);
+	assert_int_equal(w->dropped, 5);
+}
+
+/* A directory that is not there: memory, which is not said to be kept, and then disk, with nothing lost. */
+static void memory_moves_to_disk(void **state)
+{
+	struct world *w = *state;
+	const struct shk_spool_ops ops = { on_dropped, on_dropping, w };
+	struct shk_spool_state st;
+	struct shk_err why = { 0 };
+	char dir[128];
+	uint64_t cookie;
+
+	snprintf(dir, sizeof(dir), "%s/later", w->dir);
+	shk_spool_close(w->spool);
+	w->spool = NULL;
+	assert_int_equal(shk_spool_open(dir, 1u << 20, 0, &ops, &w->spool, &why), 0);
+	assert_int_equal(why.errnum, ENOENT);
+	for (unsigned i = 1; i <= 3; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), -ENOENT);
+	assert_false(shk_spool_kept(w->spool, 7, &cookie));
+	shk_spool_trim(w->spool, 3); /* two are delivered */
+	assert_true(shk_spool_kept(w->spool, 7, &cookie));
+	assert_int_equal(cookie, 2);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	shk_spool_tick(w->spool, shk_now_real());
+	shk_spool_state(w->spool, &st);
+	assert_int_equal(st.error, 0);
+	assert_true(shk_spool_kept(w->spool, 7, &cookie));
+	assert_int_equal(cookie, 3);
+	put(w, 4, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_int_equal(left(w, 5), 4);
+}
+
+/* ---- outlets ---- */
+
+static void an_hour_without_a_peer(void **state)
+{
+	struct world *w = *state;
+	uint64_t now = 1000 * S, end = now + 3600 * S;
+	unsigned tries = 0;
+
+	for (unsigned i = 1; i <= 3; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_true(shk_outlet_collect(&w->o, w->spool, now, shk_now_real()));
+	while (now < end) {
+		shk_outlet_failed(&w->o, now, "no route");
+		assert_int_equal(w->o.state, SHK_OUTLET_WAITS);
+		assert_true(w->o.until > now && w->o.until <= now + 60 * S);
+		now = w->o.until;
+		tries++;
+	}
+	/* Not so often that it is a burden, not so seldom that its return goes unseen. */
+	assert_in_range(tries, 60, 150);
+	assert_int_equal(w->o.n, 1);
+	assert_int_equal(w->o.kept.next, 1);
+	for (unsigned i = 1; i <= 3; i++) {
+		shk_outlet_delivered(&w->o);
+		assert_int_equal(w->o.kept.sent, i);
+		assert_int_equal(shk_outlet_collect(&w->o, w->spool, now, shk_now_real()), i < 3);
+	}
+	assert_int_equal(w->o.kept.dropped, 0);
+	assert_int_equal(shk_outlet_needs(&w->o), 4);
+}
+
+/* A batch that was on its way when we died is sent again. */
+static void a_crash_repeats(void **state)
+{
+	struct world *w = *state;
+
+	w->cfg.net.batch = 10;
+	w->cfg.kind = SHK_SINK_ALERTMANAGER;
+	for (unsigned i = 1; i <= 3; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_true(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()));
+	assert_int_equal(w->o.n, 3);
+	shk_outlet_save(&w->o);
+	close_world(w);
+	open_world(w, 1u << 20, 0);
+	assert_int_equal(w->o.kept.next, 1);
+	assert_true(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()));
+	assert_int_equal(w->o.n, 3);
+	shk_outlet_delivered(&w->o);
+	shk_outlet_save(&w->o);
+	close_world(w);
+	open_world(w, 1u << 20, 0);
+	assert_int_equal(w->o.kept.next, 4);
+	assert_int_equal(w->o.kept.sent, 3);
+	assert_false(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()));
+}
+
+static void one_bad_message_of_many(void **state)
+{
+	struct world *w = *state;
+	unsigned delivered = 0, aside = 0;
+
+	w->cfg.net.batch = 10;
+	w->cfg.kind = SHK_SINK_ALERTMANAGER;
+	for (unsigned i = 1; i <= 5; i++)
+		put(w, i, 5, i == 3 ? "bad" : "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	for (unsigned round = 0; round < 40 && delivered + aside < 5; round++) {
+		bool bad = false;
+
+		if (!w->o.n && !shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()))
+			continue;
+		for (size_t i = 0; i < w->o.n; i++)
+			bad |= strstr(json_object_to_json_string(w->o.batch[i]), "bad") != NULL;
+		if (bad) {
+			aside += shk_outlet_refused(&w->o, 1, "400");
+			continue;
+		}
+		delivered += (unsigned)w->o.n;
+		shk_outlet_delivered(&w->o);
+	}
+	assert_int_equal(delivered, 4);
+	assert_int_equal(aside, 1);
+	assert_int_equal(w->o.kept.poisoned, 1);
+	assert_false(w->o.alone);
+}
+
+static void files_of_state(void **state)
+{
+	struct shk_outlet_kept k;
+	unsigned char both[2 * SHK_OUTLET_BLOCK] = { 0 };
+	struct world *w = *state;
+	char path[128];
+	int fd;
+
+	w->o.kept.sent = 5;
+	shk_outlet_save(&w->o);
+	w->o.kept.sent = 6;
+	shk_outlet_save(&w->o);
+	snprintf(path, sizeof(path), "%s/output-x.state", w->dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, both, sizeof(both), 0), sizeof(both));
+	close(fd);
+	assert_true(shk_outlet_parse(both, sizeof(both), &k));
+	assert_int_equal(k.sent, 6);
+	/* The newer one torn: the one before. */
+	both[(k.generation % 2) * SHK_OUTLET_BLOCK + 40] ^= 1;
+	assert_true(shk_outlet_parse(both, sizeof(both), &k));
+	assert_int_equal(k.sent, 5);
+	both[(k.generation % 2) * SHK_OUTLET_BLOCK] ^= 1;
+	assert_false(shk_outlet_parse(both, sizeof(both), &k));
+	assert_false(shk_outlet_parse(both, 10, &k));
+}
+
+static void selections(void **state)
+{
+	struct shk_sink_config c = { .min_priority = SHK_PRIO_WARNING };
+	struct json_object *o = json_tokener_parse("{\"priority\":\"Warning\",\"rule\":\"A shell\",\"source\":\"syscall\","
+						   "\"tags\":[\"x\",\"net\"]}");
+	struct json_object *own = json_tokener_parse("{\"priority\":\"Critical\",\"rule\":\"Shrike internal: alerts lost\","
+						     "\"source\":\"internal\"}");
+
+	(void)state;
+	assert_true(shk_outlet_wants(&c, o));
+	c.min_priority = SHK_PRIO_ERROR;
+	assert_false(shk_outlet_wants(&c, o));
+	c.min_priority = SHK_PRIO_DEBUG;
+	c.net.rules = (char[]){ "nothing\n*shell" };
+	assert_true(shk_outlet_wants(&c, o));
+	c.net.tags = (char[]){ "file" };
+	assert_false(shk_outlet_wants(&c, o));
+	assert_true(shk_outlet_wants(&c, own));
+	c.net.tags = (char[]){ "n*" };
+	assert_true(shk_outlet_wants(&c, o));
+	c.net.not_rules = (char[]){ "A *" };
+	assert_false(shk_outlet_wants(&c, o));
+	assert_false(shk_outlet_wants(&c, NULL));
+	json_object_put(o);
+	json_object_put(own);
+}
+
+/* ---- frames ---- */
+
+static void frames(void **state)
+{
+	unsigned char buf[256];
+	struct shk_frame_head h = { .magic = SHK_FRAME_MAGIC, .op = SHK_FRAME_ACK, .cookie = 9 }, got;
+	struct shk_str text;
+
+	(void)state;
+	memcpy(buf, &h, sizeof(h));
+	assert_int_equal(shk_frame_parse(buf, sizeof(h), &got, &text), 0);
+	assert_int_equal(got.cookie, 9);
+	assert_int_equal(shk_frame_parse(buf, sizeof(h) - 1, &got, &text), -EBADMSG);
+	assert_int_equal(shk_frame_parse(buf, sizeof(h) + 1, &got, &text), -EBADMSG);
+	h.op = 99;
+	memcpy(buf, &h, sizeof(h));
+	assert_int_equal(shk_frame_parse(buf, sizeof(h), &got, &text), -EBADMSG);
+	assert_int_not_equal(shk_frame_boot("a"), shk_frame_boot("b"));
+}
+
+/* ---- mail ---- */
+
+static void mail_cannot_be_ended_from_inside(void **state)
+{
+	struct world *w = *state;
+
+	w->cfg.kind = SHK_SINK_MAIL;
+	w->cfg.net.from = (char[]){ "a@b" };
+	w->cfg.net.to = (char[]){ "x@y\nz@y" };
+	w->cfg.net.batch = 1;
+	put(w, 1, 5, "\\r\\n.\\r\\nMAIL FROM:<evil>\\u0000 \\u00fc");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_true(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()));
+	shk_buf_init(&w->o.body, SHK_BODY_MAX);
+	assert_int_equal(shk_shape_mail(&w->o, 0), 0);
+	assert_non_null(strstr(w->o.body.p, "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"));
+	assert_non_null(strstr(w->o.body.p, "To: x@y,\r\n z@y\r\n"));
+	assert_non_null(strstr(w->o.body.p, "Subject: [shrike] Warning: R\r\n"));
+	assert_null(strstr(w->o.body.p, "evil"));
+	assert_null(strstr(w->o.body.p, "\r\n.\r\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+		T(is_read_back),	   T(a_torn_end_is_cut), T(the_bound_holds),
+		T(old_ones_go),		   T(memory_moves_to_disk), T(an_hour_without_a_peer),
+		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state),
+		cmocka_unit_test(selections), cmocka_unit_test(frames), T(mail_cannot_be_ended_from_inside),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
