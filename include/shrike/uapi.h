@@ -28,7 +28,8 @@
  *   STATS     INDEX -> RECORDED, LOST: one u64 per record type. ENOENT.
  *             Every record that should have been written is in exactly one of them.
  *   LEASE     LEASE, once or more (SHRIKE_LEASES_MAX): see below. ENOENT no such container, ESRCH no such task in it, EBADF
- *             a descriptor is not one. The leases before a wrong one are in force: FAILED says its place, counted from 0.
+ *             a descriptor is not one, ENOSPC SHRIKE_LEASES_TOTAL are waiting. The leases before a wrong one are in force; the
+ *             extended acknowledgement (NLMSGERR_ATTR_OFFS) points at it.
  *
  * Group "events": GONE with INDEX: the last process of the pid namespace has ended, the container is not watched any more. LOSS with
  * COUNT: records were lost; the number is that of the module since it was loaded, sent at most once a second.
@@ -90,12 +91,15 @@
  *
  * Objects are named by descriptors of the sender, which may be O_PATH; the module holds them until the lease ends, and compares the
  * kernel's objects, not numbers that could be given out again. EXEC: all programs that will be looked at (script, interpreter). OPEN: fd[0]
- * the file, and/or dir_fd and name: a file of that name made there by this very call. CONNECT, BIND: the address in data.
+ * the file, and/or dir_fd and name (in data): a file of that name made there by this very call; no name: O_TMPFILE. CONNECT, BIND: the address in data.
  */
 #ifndef SHRIKE_UAPI_H
 #define SHRIKE_UAPI_H
 
 #include <linux/types.h>
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#endif
 
 #define SHRIKE_ABI		1
 #define SHRIKE_GENL_NAME	"shrike"
@@ -106,7 +110,8 @@
 #define SHRIKE_INDEX_MAX	0x7fffffffu
 #define SHRIKE_CONTAINERS_MAX	1024
 #define SHRIKE_LEASES_MAX	64	/* in one message */
-#define SHRIKE_RECORD_MAX	8192
+#define SHRIKE_LEASES_TOTAL	4096
+#define SHRIKE_RECORD_MAX	8448
 #define SHRIKE_PATH_MAX		4096
 #define SHRIKE_ARGS_MAX		1024
 #define SHRIKE_ADDR_MAX		128
@@ -149,7 +154,6 @@ enum shrike_attr {
 	SHRIKE_A_RECORDED,	/* u64 x SHRIKE_TYPES */
 	SHRIKE_A_LOST,		/* u64 x SHRIKE_TYPES */
 	SHRIKE_A_LEASE,		/* struct shrike_lease */
-	SHRIKE_A_FAILED,	/* u32 */
 	SHRIKE_A_COUNT,		/* u64 */
 	SHRIKE_A_END
 };
