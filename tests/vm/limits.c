@@ -24,6 +24,14 @@ static int many_calls(void *arg)
 	return 0;
 }
 
+static int few_calls(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 10; i++)
+		syscall(SYS_getppid);
+	return 0;
+}
+
 /* The witness is the program: it made CALLS calls, and each is recorded or counted as lost. */
 void test_overrun(void)
 {
@@ -54,12 +62,15 @@ void test_overrun(void)
 	CHECK(c.lost[SHRIKE_SYSCALL] > 0, "nothing was lost: no overrun");
 	seen_free(&l);
 	/* A word of loss is said with the next record of that processor. */
-	for (int i = 0; i < 20; i++)
-		in_child(cgroup, many_calls, NULL), drain(&l), seen_free(&l);
+	for (int i = 0; i < 40 && shk_merge_told(shk_kmod_merge(kmod)) - told != shk_merge_missed(shk_kmod_merge(kmod)) - missed; i++) {
+		in_child(cgroup, few_calls, NULL);
+		drain(&l);
+		seen_free(&l);
+	}
 	missed = shk_merge_missed(shk_kmod_merge(kmod)) - missed;
 	told = shk_merge_told(shk_kmod_merge(kmod)) - told;
 	CHECK(shk_kmod_counts(kmod, 7, &c, &err) == 0, "%s", err.text);
-	CHECK(missed <= c.lost[SHRIKE_SYSCALL] && missed > 0, "%llu by gaps", (unsigned long long)missed);
+	CHECK(missed == c.lost[SHRIKE_SYSCALL], "%llu by gaps", (unsigned long long)missed);
 	CHECK(told == missed, "%llu told, %llu by gaps", (unsigned long long)told, (unsigned long long)missed);
 	unwatch(7);
 	close(cgroup);
@@ -225,7 +236,7 @@ void test_reader(void)
 		if (pid == 0)
 			_exit(read_for_ever(&ready[1]));
 		CHECK(poll(&p, 1, 10000) == 1 && read(ready[0], &c, 1) == 1, "it did not begin");
-		CHECK(in_child(cgroup, many_calls, NULL) == 0, "the program itself failed");
+		CHECK(in_child(cgroup, few_calls, NULL) == 0, "the program itself failed");
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		CHECK(WIFSIGNALED(status), "it ended by itself: %x", status);

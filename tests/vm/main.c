@@ -11,6 +11,17 @@ static void classes_here(void)
 	test_classes(place);
 }
 
+/* Not one of the tests: everything attached, for those who load and unload. */
+static int attach(void)
+{
+	int cgroup = cgroup_make("attach");
+
+	watch(1, cgroup, 0, ALL_CLASSES, 0, NULL, NULL);
+	cgroup_enter(cgroup);
+	kmod = shk_kmod_close(kmod);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -35,6 +46,8 @@ int main(int argc, char **argv)
 		printf("Bail out! %s\n", err.text);
 		return 1;
 	}
+	if (argc > 2 && strcmp(argv[2], "attach") == 0)
+		return attach();
 	for (unsigned i = 0; i < N_TESTS; i++) {
 		if (argc > 2 && strcmp(argv[2], tests[i].name) != 0)
 			continue;

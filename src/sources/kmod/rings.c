@@ -28,6 +28,8 @@ static int map_ring(struct shk_kmod *k, unsigned n, struct shk_kring *r, struct 
 	r->size = k->facts.ring_size;
 	/* Where the last reader stopped. */
 	r->tail = r->page->tail;
+	/* Nobody has read yet: the first record is number 0. */
+	r->started = r->tail == 0;
 	return 0;
 }
 
