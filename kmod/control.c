@@ -205,24 +205,6 @@ static int add(struct sk_buff *in, struct genl_info *info)
 	return err;
 }
 
-/* Every command on a container that is there */
-static int with_container(struct genl_info *info, int (*what)(struct shk_container *c, struct genl_info *info))
-{
-	struct shk_container *c;
-	int err = -ENOENT;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (!info->attrs[SHRIKE_A_INDEX])
-		return -EINVAL;
-	mutex_lock(&shk_mutex);
-	c = shk_scope_by_index(nla_get_u32(info->attrs[SHRIKE_A_INDEX]));
-	if (c)
-		err = what(c, info);
-	mutex_unlock(&shk_mutex);
-	return err;
-}
-
 static int set_one(struct shk_container *c, struct genl_info *info)
 {
 	struct nlattr *leases = info->attrs[SHRIKE_A_LEASES];
@@ -235,7 +217,7 @@ static int set_one(struct shk_container *c, struct genl_info *info)
 	return err;
 }
 
-static int remove_one(struct shk_container *c, struct genl_info *info)
+static int remove_one(struct shk_container *c)
 {
 	shk_scope_remove(c);
 	after_change();
@@ -273,19 +255,24 @@ static int stats_one(struct shk_container *c, struct genl_info *info)
 	return genlmsg_reply(skb, info);
 }
 
-static int set(struct sk_buff *skb, struct genl_info *info)
+/* Every command on a container that is there */
+static int with_container(struct sk_buff *skb, struct genl_info *info)
 {
-	return with_container(info, set_one);
-}
+	struct shk_container *c;
+	int err = -ENOENT;
 
-static int remove(struct sk_buff *skb, struct genl_info *info)
-{
-	return with_container(info, remove_one);
-}
-
-static int stats(struct sk_buff *skb, struct genl_info *info)
-{
-	return with_container(info, stats_one);
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!info->attrs[SHRIKE_A_INDEX])
+		return -EINVAL;
+	mutex_lock(&shk_mutex);
+	c = shk_scope_by_index(nla_get_u32(info->attrs[SHRIKE_A_INDEX]));
+	if (c)
+		err = info->genlhdr->cmd == SHRIKE_CMD_SET    ? set_one(c, info) :
+		      info->genlhdr->cmd == SHRIKE_CMD_REMOVE ? remove_one(c) :
+								stats_one(c, info);
+	mutex_unlock(&shk_mutex);
+	return err;
 }
 
 static int lease(struct sk_buff *skb, struct genl_info *info)
@@ -363,10 +350,10 @@ static int list(struct sk_buff *skb, struct netlink_callback *cb)
 static const struct genl_ops commands[] = {
 	{ .cmd = SHRIKE_CMD_VERSION, .flags = GENL_ADMIN_PERM, .doit = version },
 	{ .cmd = SHRIKE_CMD_ADD, .flags = GENL_ADMIN_PERM, .doit = add },
-	{ .cmd = SHRIKE_CMD_SET, .flags = GENL_ADMIN_PERM, .doit = set },
-	{ .cmd = SHRIKE_CMD_REMOVE, .flags = GENL_ADMIN_PERM, .doit = remove },
+	{ .cmd = SHRIKE_CMD_SET, .flags = GENL_ADMIN_PERM, .doit = with_container },
+	{ .cmd = SHRIKE_CMD_REMOVE, .flags = GENL_ADMIN_PERM, .doit = with_container },
 	{ .cmd = SHRIKE_CMD_LIST, .flags = GENL_ADMIN_PERM, .dumpit = list },
-	{ .cmd = SHRIKE_CMD_STATS, .flags = GENL_ADMIN_PERM, .doit = stats },
+	{ .cmd = SHRIKE_CMD_STATS, .flags = GENL_ADMIN_PERM, .doit = with_container },
 	{ .cmd = SHRIKE_CMD_LEASE, .flags = GENL_ADMIN_PERM, .doit = lease },
 };
 

@@ -20,39 +20,39 @@ struct shk_hook {
 	const char *function;
 	u8 type;
 	bool decides;		/* in the set of those that can be refused */
-	bool absent;
 	shk_record_fn *record;
 	shk_lease_fn *lease;
+	bool absent;
 };
 
 static struct shk_hook hooks[] = {
-	{ "security_file_open", SHRIKE_OPEN, true, false, shk_record_file, shk_lease_open },
-	{ "security_path_mknod", SHRIKE_MKNOD, true, false, shk_record_child_mode, shk_lease_create },
-	{ "security_socket_connect", SHRIKE_CONNECT, true, false, shk_record_address, shk_lease_connect },
-	{ "security_socket_bind", SHRIKE_BIND, true, false, shk_record_address, shk_lease_bind },
-	{ "security_bprm_check", SHRIKE_BPRM, false, false, shk_record_bprm, shk_lease_bprm },
-	{ "security_path_unlink", SHRIKE_UNLINK, false, false, shk_record_child },
-	{ "security_path_rmdir", SHRIKE_RMDIR, false, false, shk_record_child },
-	{ "security_path_mkdir", SHRIKE_MKDIR, false, false, shk_record_child_mode },
-	{ "security_path_link", SHRIKE_LINK, false, false, shk_record_link },
-	{ "security_path_rename", SHRIKE_RENAME, false, false, shk_record_rename },
-	{ "security_path_symlink", SHRIKE_SYMLINK, false, false, shk_record_symlink },
-	{ "security_path_chmod", SHRIKE_CHMOD, false, false, shk_record_chmod },
-	{ "security_path_chown", SHRIKE_CHOWN, false, false, shk_record_chown },
-	{ "security_path_truncate", SHRIKE_TRUNCATE, false, false, shk_record_path },
-	{ "security_file_truncate", SHRIKE_TRUNCATE, false, false, shk_record_file },
-	{ "security_inode_setattr", SHRIKE_SETATTR, false, false, shk_record_setattr },
-	{ "security_sb_mount", SHRIKE_MOUNT, false, false, shk_record_mount },
-	{ "security_move_mount", SHRIKE_MOVE_MOUNT, false, false, shk_record_move },
-	{ "security_kernel_read_file", SHRIKE_READ_FILE, false, false, shk_record_read_file },
-	{ "security_kernel_load_data", SHRIKE_LOAD_DATA, false, false, shk_record_value },
-	{ "security_socket_create", SHRIKE_SOCKET, false, false, shk_record_socket_create },
-	{ "security_socket_listen", SHRIKE_LISTEN, false, false, shk_record_listen },
-	{ "security_socket_sendmsg", SHRIKE_SENDMSG, false, false, shk_record_sendmsg },
-	{ "security_ptrace_access_check", SHRIKE_PTRACE, false, false, shk_record_ptrace },
-	{ "security_task_kill", SHRIKE_KILL, false, false, shk_record_kill },
-	{ "security_bpf", SHRIKE_BPF, false, false, shk_record_value },
-	{ "security_create_user_ns", SHRIKE_USERNS, false, false, shk_record_user_ns },
+	{ "security_file_open", SHRIKE_OPEN, true, shk_record_file, shk_lease_open },
+	{ "security_path_mknod", SHRIKE_MKNOD, true, shk_record_child_mode, shk_lease_create },
+	{ "security_socket_connect", SHRIKE_CONNECT, true, shk_record_address, shk_lease_connect },
+	{ "security_socket_bind", SHRIKE_BIND, true, shk_record_address, shk_lease_bind },
+	{ "security_bprm_check", SHRIKE_BPRM, false, shk_record_file, shk_lease_bprm },
+	{ "security_path_unlink", SHRIKE_UNLINK, false, shk_record_child },
+	{ "security_path_rmdir", SHRIKE_RMDIR, false, shk_record_child },
+	{ "security_path_mkdir", SHRIKE_MKDIR, false, shk_record_child_mode },
+	{ "security_path_link", SHRIKE_LINK, false, shk_record_link },
+	{ "security_path_rename", SHRIKE_RENAME, false, shk_record_rename },
+	{ "security_path_symlink", SHRIKE_SYMLINK, false, shk_record_symlink },
+	{ "security_path_chmod", SHRIKE_CHMOD, false, shk_record_path },
+	{ "security_path_chown", SHRIKE_CHOWN, false, shk_record_path },
+	{ "security_path_truncate", SHRIKE_TRUNCATE, false, shk_record_path },
+	{ "security_file_truncate", SHRIKE_TRUNCATE, false, shk_record_file },
+	{ "security_inode_setattr", SHRIKE_SETATTR, false, shk_record_setattr },
+	{ "security_sb_mount", SHRIKE_MOUNT, false, shk_record_mount },
+	{ "security_move_mount", SHRIKE_MOVE_MOUNT, false, shk_record_move },
+	{ "security_kernel_read_file", SHRIKE_READ_FILE, false, shk_record_read_file },
+	{ "security_kernel_load_data", SHRIKE_LOAD_DATA, false, shk_record_value },
+	{ "security_socket_create", SHRIKE_SOCKET, false, shk_record_socket_create },
+	{ "security_socket_listen", SHRIKE_LISTEN, false, shk_record_address },
+	{ "security_socket_sendmsg", SHRIKE_SENDMSG, false, shk_record_sendmsg },
+	{ "security_ptrace_access_check", SHRIKE_PTRACE, false, shk_record_task },
+	{ "security_task_kill", SHRIKE_KILL, false, shk_record_task },
+	{ "security_bpf", SHRIKE_BPF, false, shk_record_value },
+	{ "security_create_user_ns", SHRIKE_USERNS, false, shk_record_value },
 };
 
 /* Which hook an address is, found out when it is first seen. Published by ip. */
@@ -101,9 +101,7 @@ static noinline notrace int refused(void)
 }
 
 static void notrace called(unsigned long ip, unsigned long parent, struct ftrace_ops *ops, shk_regs *regs);
-
-static struct ftrace_ops deciding = { .func = called };
-static struct ftrace_ops watching = { .func = called };
+static struct ftrace_ops deciding = { .func = called }, watching = { .func = called };
 static bool attached, can_refuse;
 
 static void notrace called(unsigned long ip, unsigned long parent, struct ftrace_ops *ops, shk_regs *regs)

@@ -147,7 +147,7 @@ bool shk_lease_open(struct shk_container *c, const unsigned long *a)
 	bool fits = false;
 
 	/* Programs are EXEC's; an overlay's file below was asked about when it was above. */
-	if (!wants(c, f->f_mode & FMODE_WRITE) || (f->f_flags & __FMODE_EXEC) || shk_file_is_backing(f))
+	if (!wants(c, (f->f_mode & FMODE_WRITE) || (f->f_flags & O_TRUNC)) || (f->f_flags & __FMODE_EXEC) || shk_file_is_backing(f))
 		return true;
 	spin_lock(&lock);
 	l = mine(c, SHRIKE_KIND_OPEN);

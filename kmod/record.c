@@ -93,19 +93,13 @@ static void write_path(struct shk_container *c, unsigned int type, const struct 
 
 static const struct text none;
 
+/* (struct file *) or (struct linux_binprm *) */
 void shk_record_file(struct shk_container *c, unsigned int type, const unsigned long *a)
 {
-	struct file *f = (void *)a[0];
+	struct file *f = type == SHRIKE_BPRM ? ((struct linux_binprm *)a[0])->file : (void *)a[0];
 
 	if (!shk_file_is_backing(f))
 		write_path(c, type, file_inode(f), 0, f->f_flags, path_text(&f->f_path, NULL, 0), none);
-}
-
-void shk_record_bprm(struct shk_container *c, unsigned int type, const unsigned long *a)
-{
-	struct file *f = ((struct linux_binprm *)a[0])->file;
-
-	write_path(c, type, file_inode(f), 0, f->f_flags, path_text(&f->f_path, NULL, 0), none);
 }
 
 void shk_record_exec(struct shk_container *c, struct file *f)
@@ -173,25 +167,13 @@ void shk_record_symlink(struct shk_container *c, unsigned int type, const unsign
 		   plain((const char *)a[2], SHRIKE_PATH_MAX - 1));
 }
 
-void shk_record_chmod(struct shk_container *c, unsigned int type, const unsigned long *a)
-{
-	const struct path *path = (void *)a[0];
-
-	write_path(c, type, d_inode(path->dentry), (umode_t)a[1], 0, path_text(path, NULL, 0), none);
-}
-
-void shk_record_chown(struct shk_container *c, unsigned int type, const unsigned long *a)
-{
-	const struct path *path = (void *)a[0];
-
-	write_path(c, type, d_inode(path->dentry), (u32)a[1] | (u64)(u32)a[2] << 32, 0, path_text(path, NULL, 0), none);
-}
-
+/* (const struct path *), then umode_t, or kuid_t and kgid_t, or nothing */
 void shk_record_path(struct shk_container *c, unsigned int type, const unsigned long *a)
 {
 	const struct path *path = (void *)a[0];
+	u64 arg = type == SHRIKE_CHMOD ? (umode_t)a[1] : type == SHRIKE_CHOWN ? (u32)a[1] | (u64)(u32)a[2] << 32 : 0;
 
-	write_path(c, type, d_inode(path->dentry), 0, 0, path_text(path, NULL, 0), none);
+	write_path(c, type, d_inode(path->dentry), arg, 0, path_text(path, NULL, 0), none);
 }
 
 /* Times only: mode, owner and size have hooks that know the mount. An overlay's own change below comes with borrowed credentials. */
@@ -256,28 +238,16 @@ static void write_values(struct shk_container *c, unsigned int type, u64 x, u64 
 
 void shk_record_value(struct shk_container *c, unsigned int type, const unsigned long *a)
 {
-	write_values(c, type, (u32)a[0], 0, 0);
+	/* That of security_create_user_ns is a pointer. */
+	write_values(c, type, type == SHRIKE_USERNS ? 0 : (u32)a[0], 0, 0);
 }
 
-/* Its argument is a pointer. */
-void shk_record_user_ns(struct shk_container *c, unsigned int type, const unsigned long *a)
-{
-	write_values(c, type, 0, 0, 0);
-}
-
-void shk_record_ptrace(struct shk_container *c, unsigned int type, const unsigned long *a)
+/* (struct task_struct *, unsigned int mode) or (struct task_struct *, struct kernel_siginfo *, int signal) */
+void shk_record_task(struct shk_container *c, unsigned int type, const unsigned long *a)
 {
 	struct task_struct *t = (void *)a[0];
 
-	write_values(c, type, t->pid, t->tgid, (u32)a[1]);
-}
-
-/* (struct task_struct *, struct kernel_siginfo *, int sig, const struct cred *) */
-void shk_record_kill(struct shk_container *c, unsigned int type, const unsigned long *a)
-{
-	struct task_struct *t = (void *)a[0];
-
-	write_values(c, type, t->pid, t->tgid, (u32)a[2]);
+	write_values(c, type, t->pid, t->tgid, (u32)a[type == SHRIKE_KILL ? 2 : 1]);
 }
 
 static void write_sock(struct shk_container *c, unsigned int type, const struct shrike_sock *s, const void *addr)
@@ -310,21 +280,17 @@ void shk_record_socket_create(struct shk_container *c, unsigned int type, const 
 		write_sock(c, type, &s, NULL);
 }
 
-/* (struct socket *, struct sockaddr *, int length): a copy of the kernel's, at most a sockaddr_storage */
+/* (struct socket *, struct sockaddr *, int length): a copy of the kernel's; or (struct socket *, int backlog) */
 void shk_record_address(struct shk_container *c, unsigned int type, const unsigned long *a)
 {
-	struct shrike_sock s = { .addr_len = clamp_t(int, a[2], 0, SHRIKE_ADDR_MAX) };
+	struct shrike_sock s = { };
 
 	of_socket((void *)a[0], &s);
+	if (type == SHRIKE_LISTEN)
+		s.arg = (u32)a[1];
+	else
+		s.addr_len = clamp_t(int, a[2], 0, SHRIKE_ADDR_MAX);
 	write_sock(c, type, &s, (void *)a[1]);
-}
-
-void shk_record_listen(struct shk_container *c, unsigned int type, const unsigned long *a)
-{
-	struct shrike_sock s = { .arg = (u32)a[1] };
-
-	of_socket((void *)a[0], &s);
-	write_sock(c, type, &s, NULL);
 }
 
 /* (struct socket *, struct msghdr *, int size): with an address only; others are writes */

@@ -74,10 +74,9 @@ char *shk_ring_scratch(unsigned int which);
 
 /* record.c: hot; a[]: the hooked function's arguments */
 typedef void shk_record_fn(struct shk_container *c, unsigned int type, const unsigned long *a);
-shk_record_fn shk_record_file, shk_record_bprm, shk_record_child, shk_record_child_mode, shk_record_link,
-	shk_record_rename, shk_record_symlink, shk_record_chmod, shk_record_chown, shk_record_path, shk_record_setattr,
-	shk_record_mount, shk_record_move, shk_record_read_file, shk_record_value, shk_record_user_ns, shk_record_ptrace,
-	shk_record_kill, shk_record_socket_create, shk_record_address, shk_record_listen, shk_record_sendmsg;
+shk_record_fn shk_record_file, shk_record_child, shk_record_child_mode, shk_record_link, shk_record_rename, shk_record_symlink,
+	shk_record_path, shk_record_setattr, shk_record_mount, shk_record_move, shk_record_read_file, shk_record_value,
+	shk_record_task, shk_record_socket_create, shk_record_address, shk_record_sendmsg;
 void shk_record_exec(struct shk_container *c, struct file *file);
 void shk_record_lease(struct shk_container *c, unsigned int kind, bool had, const struct path *path);
 

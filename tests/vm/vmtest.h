@@ -74,5 +74,6 @@ void test_overrun(void);
 void test_control(void);
 void test_reader(void);
 void test_leases(void);
+int bench(const char *state);
 
 #endif
