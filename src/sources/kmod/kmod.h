@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "shrike/uapi.h"
+#include <shrike/uapi.h>
 #include "sources/kmod/ring.h"
 
 struct shk_kmod;

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shrike/uapi.h"
+#include <shrike/uapi.h>
 
 struct shk_kring {
 	struct shrike_ring *page;
