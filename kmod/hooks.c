@@ -104,27 +104,33 @@ static void notrace called(unsigned long ip, unsigned long parent, struct ftrace
 static struct ftrace_ops deciding = { .func = called }, watching = { .func = called };
 static bool attached, can_refuse;
 
-static void notrace called(unsigned long ip, unsigned long parent, struct ftrace_ops *ops, shk_regs *regs)
+static noinline void notrace watched(struct shk_container *c, unsigned long ip, struct ftrace_ops *ops, shk_regs *regs)
 {
-	const struct shk_hook *hook;
-	struct shk_container *c;
+	const struct shk_hook *hook = hook_at(ip);
 	unsigned long a[5];
-	unsigned int i;
 
-	preempt_disable_notrace();
-	c = shk_scope_find(current);
-	if (likely(!c) || unlikely(!in_task()))
-		goto out;
-	hook = hook_at(ip);
-	if (!hook)
-		goto out;
-	for (i = 0; i < ARRAY_SIZE(a); i++)
-		a[i] = shk_regs_arg(regs, i);
+	if (!hook || !in_task())
+		return;
+	a[0] = shk_regs_arg(regs, 0);
+	a[1] = shk_regs_arg(regs, 1);
+	a[2] = shk_regs_arg(regs, 2);
+	a[3] = shk_regs_arg(regs, 3);
+	a[4] = shk_regs_arg(regs, 4);
 	if (c->classes & BIT_ULL(hook->type))
 		hook->record(c, hook->type, a);
 	if (unlikely(c->leases) && hook->lease && !hook->lease(c, a) && hook->decides && ops == &deciding && can_refuse)
 		shk_regs_set_ip(regs, (unsigned long)refused);
-out:
+}
+
+/* Of everybody on this machine: as short as can be for those who are not watched. */
+static void notrace called(unsigned long ip, unsigned long parent, struct ftrace_ops *ops, shk_regs *regs)
+{
+	struct shk_container *c;
+
+	preempt_disable_notrace();
+	c = shk_scope_maybe(current) ? shk_scope_find(current) : NULL;
+	if (unlikely(c))
+		watched(c, ip, ops, regs);
 	preempt_enable_notrace();
 }
 

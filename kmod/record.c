@@ -23,7 +23,7 @@ struct text {
 };
 
 /* The path of a thing, or of the entry `name` in a directory. Uses one of the two scratch buffers. */
-static struct text path_text(const struct path *path, const struct dentry *entry, unsigned int which)
+static __always_inline struct text path_text(const struct path *path, const struct dentry *entry, unsigned int which)
 {
 	char *buf = shk_ring_scratch(which), *p, *end = buf + SHRIKE_PATH_MAX;
 	struct text t = { .missing = true };
@@ -37,7 +37,8 @@ static struct text path_text(const struct path *path, const struct dentry *entry
 	if (IS_ERR(p))
 		return t;
 	t.missing = false;
-	t.len = strnlen(p, room - (p - buf));
+	/* What d_path writes ends at the end of the buffer. */
+	t.len = buf + room - 1 - p;
 	if (!entry) {
 		t.p = p;
 		return t;
@@ -63,8 +64,8 @@ static struct text plain(const char *s, size_t limit)
 	return t;
 }
 
-static void write_path(struct shk_container *c, unsigned int type, const struct inode *inode, u64 arg, u32 flags,
-		       struct text a, struct text b)
+static __always_inline void write_path(struct shk_container *c, unsigned int type, const struct inode *inode, u64 arg, u32 flags,
+				       struct text a, struct text b)
 {
 	struct shrike_record *rec = shk_ring_begin(c, type, sizeof(struct shrike_path) + a.len + b.len);
 	struct shrike_path *p;
@@ -87,7 +88,8 @@ static void write_path(struct shk_container *c, unsigned int type, const struct 
 	}
 	data = (char *)(p + 1);
 	memcpy(data, a.p, a.len);
-	memcpy(data + a.len, b.p, b.len);
+	if (b.len)
+		memcpy(data + a.len, b.p, b.len);
 	shk_ring_end(rec);
 }
 

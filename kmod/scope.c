@@ -19,6 +19,7 @@ static struct hlist_head by_cgroup[1 << TABLE_BITS], by_ns[1 << TABLE_BITS];
 /* Bit n: something is watched at level n. Level 0 is everybody. */
 static u64 cgroup_levels, ns_levels;
 static unsigned int n_containers;
+int shk_cgroup_level_min = S32_MAX, shk_ns_level_min = S32_MAX;
 
 static struct hlist_head *bucket(struct hlist_head *table, u64 key)
 {
@@ -115,6 +116,8 @@ static void count_levels(void)
 	}
 	WRITE_ONCE(cgroup_levels, cgroups);
 	WRITE_ONCE(ns_levels, spaces);
+	WRITE_ONCE(shk_cgroup_level_min, cgroups ? __ffs64(cgroups) : S32_MAX);
+	WRITE_ONCE(shk_ns_level_min, spaces ? __ffs64(spaces) : S32_MAX);
 }
 
 static int take_cgroup(struct shk_container *c, int fd)

@@ -43,6 +43,15 @@ extern struct mutex shk_mutex;	/* control path: containers, what is attached */
 extern struct list_head shk_containers;
 
 /* scope.c */
+/* The lowest levels at which anything is watched; S32_MAX: none. Most tasks of a host are above them. */
+extern int shk_cgroup_level_min, shk_ns_level_min;
+static __always_inline bool shk_scope_maybe(struct task_struct *t)
+{
+	struct pid *pid = task_pid(t);
+
+	return rcu_dereference_raw(t->cgroups)->dfl_cgrp->level >= READ_ONCE(shk_cgroup_level_min) ||
+	       (pid && (int)pid->level >= READ_ONCE(shk_ns_level_min));
+}
 struct shk_container *shk_scope_find(struct task_struct *t);	/* hot; NULL: not watched */
 struct shk_container *shk_scope_by_index(u32 index);		/* shk_mutex */
 int shk_scope_add(struct shk_container *c, int cgroup_fd, int pid);

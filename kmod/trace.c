@@ -86,7 +86,7 @@ out:
 
 static void returned(void *data, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_syscall();
+	bool compat;
 	struct shk_container *c;
 	struct shrike_record *rec;
 	struct shrike_call *call;
@@ -95,9 +95,10 @@ static void returned(void *data, struct pt_regs *regs, long ret)
 	int nr;
 
 	preempt_disable_notrace();
-	c = shk_scope_find(current);
-	if (!c || !(c->classes & BIT_ULL(SHRIKE_SYSCALL)))
+	c = shk_scope_maybe(current) ? shk_scope_find(current) : NULL;
+	if (likely(!c) || !(c->classes & BIT_ULL(SHRIKE_SYSCALL)))
 		goto out;
+	compat = in_compat_syscall();
 	nr = syscall_get_nr(current, regs);
 #ifdef __X32_SYSCALL_BIT
 	if (nr >= 0 && (nr & __X32_SYSCALL_BIT)) {

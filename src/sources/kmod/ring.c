@@ -57,59 +57,40 @@ void shk_kring_advance(struct shk_kring *r)
 	__atomic_store_n(&r->page->tail, r->tail, __ATOMIC_RELEASE);
 }
 
-/* What follows the header, by type. */
-static size_t body_size(unsigned type)
-{
-	switch (type) {
-	case SHRIKE_LOSS:
-		return sizeof(struct shrike_loss);
-	case SHRIKE_FORK:
-		return sizeof(struct shrike_fork);
-	case SHRIKE_EXIT:
-		return sizeof(struct shrike_exit);
-	case SHRIKE_SYSCALL:
-		return sizeof(struct shrike_call);
-	case SHRIKE_SOCKET:
-	case SHRIKE_CONNECT:
-	case SHRIKE_BIND:
-	case SHRIKE_LISTEN:
-	case SHRIKE_SENDMSG:
-		return sizeof(struct shrike_sock);
-	case SHRIKE_LOAD_DATA:
-	case SHRIKE_PTRACE:
-	case SHRIKE_KILL:
-	case SHRIKE_BPF:
-	case SHRIKE_USERNS:
-		return sizeof(struct shrike_value);
-	default:
-		return sizeof(struct shrike_path);
-	}
-}
+/* What follows the header, by type; 0: a path. */
+static const uint8_t bodies[SHRIKE_TYPES] = {
+	[SHRIKE_LOSS] = sizeof(struct shrike_loss),	   [SHRIKE_FORK] = sizeof(struct shrike_fork),
+	[SHRIKE_EXIT] = sizeof(struct shrike_exit),	   [SHRIKE_SYSCALL] = sizeof(struct shrike_call),
+	[SHRIKE_SOCKET] = sizeof(struct shrike_sock),	   [SHRIKE_CONNECT] = sizeof(struct shrike_sock),
+	[SHRIKE_BIND] = sizeof(struct shrike_sock),	   [SHRIKE_LISTEN] = sizeof(struct shrike_sock),
+	[SHRIKE_SENDMSG] = sizeof(struct shrike_sock),	   [SHRIKE_LOAD_DATA] = sizeof(struct shrike_value),
+	[SHRIKE_PTRACE] = sizeof(struct shrike_value),	   [SHRIKE_KILL] = sizeof(struct shrike_value),
+	[SHRIKE_BPF] = sizeof(struct shrike_value),	   [SHRIKE_USERNS] = sizeof(struct shrike_value),
+};
 
 int shk_krecord_split(const struct shrike_record *head, struct shk_krecord *ret)
 {
-	size_t body = body_size(head->type), rest;
+	size_t body, rest, n = 0, n2 = 0;
 	const char *data;
 
 	if (head->type >= SHRIKE_TYPES || head->type == SHRIKE_SKIP)
 		return -ENOMSG;
+	body = bodies[head->type] ? bodies[head->type] : sizeof(struct shrike_path);
 	if (head->length < sizeof(*head) + body || head->length > SHRIKE_RECORD_MAX)
 		return -EBADMSG;
-	*ret = (struct shk_krecord){ .head = head, .body = head + 1 };
 	rest = head->length - sizeof(*head) - body;
 	data = (const char *)(head + 1) + body;
-	ret->text.p = ret->text2.p = data;
-	if (body == sizeof(struct shrike_path)) {
-		const struct shrike_path *p = ret->body;
+	if (!bodies[head->type]) {
+		const struct shrike_path *p = (const void *)(head + 1);
 
-		ret->text.n = p->path_len;
-		ret->text2.n = p->path2_len;
+		n = p->path_len;
+		n2 = p->path2_len;
 	} else if (head->type == SHRIKE_CONNECT || head->type == SHRIKE_BIND || head->type == SHRIKE_SENDMSG) {
-		ret->text.n = ((const struct shrike_sock *)ret->body)->addr_len;
+		n = ((const struct shrike_sock *)(const void *)(head + 1))->addr_len;
 	}
-	if (ret->text.n + ret->text2.n > rest)
+	if (n + n2 > rest)
 		return -EBADMSG;
-	ret->text2.p += ret->text.n;
+	*ret = (struct shk_krecord){ .head = head, .body = head + 1, .text = { data, n }, .text2 = { data + n, n2 } };
 	return 0;
 }
 
