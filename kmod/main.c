@@ -5,15 +5,6 @@
 #include <linux/module.h>
 #include "shrike.h"
 
-#ifdef SHRIKE_SELFTEST
-int shk_selftest(void);
-#else
-static inline int shk_selftest(void)
-{
-	return 0;
-}
-#endif
-
 static int __init begin(void)
 {
 	int err = shk_ring_init();
@@ -21,8 +12,6 @@ static int __init begin(void)
 	if (err)
 		return err;
 	err = shk_trace_init();
-	if (!err)
-		err = shk_selftest();
 	if (!err)
 		err = shk_control_init();
 	if (err) {

@@ -38,7 +38,8 @@
  * and 32-bit table; x32 numbers without their bit), bit nr & 7 of byte nr >> 3, whose ends are recorded.
  *
  * RINGS: /dev/shrike, mode 0600, one reader at a time (EBUSY)
- * One ring per processor, RINGS of them, each with a page of its own and RING_SIZE bytes (a power of two) of data. mmap of one page at
+ * One ring per processor, RINGS of them (mmap: EINVAL for a number that no processor can have), each with a page of its own and
+ * RING_SIZE bytes (a power of two) of data. mmap of one page at
  * SHRIKE_MMAP_HEAD(n), readable and writable, is struct shrike_ring; mmap of RING_SIZE at SHRIKE_MMAP_DATA(n), readable only, the
  * data. Positions count bytes since the beginning of time: modulo RING_SIZE they are places. Records are between tail and head. The
  * module writes head (release) and believes nothing it finds in the page but tail, and that within bounds; the reader writes tail
@@ -171,7 +172,7 @@ enum shrike_attr {
 #define SHRIKE_REQUIRE_OPEN		0x2	/* every open but those for running a program */
 #define SHRIKE_REQUIRE_CONNECT		0x4
 #define SHRIKE_REQUIRE_BIND		0x8
-#define SHRIKE_REQUIRE_OPEN_WRITE	0x10	/* opens for writing */
+#define SHRIKE_REQUIRE_OPEN_WRITE	0x10	/* opens for writing, or with O_TRUNC */
 #define SHRIKE_REQUIRE_ALL		0x1f
 
 enum shrike_type {
