@@ -159,6 +159,7 @@ static void judge_held(const struct shk_policy *p, struct shk_eval_ctx *ctx, con
 		struct shk_eval_ctx as = *ctx;
 
 		as.fd = NULL;
+		as.by_object = true;
 		name[held->alias[i].arg] = held->alias[i].name;
 		if (held_names(ctx, name, &as))
 			shk_judge_also(p, &as, j);
@@ -174,6 +175,7 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	j->n_given = j->m.n;
 	j->real = *ctx;
 	j->real.fd = NULL;
+	j->real.by_object = true;
 	if (held)
 		judge_held(p, ctx, held, j);
 	else if (decides(p, plan, ctx->ev) && real_names(ctx, p, &j->real))

@@ -88,6 +88,7 @@ struct shk_eval_ctx {
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
 	struct shk_memo *memo;	       /* rules/rules.h: of this thread for now; NULL: none */
+	bool by_object;		       /* names of what arguments lead to stand in place of those given */
 	int held, held_nr;	       /* the caller's descriptor held_nr as taken once, ours; held 0: none */
 	int held_socket[3];	       /* its SO_DOMAIN, SO_TYPE, SO_PROTOCOL; domain 0: not asked, or no socket */
 	const struct shk_fd_view *fd; /* fields/fd_view.h: made on the first question, then kept, so
@@ -151,6 +152,11 @@ const char *shk_field_part_of(const struct shk_field *f, bool *ret_end);
 
 /* Can evt.arg.NAME or evt.rawarg.NAME have a value for a call of this type? */
 bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id);
+
+/* What a waiting event of this type shows: its call, registers, supposed result, and the texts its arguments point to,
+ * with the directory they are counted from (shk_event_place). Does the field's value follow from these alone, for as
+ * long as the context speaks of the names given (ctx->by_object)? */
+bool shk_field_is_shown(const struct shk_field_ref *ref, enum shk_call_id id);
 
 /* Doubles as numbers that are in the same order, so that whoever compares numbers compares them, too. */
 uint64_t shk_double_order(double d);

@@ -245,6 +245,8 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	const struct shk_program *p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N];
 	const struct shk_memo_node *leaf;
 	struct shk_run run;
+	struct shk_memo_face face;
+	uint32_t at;
 
 	out->n = out->lost = 0;
 	if (!p)
@@ -253,17 +255,18 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	run.rs = (struct shk_ruleset *)(uintptr_t)rs;
 	run.gave_up = false;
 	run.memo.m = ctx->memo && shk_memo_begin(ctx->memo, rs) ? ctx->memo : NULL;
-	if (!prepare_slots(&run, ctx))
+	run.slots.ctx = ctx;
+	run.memo.p = p;
+	run.memo.lost = false;
+	run.memo.face = NULL;
+	at = run.memo.m ? shk_memo_face(&run, &face) : 0;
+	leaf = at && ctx->memo->node[at].kind == SHK_MEMO_LEAF ? &ctx->memo->node[at] : NULL;
+	if (!leaf && !prepare_slots(&run, ctx))
 		return;
-	if (run.memo.m) {
-		run.memo.p = p;
-		run.memo.lost = false;
-		leaf = shk_memo_walk(&run);
-		if (leaf) {
-			if (leaf->aux)
-				collect_leaf(ctx->memo, leaf, must, first, out);
-			return;
-		}
-	}
-	evaluate(&run, p, must, first, out);
+	if (!leaf && run.memo.m)
+		leaf = shk_memo_walk(&run, at);
+	if (!leaf)
+		evaluate(&run, p, must, first, out);
+	else if (leaf->aux)
+		collect_leaf(ctx->memo, leaf, must, first, out);
 }

@@ -37,6 +37,7 @@ static void forget(struct shk_memo *m)
 	m->rules.n = 1;
 	m->n_node = 1;
 	m->full = false;
+	shk_memo_forget_faces(m);
 	if (m->n_root)
 		memset(m->root, 0, m->n_root * sizeof(*m->root));
 }
@@ -66,12 +67,15 @@ void shk_memo_free(struct shk_memo *m)
 	free(m->values.p);
 	free(m->classes.p);
 	free(m->rules.p);
+	free(m->faces.ring);
+	free(m->faces.cell);
 	free(m);
 }
 
 static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 {
 	forget_set(m);
+	m->faces.of_program = false;
 	m->root = calloc(rs->n_program + 1, sizeof(*m->root));
 	m->slot = calloc(rs->n_answered + 1, sizeof(*m->slot));
 	m->scratch = malloc(SHK_SLOTS_BYTES(rs));

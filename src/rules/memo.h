@@ -10,7 +10,7 @@
  * do is to have new texts looked at, and room run out, in which case everything is forgotten and learnt again.
  *
  * Classes: the answers of a group about a text are a number that stands for its bits. Storage is bounded by
- * the limits below: some 1.5 MiB at most, 400 KiB for a busy container with the published rules. One thread at a
+ * the limits below: some 1.8 MiB at most, 700 KiB for a busy container with the published rules. One thread at a
  * time; memory that cannot be had is like room that has run out.
  */
 #ifndef SHK_RULES_MEMO_H
@@ -29,6 +29,8 @@
 #define SHK_MEMO_GRAPH_NODES 65536u   /* and in all, past which no question is left out */
 
 #define SHK_MEMO_CREDIT 4096u
+#define SHK_MEMO_RING	(256u << 10) /* bytes of faces */
+#define SHK_MEMO_FACES	8192u	     /* cells of their table */
 
 enum shk_memo_kind { /* of a question */
 	SHK_MEMO_LEAF,
@@ -47,6 +49,7 @@ enum shk_memo_kind { /* of a question */
 struct shk_memo_node {
 	uint8_t kind;
 	bool want;	   /* BOOL: the value at which it holds */
+	bool shown;	   /* the answer follows from what the event shows */
 	uint16_t answer;   /* TEXT_TEST, GROUP, MULTI: its place among those about a text; BOOL: of a field */
 	uint32_t slot, answered; /* of the text */
 	uint32_t id;	   /* test, group; LEAF: first of its rules */
@@ -94,6 +97,28 @@ struct shk_memo_log {
 	uint32_t n, n_path, n_question, room;
 };
 
+/* What an event shows, beside its registers. */
+#define SHK_MEMO_FACE_TEXTS 4u /* two names, the program, the working directory */
+struct shk_memo_face {
+	uint32_t hash;
+	unsigned n_text;
+	struct shk_str text[SHK_MEMO_FACE_TEXTS];
+};
+
+struct shk_memo_luck {
+	uint8_t luck; /* the less, the better */
+	uint8_t seen;
+};
+
+/* memoface.c: a face's place counts all bytes ever written; the ring has the last of them. */
+struct shk_memo_faces {
+	char *ring; /* NULL: not made yet */
+	struct shk_memo_cell *cell;
+	uint32_t head;
+	bool of_program; /* some question is for the program's name (proc.name): faces have it */
+	struct shk_memo_luck luck[SHK_CALL_N];
+};
+
 struct shk_memo {
 	uint64_t serial; /* of the set, 0: none yet */
 	struct shk_memo_node *node;
@@ -109,6 +134,7 @@ struct shk_memo {
 	/* memoproof.c */
 	struct shk_memo_list *list; /* per program; NULL: not made */
 	uint32_t credit;	    /* grows with events */
+	struct shk_memo_faces faces;
 };
 
 #define SHK_MEMO_NONE UINT32_MAX /* a text that is not kept */
@@ -225,9 +251,21 @@ static inline uint32_t shk_memo_far_way(const struct shk_memo *m, uint32_t at, u
 uint32_t shk_memo_add(struct shk_memo *m, const struct shk_memo_node *n);
 bool shk_memo_add_rule(struct shk_memo *m, uint32_t rule);
 
+/* ---- memoface.c ---- */
+/* Is all that there is to see of such an event part of its face? */
+bool shk_memo_has_face(enum shk_call_id id);
+/* The node that an event which looks like this one came to before anything was asked that does not follow from its looks. 0: it
+ * is not known; run->memo.face is then f if it may be kept. No slot is needed. */
+uint32_t shk_memo_face(struct shk_run *run, struct shk_memo_face *f);
+void shk_memo_keep_face(struct shk_run *run, uint32_t node);
+void shk_memo_forget_faces(struct shk_memo *m);
+/* From now on. */
+void shk_memo_face_of_program(struct shk_memo *m);
+
 /* ---- memowalk.c ---- */
-/* Follows the event's answers. NULL: they lead to no leaf; the program is to be run, with shk_memo_seed first. */
-const struct shk_memo_node *shk_memo_walk(struct shk_run *run);
+/* Follows the event's answers from a node on, 0: from the first question. NULL: they lead to no leaf; the program is to be
+ * run, with shk_memo_seed first. */
+const struct shk_memo_node *shk_memo_walk(struct shk_run *run, uint32_t from);
 /* One question. Classes: 0 when there is no room for one. */
 uint32_t shk_memo_ask(struct shk_run *run, const struct shk_memo_node *n);
 

@@ -28,10 +28,11 @@ static void note(struct shk_run *run, const struct shk_memo_node *n, uint32_t by
 {
 	struct shk_memo_run *mr = &run->memo;
 
-	if (!mr->lost && log_room(run))
-		mr->log->v[mr->log->n++] = (struct shk_memo_asked){ .n = *n, .by = by };
-	else
+	if (mr->lost || !log_room(run)) {
 		mr->lost = true;
+		return;
+	}
+	mr->log->v[mr->log->n++] = (struct shk_memo_asked){ .n = *n, .by = by };
 }
 
 void shk_memo_seed(struct shk_run *run)
@@ -143,6 +144,30 @@ void shk_memo_group(struct shk_run *run, uint32_t group)
 	shk_group_run(run, group);
 }
 
+static bool is_program_name(const struct shk_field_ref *ref)
+{
+	return strcmp(ref->field->name, "proc.name") == 0;
+}
+
+/* To events of all types that have this program. */
+static bool is_shown(const struct shk_run *run, const struct shk_memo_node *n)
+{
+	const struct shk_slot *s = &run->slots.slot[n->slot];
+
+	if (n->kind == SHK_MEMO_LEAF || n->kind == SHK_MEMO_MULTI || s->kind != SHK_OPERAND_FIELD)
+		return false;
+	/* A comparison of two values asks for more than one slot. */
+	if (n->kind < SHK_MEMO_GROUP && run->rs->test[n->id].right != SHK_SLOT_NONE)
+		return false;
+	for (unsigned id = 0; id < SHK_CALL_N; id++)
+		if (run->rs->program[id] == run->memo.p && shk_memo_has_face((enum shk_call_id)id) &&
+		    !is_program_name(&s->ref) && !shk_field_is_shown(&s->ref, (enum shk_call_id)id))
+			return false;
+	if (is_program_name(&s->ref))
+		shk_memo_face_of_program(run->memo.m);
+	return run->rs->program[SHK_CALL_N] != run->memo.p;
+}
+
 /* Behind the last answer known. */
 static bool extend(struct shk_run *run, struct shk_memo_node *n, uint32_t by)
 {
@@ -151,6 +176,7 @@ static bool extend(struct shk_run *run, struct shk_memo_node *n, uint32_t by)
 	n->from = mr->at;
 	n->by = mr->by;
 	n->to[0] = n->to[1] = 0;
+	n->shown = is_shown(run, n);
 	mr->at = shk_memo_add(mr->m, n);
 	mr->by = by;
 	return mr->at;

@@ -200,15 +200,21 @@ __attribute__((noinline)) uint32_t shk_memo_ask(struct shk_run *run, const struc
 	return ask_now(run, n);
 }
 
-const struct shk_memo_node *shk_memo_walk(struct shk_run *run)
+const struct shk_memo_node *shk_memo_walk(struct shk_run *run, uint32_t from)
 {
 	struct shk_memo_run *mr = &run->memo;
 	const struct shk_memo *m = mr->m;
-	uint32_t to = m->root[mr->p->number], at = 0, by = mr->p->number;
+	uint32_t to = from ? from : m->root[mr->p->number];
+	uint32_t at = from ? m->node[from].from : 0, by = from ? m->node[from].by : mr->p->number;
+	bool shown = mr->face && to && m->node[to].shown;
 
 	while (to) {
 		const struct shk_memo_node *n = &m->node[to];
 
+		if (shown && !n->shown) {
+			shk_memo_keep_face(run, to);
+			shown = false;
+		}
 		if (n->kind == SHK_MEMO_LEAF)
 			return n;
 		by = ask_now(run, n);

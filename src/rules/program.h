@@ -261,6 +261,7 @@ struct shk_memo_run {
 	uint32_t *value; /* per slot with answers: its text's place; 0: not looked up */
 	uint32_t at, by; /* last question and its answer; behind them the tree is extended */
 	bool lost;	 /* it is not: no room */
+	struct shk_memo_face *face; /* what the event shows and nobody has seen yet; NULL: there is no such thing */
 	struct shk_memo_log *log;
 };
 

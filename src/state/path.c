@@ -226,6 +226,27 @@ static bool abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 	return shk_event_join_path(ctx, dirfd, a->bytes, ret);
 }
 
+bool shk_event_place(struct shk_eval_ctx *ctx, struct shk_str *comm, bool paths, struct shk_str *cwd)
+{
+	/* Nearly always it is known, and its own. */
+	struct shk_proc *task = ctx->proc && !ctx->proc->base ? ctx->proc : shk_proc_task_of(ctx);
+	unsigned want = (paths ? 1u << SHK_FACT_ROOT : 0) | (comm ? 1u << SHK_FACT_COMM : 0) |
+			(cwd ? 1u << SHK_FACT_CWD : 0);
+
+	if (!task)
+		return false;
+	for (unsigned f = 0; !task->rec && want >> f; f++)
+		if (want >> f & 1 && !shk_proc_need(task, f))
+			return false;
+	if ((task->have & want) != want || (paths && task->root.n != 1))
+		return false;
+	if (comm)
+		*comm = (struct shk_str){ task->comm, task->comm_n };
+	if (cwd)
+		*cwd = task->cwd;
+	return true;
+}
+
 bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 {
 	if (!ctx->ev->call || i >= ctx->ev->call->nargs ||

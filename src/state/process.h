@@ -209,6 +209,10 @@ extern const size_t shk_n_proc_rights_calls;
  * An empty path with AT_EMPTY_PATH is the descriptor's own.
  * false: unknown (task gone, unreadable). Result in ev->arena, remembered per argument. */
 bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret);
+/* What a call that starts no program says together with its registers and texts. comm: the program's name. paths: names that are
+ * not counted from a descriptor are what shk_event_abs_path makes of their texts and, if they are relative, of cwd. Both NULL if not wanted.
+ * false: not known, or names depend on more (the task has a root of its own). */
+bool shk_event_place(struct shk_eval_ctx *ctx, struct shk_str *comm, bool paths, struct shk_str *cwd);
 /* The name of the object that path argument i leads to: symbolic links, magic links of /proc and the like
  * are behind it. 1; 0: the call will fail, or the argument names nothing; -errno: it cannot be told
  * (-EREMOTE: a network or FUSE filesystem, which nobody may wait for). */

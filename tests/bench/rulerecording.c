@@ -10,6 +10,7 @@
 
 #include "rulecount.h"
 #include "sources/replay/replay.h"
+#include "state/process.h"
 
 #define ROUNDS 5
 
@@ -115,7 +116,8 @@ static bool next(struct recording *r)
 	return rc > 0;
 }
 
-/* What an earlier evaluation has read is read again. */
+/* What an earlier evaluation has read is read again. Arguments in memory and the task's record are what the source and
+ * the state hand over: src/engine/pipeline.c has both before it asks the rules. */
 static void fresh(struct recording *r, struct shk_event *ev, struct shk_eval_ctx *ctx, struct shk_arena *a)
 {
 	shk_arena_reset(a);
@@ -123,6 +125,10 @@ static void fresh(struct recording *r, struct shk_event *ev, struct shk_eval_ctx
 	ev->arena = a;
 	*ctx = r->ctx;
 	ctx->ev = ev;
+	for (unsigned i = 0; i < ev->call->nargs; i++)
+		if (shk_arg_kind_follows(ev->call->arg[i].kind))
+			(void)shk_event_arg(ev, i);
+	(void)shk_proc_task_of(ctx);
 }
 
 static bool get_values(struct recording *r)
