@@ -44,6 +44,7 @@ struct shk_report {
 void shk_doctor_add(struct shk_report *r, const char *group, const char *name,
 		    enum shk_answer answer, const char *fmt, ...) SHK_PRINTF(5, 6);
 
+void shk_doctor_module(struct shk_report *r);	/* doctor_module.c */
 void shk_doctor_seccomp(struct shk_report *r);	/* doctor_seccomp.c */
 void shk_doctor_system(struct shk_report *r);	/* doctor_system.c */
 void shk_doctor_gate(struct shk_report *r);	/* doctor_gate.c */

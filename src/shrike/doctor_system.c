@@ -126,22 +126,10 @@ static void add_capabilities(struct shk_report *r)
 			       "not the first one: capabilities reach no further than it");
 }
 
-static void add_module(struct shk_report *r)
-{
-	char text[64];
-
-	if (access("/sys/module/shrike", F_OK) == 0)
-		shk_doctor_add(r, "kernel", "module shrike.ko", SHK_YES, "loaded, version %s",
-			       line_of("/sys/module/shrike/version", text, sizeof(text)) ? text : "?");
-	else
-		shk_doctor_add(r, "kernel", "module shrike.ko", SHK_FACT,
-			       "absent: calls are observed through seccomp notify alone");
-}
-
 void shk_doctor_system(struct shk_report *r)
 {
 	add_kernel(r);
-	add_module(r);
+	shk_doctor_module(r);
 	add_ptrace_scope(r);
 	add_lsms(r);
 	add_cgroups(r);

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * control.c - what we are told by generic netlink (uapi.h, CONTROL), and when probes are attached: with the first container; taken off when
+ * there has been none for some seconds, since that is slow.
+ */
+#include <linux/bitmap.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+#include <linux/pid_namespace.h>
+#include <net/genetlink.h>
+#include "shrike.h"
+#include "compat.h"
+
+#define IDLE (5 * HZ)
+/* The init of a pid namespace ends before the others in it: what they say last is still wanted. */
+#define LAST_WORDS (HZ / 5)
+
+static struct genl_family family;
+static bool ending; /* the family is not ours any more */
+
+static const struct nla_policy policy[SHRIKE_A_END] = {
+	[SHRIKE_A_ABI] = { .type = NLA_U32 },
+	[SHRIKE_A_CLASSES] = { .type = NLA_U64 },
+	[SHRIKE_A_INDEX] = { .type = NLA_U32 },
+	[SHRIKE_A_CGROUP_FD] = { .type = NLA_U32 },
+	[SHRIKE_A_PID] = { .type = NLA_U32 },
+	[SHRIKE_A_LEASES] = { .type = NLA_U32 },
+	[SHRIKE_A_NATIVE] = NLA_POLICY_EXACT_LEN(SHRIKE_BITMAP_BYTES),
+	[SHRIKE_A_COMPAT] = NLA_POLICY_EXACT_LEN(SHRIKE_BITMAP_BYTES),
+	[SHRIKE_A_LEASE] = NLA_POLICY_EXACT_LEN(sizeof(struct shrike_lease)),
+};
+
+static void idle(struct work_struct *work)
+{
+	mutex_lock(&shk_mutex);
+	if (list_empty(&shk_containers)) {
+		shk_trace_detach();
+		shk_hooks_detach();
+	}
+	mutex_unlock(&shk_mutex);
+}
+static DECLARE_DELAYED_WORK(idle_work, idle);
+
+static void tell(u8 cmd, int attr, u64 value)
+{
+	struct sk_buff *skb = READ_ONCE(ending) ? NULL : genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *head;
+
+	if (!skb)
+		return;
+	head = genlmsg_put(skb, 0, 0, &family, 0, cmd);
+	if (!head || (attr == SHRIKE_A_INDEX ? nla_put_u32(skb, attr, value) :
+					       nla_put_u64_64bit(skb, attr, value, SHRIKE_A_PAD))) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	genlmsg_multicast(&family, skb, 0, 0, GFP_KERNEL);
+}
+
+static void after_change(void)
+{
+	shk_trace_calls(shk_scope_calls_wanted());
+	if (list_empty(&shk_containers))
+		mod_delayed_work(system_wq, &idle_work, IDLE);
+}
+
+static void gone(struct work_struct *work)
+{
+	struct shk_container *c, *next;
+
+	mutex_lock(&shk_mutex);
+	list_for_each_entry_safe(c, next, &shk_containers, all)
+		if (READ_ONCE(c->gone)) {
+			u32 index = c->index;
+
+			shk_scope_remove(c);
+			tell(SHRIKE_CMD_GONE, SHRIKE_A_INDEX, index);
+		}
+	after_change();
+	mutex_unlock(&shk_mutex);
+}
+static DECLARE_DELAYED_WORK(gone_work, gone);
+
+void shk_control_gone(struct shk_container *c)
+{
+	WRITE_ONCE(c->gone, true);
+	queue_delayed_work(system_wq, &gone_work, LAST_WORDS);
+}
+
+static void lost(struct work_struct *work)
+{
+	tell(SHRIKE_CMD_LOSS, SHRIKE_A_COUNT, shk_ring_lost());
+}
+static DECLARE_DELAYED_WORK(lost_work, lost);
+
+void shk_control_lost(void)
+{
+	if (!delayed_work_pending(&lost_work))
+		queue_delayed_work(system_wq, &lost_work, HZ);
+}
+
+static int reply_to(struct genl_info *info, struct sk_buff **skb, void **head)
+{
+	*skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	*head = *skb ? genlmsg_put_reply(*skb, info, &family, 0, info->genlhdr->cmd) : NULL;
+	if (*head)
+		return 0;
+	nlmsg_free(*skb);
+	return -ENOMEM;
+}
+
+static int version(struct sk_buff *in, struct genl_info *info)
+{
+	u64 features = SHRIKE_FEATURE_EXEC_LEASE;
+	struct sk_buff *skb;
+	void *head;
+	u64 classes;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (reply_to(info, &skb, &head))
+		return -ENOMEM;
+	mutex_lock(&shk_mutex);
+	classes = shk_hooks_classes();
+	if (shk_hooks_can_refuse())
+		features |= SHRIKE_FEATURE_REFUSE;
+	mutex_unlock(&shk_mutex);
+	if (nla_put_u32(skb, SHRIKE_A_ABI, SHRIKE_ABI) ||
+	    nla_put_u64_64bit(skb, SHRIKE_A_FEATURES, features, SHRIKE_A_PAD) ||
+	    nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, classes, SHRIKE_A_PAD) ||
+	    nla_put_u32(skb, SHRIKE_A_RINGS, shk_ring_count()) ||
+	    nla_put_u32(skb, SHRIKE_A_RING_SIZE, shk_ring_size()) ||
+	    nla_put_string(skb, SHRIKE_A_RELEASE, SHRIKE_RELEASE)) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+}
+
+/* What ADD and SET have in common. Hot code reads each word once, and may see a change half done. */
+static int settings(struct shk_container *c, struct nlattr **a)
+{
+	u32 leases = a[SHRIKE_A_LEASES] ? nla_get_u32(a[SHRIKE_A_LEASES]) : c->leases;
+
+	if (leases & ~SHRIKE_REQUIRE_ALL)
+		return -EINVAL;
+	WRITE_ONCE(c->leases, leases);
+	if (a[SHRIKE_A_CLASSES])
+		WRITE_ONCE(c->classes, nla_get_u64(a[SHRIKE_A_CLASSES]));
+	if (a[SHRIKE_A_NATIVE])
+		nla_memcpy(c->native, a[SHRIKE_A_NATIVE], sizeof(c->native));
+	if (a[SHRIKE_A_COMPAT])
+		nla_memcpy(c->compat, a[SHRIKE_A_COMPAT], sizeof(c->compat));
+	return 0;
+}
+
+/* Probes first: a container that is in the tables is seen by what is attached. */
+static int add_locked(struct shk_container *c, struct nlattr **a)
+{
+	int err = shk_hooks_attach();
+
+	if (!err)
+		err = shk_trace_attach();
+	if (!err && c->leases & ~SHRIKE_REQUIRE_EXEC && !shk_hooks_can_refuse())
+		err = -EOPNOTSUPP;
+	if (!err)
+		err = shk_scope_add(c, a[SHRIKE_A_CGROUP_FD] ? (int)nla_get_u32(a[SHRIKE_A_CGROUP_FD]) : -1,
+				    a[SHRIKE_A_PID] ? (int)nla_get_u32(a[SHRIKE_A_PID]) : -1);
+	after_change();
+	return err;
+}
+
+static int add(struct sk_buff *in, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs;
+	struct shk_container *c;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!a[SHRIKE_A_ABI] || !a[SHRIKE_A_INDEX] || (!a[SHRIKE_A_CGROUP_FD] && !a[SHRIKE_A_PID]))
+		return -EINVAL;
+	if (!nla_get_u32(a[SHRIKE_A_INDEX]) || nla_get_u32(a[SHRIKE_A_INDEX]) > SHRIKE_INDEX_MAX ||
+	    (a[SHRIKE_A_PID] && (int)nla_get_u32(a[SHRIKE_A_PID]) <= 0))
+		return -EINVAL;
+	if (nla_get_u32(a[SHRIKE_A_ABI]) != SHRIKE_ABI)
+		return -EPROTO;
+	if (a[SHRIKE_A_CGROUP_FD] && (int)nla_get_u32(a[SHRIKE_A_CGROUP_FD]) < 0)
+		return -EBADF;
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c)
+		return -ENOMEM;
+	c->index = nla_get_u32(a[SHRIKE_A_INDEX]);
+	err = settings(c, a);
+	if (!err) {
+		mutex_lock(&shk_mutex);
+		err = add_locked(c, a);
+		mutex_unlock(&shk_mutex);
+	}
+	if (err)
+		kfree(c);
+	return err;
+}
+
+static int set_one(struct shk_container *c, struct genl_info *info)
+{
+	struct nlattr *leases = info->attrs[SHRIKE_A_LEASES];
+	int err;
+
+	if (leases && nla_get_u32(leases) & ~SHRIKE_REQUIRE_EXEC && !shk_hooks_can_refuse())
+		return -EOPNOTSUPP;
+	err = settings(c, info->attrs);
+	after_change();
+	return err;
+}
+
+static int remove_one(struct shk_container *c)
+{
+	shk_scope_remove(c);
+	after_change();
+	return 0;
+}
+
+static int put_counts(struct sk_buff *skb, int attr, atomic64_t *n)
+{
+	struct nlattr *a = nla_reserve_64bit(skb, attr, SHRIKE_TYPES * sizeof(u64), SHRIKE_A_PAD);
+	unsigned int i;
+	u64 v;
+
+	if (!a)
+		return -EMSGSIZE;
+	for (i = 0; i < SHRIKE_TYPES; i++) {
+		v = atomic64_read(&n[i]);
+		memcpy((u8 *)nla_data(a) + i * sizeof(v), &v, sizeof(v));
+	}
+	return 0;
+}
+
+static int stats_one(struct shk_container *c, struct genl_info *info)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	if (reply_to(info, &skb, &head))
+		return -ENOMEM;
+	if (nla_put_u32(skb, SHRIKE_A_INDEX, c->index) || put_counts(skb, SHRIKE_A_RECORDED, c->recorded) ||
+	    put_counts(skb, SHRIKE_A_LOST, c->lost)) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+}
+
+/* Every command on a container that is there */
+static int with_container(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shk_container *c;
+	int err = -ENOENT;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!info->attrs[SHRIKE_A_INDEX])
+		return -EINVAL;
+	mutex_lock(&shk_mutex);
+	c = shk_scope_by_index(nla_get_u32(info->attrs[SHRIKE_A_INDEX]));
+	if (c)
+		err = info->genlhdr->cmd == SHRIKE_CMD_SET    ? set_one(c, info) :
+		      info->genlhdr->cmd == SHRIKE_CMD_REMOVE ? remove_one(c) :
+								stats_one(c, info);
+	mutex_unlock(&shk_mutex);
+	return err;
+}
+
+static int lease(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shrike_lease *as;
+	struct shk_container *c;
+	const struct nlattr *a;
+	unsigned int n = 0;
+	int rest, err = 0;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	as = kmalloc(sizeof(*as), GFP_KERNEL);
+	if (!as)
+		return -ENOMEM;
+	mutex_lock(&shk_mutex);
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rest) {
+		if (nla_type(a) != SHRIKE_A_LEASE)
+			continue;
+		err = -E2BIG;
+		if (n++ == SHRIKE_LEASES_MAX)
+			break;
+		memcpy(as, nla_data(a), sizeof(*as));
+		c = shk_scope_by_index(as->index);
+		err = c ? shk_lease_post(c, as) : -ENOENT;
+		if (err) {
+			NL_SET_BAD_ATTR(info->extack, a);
+			break;
+		}
+	}
+	mutex_unlock(&shk_mutex);
+	kfree(as);
+	return n ? err : -EINVAL;
+}
+
+static int put_container(struct sk_buff *skb, struct netlink_callback *cb, struct shk_container *c)
+{
+	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &family, NLM_F_MULTI,
+				 SHRIKE_CMD_LIST);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (nla_put_u32(skb, SHRIKE_A_INDEX, c->index) ||
+	    nla_put_u64_64bit(skb, SHRIKE_A_CGROUP_ID, c->cgroup ? cgroup_id(c->cgroup) : 0, SHRIKE_A_PAD) ||
+	    nla_put_u32(skb, SHRIKE_A_PIDNS, c->ns ? c->ns->ns.inum : 0) ||
+	    nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, c->classes, SHRIKE_A_PAD) ||
+	    nla_put_u32(skb, SHRIKE_A_LEASES, c->leases)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+/* args[0]: how many have been told. One that goes away meanwhile makes another one be missed: LIST is a look, not an account. */
+static int list(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shk_container *c;
+	long n = 0;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&shk_mutex);
+	list_for_each_entry(c, &shk_containers, all) {
+		if (n++ < cb->args[0])
+			continue;
+		if (put_container(skb, cb, c))
+			break;
+		cb->args[0]++;
+	}
+	mutex_unlock(&shk_mutex);
+	return skb->len;
+}
+
+static const struct genl_ops commands[] = {
+	{ .cmd = SHRIKE_CMD_VERSION, .flags = GENL_ADMIN_PERM, .doit = version },
+	{ .cmd = SHRIKE_CMD_ADD, .flags = GENL_ADMIN_PERM, .doit = add },
+	{ .cmd = SHRIKE_CMD_SET, .flags = GENL_ADMIN_PERM, .doit = with_container },
+	{ .cmd = SHRIKE_CMD_REMOVE, .flags = GENL_ADMIN_PERM, .doit = with_container },
+	{ .cmd = SHRIKE_CMD_LIST, .flags = GENL_ADMIN_PERM, .dumpit = list },
+	{ .cmd = SHRIKE_CMD_STATS, .flags = GENL_ADMIN_PERM, .doit = with_container },
+	{ .cmd = SHRIKE_CMD_LEASE, .flags = GENL_ADMIN_PERM, .doit = lease },
+};
+
+static const struct genl_multicast_group groups[] = { { .name = SHRIKE_GENL_GROUP } };
+
+static struct genl_family family = {
+	.name = SHRIKE_GENL_NAME,
+	.version = SHRIKE_GENL_VERSION,
+	.maxattr = SHRIKE_A_END - 1,
+	.policy = policy,
+	.module = THIS_MODULE,
+	.ops = commands,
+	.n_ops = ARRAY_SIZE(commands),
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+#ifdef HAVE_RESV_START_OP
+	.resv_start_op = SHRIKE_CMD_COUNT,
+#endif
+};
+
+int shk_control_init(void)
+{
+	return genl_register_family(&family);
+}
+
+void shk_control_exit(void)
+{
+	struct shk_container *c, *next;
+
+	WRITE_ONCE(ending, true);
+	flush_delayed_work(&lost_work);
+	flush_delayed_work(&gone_work);
+	genl_unregister_family(&family);
+	mutex_lock(&shk_mutex);
+	shk_trace_detach();
+	shk_hooks_exit();
+	list_for_each_entry_safe(c, next, &shk_containers, all)
+		shk_scope_remove(c);
+	mutex_unlock(&shk_mutex);
+	/* Nobody is left who could start them. */
+	cancel_delayed_work_sync(&idle_work);
+	cancel_delayed_work_sync(&gone_work);
+	cancel_delayed_work_sync(&lost_work);
+}

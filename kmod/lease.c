@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * lease.c - what a task was allowed, against what the kernel is about to do for it (uapi.h, LEASES). A lease is found by the task's
+ * struct pid, which is held, as are the files that say which objects are meant: neither number nor inode can become another's
+ * meanwhile. There are few leases, each for the moment between a judgement and its call, so one lock does.
+ */
+#include <linux/binfmts.h>
+#include <linux/file.h>
+#include <linux/hash.h>
+#include <linux/net.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <asm/syscall.h>
+#include "shrike.h"
+#include "compat.h"
+
+#define TABLE_BITS 6
+/* Of O_*: what must be as it was judged. O_LARGEFILE and the like are the kernel's to add. */
+#define OPEN_FLAGS (O_ACCMODE | O_TRUNC | O_APPEND | O_CREAT)
+
+struct lease {
+	struct hlist_node link;
+	struct shk_container *c;
+	struct pid *pid;
+	struct file *object[SHRIKE_LEASE_OBJECTS], *dir;
+	bool made;		/* the call has made the file, in dir and with that name */
+	struct shrike_lease as;	/* as it was posted */
+};
+
+static struct hlist_head table[1 << TABLE_BITS];
+static DEFINE_SPINLOCK(lock);
+static unsigned int n_leases;
+
+static struct hlist_head *bucket(struct pid *pid)
+{
+	return &table[hash_ptr(pid, TABLE_BITS)];
+}
+
+static void unlink(struct lease *l)
+{
+	hlist_del(&l->link);
+	n_leases--;
+}
+
+static void free_lease(struct lease *l)
+{
+	unsigned int i;
+
+	if (!l)
+		return;
+	for (i = 0; i < SHRIKE_LEASE_OBJECTS; i++)
+		if (l->object[i])
+			fput(l->object[i]);
+	if (l->dir)
+		fput(l->dir);
+	put_pid(l->pid);
+	kfree(l);
+}
+
+static struct lease *find(struct pid *pid)
+{
+	struct lease *l;
+
+	hlist_for_each_entry(l, bucket(pid), link)
+		if (l->pid == pid)
+			return l;
+	return NULL;
+}
+
+/* Is this task inside the very call that the lease is for? */
+static bool same_call(const struct lease *l)
+{
+	struct pt_regs *regs = current_pt_regs();
+	unsigned long args[6];
+	unsigned int i;
+
+	if (l->as.nr != syscall_get_nr(current, regs) || l->as.arch != (u32)syscall_get_arch(current) ||
+	    l->as.ip != instruction_pointer(regs))
+		return false;
+	syscall_get_arguments(current, regs, args);
+	for (i = 0; i < 6; i++)
+		if (l->as.args[i] != args[i])
+			return false;
+	return ktime_get_mono_fast_ns() < l->as.expires_ns;
+}
+
+/* The lease of this task for a call of this kind. lock is held. */
+static struct lease *mine(struct shk_container *c, unsigned int kind)
+{
+	struct lease *l = find(task_pid(current));
+
+	return l && l->c == c && l->as.kind == kind && same_call(l) ? l : NULL;
+}
+
+static bool is_object(const struct lease *l, const struct inode *inode)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHRIKE_LEASE_OBJECTS; i++)
+		if (l->object[i] && d_inode(l->object[i]->f_path.dentry) == inode)
+			return true;
+	return false;
+}
+
+/* Is it the entry of the lease's name in the lease's directory? A rename may be on its way. */
+static bool is_entry(const struct lease *l, struct dentry *d)
+{
+	bool same;
+
+	if (!l->dir)
+		return false;
+	spin_lock(&d->d_lock);
+	same = d_inode(d->d_parent) == d_inode(l->dir->f_path.dentry) &&
+	       (!l->as.data_len ||
+		(d->d_name.len == l->as.data_len && !memcmp(d->d_name.name, l->as.data, l->as.data_len)));
+	spin_unlock(&d->d_lock);
+	return same;
+}
+
+static bool wants(const struct shk_container *c, bool writing)
+{
+	return (c->leases & SHRIKE_REQUIRE_OPEN) || ((c->leases & SHRIKE_REQUIRE_OPEN_WRITE) && writing);
+}
+
+/* The end of a decision: the lease is used up, or somebody is told. */
+static bool decided(struct shk_container *c, unsigned int kind, struct lease *l, bool fits, const struct path *path)
+	__releases(&lock)
+{
+	bool had = l;
+
+	if (fits)
+		unlink(l);
+	spin_unlock(&lock);
+	if (fits)
+		free_lease(l);
+	else
+		shk_record_lease(c, kind, had, path);
+	return fits;
+}
+
+/* (struct file *) */
+bool shk_lease_open(struct shk_container *c, const unsigned long *a)
+{
+	struct file *f = (void *)a[0];
+	struct lease *l;
+	bool fits = false;
+
+	/* Programs are EXEC's; an overlay's file below was asked about when it was above. */
+	if (!wants(c, (f->f_mode & FMODE_WRITE) || (f->f_flags & O_TRUNC)) || (f->f_flags & __FMODE_EXEC) || shk_file_is_backing(f))
+		return true;
+	spin_lock(&lock);
+	l = mine(c, SHRIKE_KIND_OPEN);
+	if (l && !((f->f_flags ^ l->as.open_flags) & OPEN_FLAGS)) {
+		if (!l->as.data_len && l->dir)
+			fits = (f->f_flags & __O_TMPFILE) && is_entry(l, f->f_path.dentry);
+		else
+			fits = is_object(l, d_inode(f->f_path.dentry)) || (l->made && is_entry(l, f->f_path.dentry));
+	}
+	return decided(c, SHRIKE_KIND_OPEN, l, fits, &f->f_path);
+}
+
+/* mknod can make plain files, too, and is no open. Numbers of the other table are i386's mknod and mknodat. */
+static bool is_mknod(void)
+{
+	int nr = syscall_get_nr(current, current_pt_regs());
+
+	if (in_compat_syscall())
+		return nr == 14 || nr == 297;
+#ifdef __NR_mknod
+	if (nr == __NR_mknod)
+		return true;
+#endif
+	return nr == __NR_mknodat;
+}
+
+/* (const struct path *dir, struct dentry *, umode_t, dev): an open is about to make a file */
+bool shk_lease_create(struct shk_container *c, const unsigned long *a)
+{
+	umode_t mode = a[2];
+	struct lease *l;
+	bool fits;
+
+	if (!wants(c, true) || (mode & S_IFMT) != S_IFREG || is_mknod())
+		return true;
+	spin_lock(&lock);
+	l = mine(c, SHRIKE_KIND_OPEN);
+	fits = l && is_entry(l, (void *)a[1]);
+	if (fits)
+		l->made = true;
+	spin_unlock(&lock);
+	if (!fits)
+		shk_record_lease(c, SHRIKE_KIND_OPEN, l, (void *)a[0]);
+	return fits;
+}
+
+/* (struct socket *, struct sockaddr *, int) */
+static bool address(struct shk_container *c, unsigned int kind, const unsigned long *a)
+{
+	struct lease *l;
+	bool fits;
+
+	if (!(c->leases & (1u << kind)))
+		return true;
+	spin_lock(&lock);
+	l = mine(c, kind);
+	fits = l && (int)a[2] == l->as.data_len && !memcmp((void *)a[1], l->as.data, l->as.data_len);
+	return decided(c, kind, l, fits, NULL);
+}
+
+bool shk_lease_connect(struct shk_container *c, const unsigned long *a)
+{
+	return address(c, SHRIKE_KIND_CONNECT, a);
+}
+
+bool shk_lease_bind(struct shk_container *c, const unsigned long *a)
+{
+	return address(c, SHRIKE_KIND_BIND, a);
+}
+
+/* (struct linux_binprm *): asked for the program, then for each interpreter; the lease goes when the exec is through. */
+bool shk_lease_bprm(struct shk_container *c, const unsigned long *a)
+{
+	struct file *f = ((struct linux_binprm *)a[0])->file;
+	struct lease *l;
+	bool fits;
+
+	if (!(c->leases & SHRIKE_REQUIRE_EXEC))
+		return true;
+	spin_lock(&lock);
+	l = mine(c, SHRIKE_KIND_EXEC);
+	fits = l && is_object(l, d_inode(f->f_path.dentry));
+	spin_unlock(&lock);
+	if (fits)
+		return true;
+	shk_record_lease(c, SHRIKE_KIND_EXEC, l, &f->f_path);
+	/* It never comes back to user space, whichever program it would be. */
+	send_sig(SIGKILL, current, 1);
+	return false;
+}
+
+void shk_lease_end(void)
+{
+	struct lease *l;
+
+	spin_lock(&lock);
+	l = find(task_pid(current));
+	if (l)
+		unlink(l);
+	spin_unlock(&lock);
+	free_lease(l);
+}
+
+static int take_file(int fd, struct file **ret)
+{
+	if (fd < 0)
+		return 0;
+	*ret = fget_raw(fd);
+	return *ret ? 0 : -EBADF;
+}
+
+static int fill(struct lease *l, struct shk_container *c, const struct shrike_lease *as)
+{
+	struct task_struct *t;
+	unsigned int i;
+	int err = -ESRCH;
+
+	l->as = *as;
+	l->c = c;
+	l->pid = find_get_pid(as->tid);
+	if (!l->pid)
+		return -ESRCH;
+	preempt_disable();
+	rcu_read_lock();
+	t = pid_task(l->pid, PIDTYPE_PID);
+	if (t && shk_scope_find(t) == c)
+		err = 0;
+	rcu_read_unlock();
+	preempt_enable();
+	for (i = 0; i < SHRIKE_LEASE_OBJECTS && !err; i++)
+		err = take_file(as->fd[i], &l->object[i]);
+	return err ? err : take_file(as->dir_fd, &l->dir);
+}
+
+/* Leases nobody used, of which there are few. */
+static void sweep(u64 now)
+{
+	struct hlist_node *next;
+	struct lease *l;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		hlist_for_each_entry_safe(l, next, &table[i], link)
+			if (l->as.expires_ns <= now) {
+				unlink(l);
+				free_lease(l);
+			}
+}
+
+int shk_lease_post(struct shk_container *c, const struct shrike_lease *as)
+{
+	struct lease *l, *old;
+	int err;
+
+	if (as->kind > SHRIKE_KIND_BIND || as->data_len > SHRIKE_LEASE_DATA || as->pad)
+		return -EINVAL;
+	l = kzalloc(sizeof(*l), GFP_KERNEL);
+	if (!l)
+		return -ENOMEM;
+	err = fill(l, c, as);
+	if (err) {
+		free_lease(l);
+		return err;
+	}
+	spin_lock(&lock);
+	old = find(l->pid);
+	if (old)
+		unlink(old);
+	if (n_leases >= SHRIKE_LEASES_TOTAL)
+		sweep(ktime_get_mono_fast_ns());
+	if (n_leases >= SHRIKE_LEASES_TOTAL) {
+		err = -ENOSPC;
+	} else {
+		hlist_add_head(&l->link, bucket(l->pid));
+		n_leases++;
+		l = NULL;
+	}
+	spin_unlock(&lock);
+	free_lease(old);
+	free_lease(l);
+	return err;
+}
+
+void shk_lease_forget(struct shk_container *c)
+{
+	struct hlist_node *next;
+	struct lease *l;
+	unsigned int i;
+
+	spin_lock(&lock);
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		hlist_for_each_entry_safe(l, next, &table[i], link)
+			if (!c || l->c == c) {
+				unlink(l);
+				free_lease(l);
+			}
+	spin_unlock(&lock);
+}
