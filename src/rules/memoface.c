@@ -124,7 +124,7 @@ static inline bool look(struct shk_run *run, const struct looks *l, struct shk_m
 	const struct shk_event *ev = ctx->ev;
 	uint64_t h = call_of(ev);
 	unsigned want = (run->memo.m->faces.of_program ? SHK_PLACE_COMM : 0) | (l->n_path ? SHK_PLACE_NAMES : 0);
-	struct shk_place place;
+	struct shk_task_place place;
 	size_t bytes = 0;
 	unsigned n = 0;
 

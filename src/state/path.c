@@ -229,7 +229,7 @@ static bool abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)
 _Static_assert(SHK_PLACE_COMM == 1u << SHK_FACT_COMM && SHK_PLACE_CWD == 1u << SHK_FACT_CWD &&
 	       SHK_PLACE_NAMES == 1u << SHK_FACT_ROOT, "what is wanted are facts");
 
-bool shk_event_place(struct shk_eval_ctx *ctx, unsigned want, struct shk_place *ret)
+bool shk_event_place(struct shk_eval_ctx *ctx, unsigned want, struct shk_task_place *ret)
 {
 	/* Nearly always it is known, and its own. */
 	struct shk_proc *task = ctx->proc && !ctx->proc->base ? ctx->proc : shk_proc_task_of(ctx);

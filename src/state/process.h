@@ -213,12 +213,12 @@ bool shk_event_abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
 #define SHK_PLACE_COMM	(1u << 2) /* the program's name */
 #define SHK_PLACE_NAMES (1u << 8) /* names not counted from a descriptor are what shk_event_abs_path makes of their texts and, */
 #define SHK_PLACE_CWD	(1u << 7) /* if they are relative, of the working directory */
-struct shk_place {
+struct shk_task_place {
 	uint64_t comm[2]; /* the same for the same name alone */
 	struct shk_str cwd;
 };
 /* Fills in what is wanted. false: not known, or names depend on more (the task has a root of its own). */
-bool shk_event_place(struct shk_eval_ctx *ctx, unsigned want, struct shk_place *ret);
+bool shk_event_place(struct shk_eval_ctx *ctx, unsigned want, struct shk_task_place *ret);
 /* The name of the object that path argument i leads to: symbolic links, magic links of /proc and the like
  * are behind it. 1; 0: the call will fail, or the argument names nothing; -errno: it cannot be told
  * (-EREMOTE: a network or FUSE filesystem, which nobody may wait for). */
