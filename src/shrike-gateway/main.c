@@ -111,7 +111,7 @@ static int run(struct shk_gateway *g, const struct shk_config *c, struct shk_err
 		shk_notice("there is no user %s: running as nobody", c->gateway_user);
 	if (shk_gateway_prepare(g, uid, gid, err) < 0)
 		return -SHK_KEEPER_EXIT_CONFIG;
-	/* Both start no thread, but read files that are the administrator's. */
+	/* It starts no thread, but reads files that are the administrator's. */
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (shk_gateway_confine(uid, gid, err) < 0)
 		return -EXIT_START;
@@ -155,8 +155,6 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		shk_error("%s", err.text);
 		r = -r;
-	} else if (r == 0 && !a.check) {
-		r = 0;
 	}
 	shk_gateway_close(&g);
 	if (g.multi)
