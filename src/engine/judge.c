@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "alerts/alert.h"
 #include "engine/internal.h"
 #include "engine/judge.h"
 #include "fields/fd_view.h"
+#include "verdict/verdict.h"
 
 static bool names_objects(const struct shk_event *ev)
 {
@@ -205,4 +207,15 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 		ctx->ev->arg[4].bytes = to;
 		ctx->ev->named.bytes = named;
 	}
+}
+
+void shk_judged_alert(struct shk_alert *a, const struct shk_policy *p, const struct shk_verdict *v, bool own)
+{
+	const struct shk_action *is = own ? &v->wanted : &v->action;
+
+	if (is->kind == SHK_ACT_NONE)
+		return;
+	a->verdict = shk_verdict_word(is, p->mode != SHK_MODE_ENFORCE);
+	a->err = is->kind == SHK_ACT_DENY ? is->err : 0;
+	a->guarantee = v->guarantee;
 }

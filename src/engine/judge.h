@@ -32,4 +32,10 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 /* The same call as somebody else may see it: its rules are added to j, and are not of the name given. */
 void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct shk_judgement *j);
 
+/* What an alert says of the verdict. own: it is of the rule that the verdict is; one of another rule says what became of the
+ * call, too. */
+struct shk_alert;
+struct shk_verdict;
+void shk_judged_alert(struct shk_alert *a, const struct shk_policy *p, const struct shk_verdict *v, bool own);
+
 #endif

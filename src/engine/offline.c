@@ -35,7 +35,7 @@ void shk_offline_bare_done(struct shk_policy *p)
 }
 
 static int tell(struct shk_offline *o, const struct shk_policy *p, struct shk_eval_ctx *ctx, unsigned rule,
-		unsigned n, const struct shk_verdict *v)
+		unsigned n, const struct shk_verdict *v, bool own)
 {
 	struct shk_alert a = {
 		.rule = shk_ruleset_rule(p->rules, rule),
@@ -51,11 +51,7 @@ static int tell(struct shk_offline *o, const struct shk_policy *p, struct shk_ev
 	};
 	int rc;
 
-	if (v) {
-		a.verdict = shk_verdict_word(&v->wanted, p->mode != SHK_MODE_ENFORCE);
-		a.err = v->wanted.kind == SHK_ACT_DENY ? v->wanted.err : 0;
-		a.guarantee = v->guarantee;
-	}
+	shk_judged_alert(&a, p, v, own);
 	shk_buf_reset(&o->record);
 	rc = shk_alert_render(&a, o->hostname, &o->record);
 	return rc < 0 ? rc : o->on_alert(a.rule, shk_buf_view(&o->record), o->arg);
@@ -80,7 +76,7 @@ int shk_offline_judge(struct shk_offline *o, const struct shk_policy *p, struct 
 			continue;
 		if (n == 0)
 			o->seq++;
-		rc = tell(o, p, i < j.n_given ? ctx : &j.real, j.m.rule[i], n++, verdict ? &v : NULL);
+		rc = tell(o, p, i < j.n_given ? ctx : &j.real, j.m.rule[i], n++, &v, verdict);
 	}
 	return rc == 0 && ctx->ev->arena->failed ? -E2BIG : rc;
 }

@@ -130,11 +130,7 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 	a.seq = shk_take_seq(l->g, l->e, s);
 	a.guarantee = shk_verdict_guarantee(ctx->ev, &(struct shk_action){ .kind = SHK_ACT_NONE },
 					    o->act.method);
-	if (verdict) {
-		a.verdict = shk_verdict_word(&o->v.wanted, p->mode != SHK_MODE_ENFORCE);
-		a.err = o->v.wanted.kind == SHK_ACT_DENY ? o->v.wanted.err : 0;
-		a.guarantee = o->v.guarantee;
-	}
+	shk_judged_alert(&a, p, &o->v, verdict);
 	a.decision_ns = shk_now_mono() - s->recv_mono_ns;
 	shk_buf_reset(&w->rendered[o->n_alerts]);
 	if (shk_alert_render(&a, l->g->hostname, &w->rendered[o->n_alerts]) != 0)

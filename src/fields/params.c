@@ -4,6 +4,9 @@
  */
 #include "fields/params.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 /* Parameters of a new program that other fields know already. */
 static const struct shk_param exec_params[] = {
 	{ "exe", SHK_P_FIELD, 0, "proc.exe" },
@@ -139,14 +142,60 @@ size_t shk_event_params(const struct shk_event *ev, struct shk_param out[SHK_PAR
 	return n;
 }
 
+static bool find(const struct shk_param *v, size_t n, struct shk_str name, struct shk_param *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (shk_str_eqz(name, v[i].name)) {
+			*ret = v[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Those of all calls, one behind the other, as they are without an object: made once, asked for every event. */
+static struct named {
+	struct shk_param p;
+	size_t n; /* bytes of its name */
+} *params_of;
+static uint32_t first_of[SHK_CALL_N + 1];
+static pthread_once_t params_once = PTHREAD_ONCE_INIT;
+
+static void list_params(void)
+{
+	struct shk_param all[SHK_PARAMS_MAX];
+	struct named *v;
+	size_t n = 0;
+
+	for (unsigned id = 0; id < SHK_CALL_N; id++)
+		n += shk_event_params(&(struct shk_event){ .call = &shk_syscalls[id] }, all);
+	v = reallocarray(NULL, n, sizeof(*v));
+	if (!v)
+		return;
+	n = 0;
+	for (unsigned id = 0; id < SHK_CALL_N; id++) {
+		size_t k = shk_event_params(&(struct shk_event){ .call = &shk_syscalls[id] }, all);
+
+		first_of[id] = (uint32_t)n;
+		for (size_t i = 0; i < k; i++)
+			v[n++] = (struct named){ all[i], strlen(all[i].name) };
+	}
+	first_of[SHK_CALL_N] = (uint32_t)n;
+	params_of = v;
+}
+
 bool shk_event_param(const struct shk_event *ev, struct shk_str name, struct shk_param *ret)
 {
 	struct shk_param all[SHK_PARAMS_MAX];
-	size_t n = shk_event_params(ev, all);
 
-	for (size_t i = 0; i < n; i++) {
-		if (shk_str_eqz(name, all[i].name)) {
-			*ret = all[i];
+	if (!ev->call)
+		return false;
+	pthread_once(&params_once, list_params);
+	if (!params_of || ev->has_object)
+		return find(all, shk_event_params(ev, all), name, ret);
+	for (uint32_t i = first_of[ev->call->id]; i < first_of[ev->call->id + 1]; i++) {
+		if (params_of[i].n == name.n && memcmp(params_of[i].p.name, name.p, name.n) == 0) {
+			*ret = params_of[i].p;
 			return true;
 		}
 	}
