@@ -473,7 +473,7 @@ static void by_socketcall_sendmmsg(int fd, void *a, socklen_t n)
 	m[8] = m[9] = m[10] = m[11] = 0;
 	m[12] = low(&m[14]);
 	m[13] = 1;
-	if (int80(102, 20, low(m), 0, 0, 0) == -ENOSYS)
+	if (int80(102, 20, low(m), 0, 0, 0) < 0 && errno == ENOSYS)
 		sendto(fd, "x", 1, 0, a, n);
 }
 
