@@ -109,12 +109,24 @@ void shk_link_read(struct shk_gateway *g)
 		rc = read_one(g);
 	/* The answer comes after this, and says what it found. */
 	(void)shk_spool_commit(g->spool);
-	if (rc == 0 || rc == -EAGAIN || rc == -EINTR || rc == -EBUSY)
+	if (rc == 0 || rc == -EAGAIN || rc == -EINTR || rc == -EBUSY || rc == -ENOBUFS || rc == -ENOMEM)
 		return;
 	if (rc == -EBADMSG)
 		shk_error("the engine sent a packet that is none; are both programs of the same version?");
+	shk_link_lost(g);
+}
+
+void shk_link_lost(struct shk_gateway *g)
+{
 	shk_close(&g->engine);
 	g->held = false;
+	g->engine_gone = true;
+}
+
+void shk_link_gone(struct shk_gateway *g)
+{
+	if (g->engine_gone && g->keeper >= 0 && send(g->keeper, "e", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		g->engine_gone = false;
 }
 
 void shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority, const char *output,

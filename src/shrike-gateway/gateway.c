@@ -399,8 +399,10 @@ static void on_keeper(struct shk_gateway *g)
 			g->ends = true;
 			return;
 		}
-		if (!nfds)
+		if (!nfds) { /* the kernel had no room for it */
+			g->engine_gone = true;
 			continue;
+		}
 		/* What the engine before had sent counts. */
 		while (g->engine >= 0 && !g->held) {
 			struct pollfd p = { .fd = g->engine, .events = POLLIN };
@@ -413,6 +415,7 @@ static void on_keeper(struct shk_gateway *g)
 		g->held = false;
 		g->acked = 0;
 		g->engine = fd;
+		g->engine_gone = false;
 	}
 }
 
@@ -499,6 +502,7 @@ int shk_gateway_serve(struct shk_gateway *g)
 		save_and_trim(g);
 		shk_link_ack(g);
 		shk_link_notes(g);
+		shk_link_gone(g);
 		if (g->ends && !ends_at)
 			ends_at = now + END_MS * 1000000ull;
 		if (g->ends && (!is_sending(g) || now >= ends_at))

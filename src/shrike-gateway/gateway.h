@@ -26,6 +26,7 @@ struct shk_gateway {
 	int http_listen;
 
 	char packet[SHK_FRAME_MAX];
+	bool engine_gone;	/* and the keeper does not know yet */
 	bool held;		/* packet is a record that found no room */
 	size_t held_size;
 	uint64_t boot;		/* of the engine's journal */
@@ -53,6 +54,9 @@ void shk_gateway_close(struct shk_gateway *g);
 /* Reads what the engine sent, and acknowledges what is kept. */
 void shk_link_read(struct shk_gateway *g);
 void shk_link_ack(struct shk_gateway *g);
+/* Closes the way to the engine; the keeper, once told (by shk_link_gone), brings another. */
+void shk_link_lost(struct shk_gateway *g);
+void shk_link_gone(struct shk_gateway *g);
 /* An internal alert, by way of the engine: `rule` without the words in front, `text` a sentence. */
 void shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority, const char *output,
 		   uint64_t count, const char *fmt, ...) SHK_PRINTF(6, 7);

@@ -247,6 +247,52 @@ teardown() {
 	[ "$(taken a 'select(.shrike.folded != null).shrike.folded.count')" = 4 ]
 }
 
+@test "a way between engine and gateway that is lost while both run is made anew" {
+	http a
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	feed_start
+	alert c1 Warning - 'r|before'
+	expect_messages 1 a
+	[ "$(feed cut)" = told ]
+	alert c1 Warning - 'r|after'
+	expect_messages 2 a
+	[ "$(taken a .shrike.seq | tr '\n' ' ')" = "1 2 " ]
+}
+
+@test "the keeper: a gateway that a signal ended comes again, one with nothing to do does not, one that hangs ends with it" {
+	local control=$T/run/c.sock first keeper
+	start() {
+		"$SHK_BUILDDIR/shriked" --config "$T/gw.yaml" --control "$control" --notify "$T/run/n.sock" \
+			--engine "$SHK_BUILDDIR/shrike-engine" --gateway "$SHK_BUILDDIR/shrike-gateway" \
+			>"$T/keeper.log" 2>&1 3>&- 7>&- 8>&- &
+		keeper=$!
+		PEERS="$PEERS $keeper"
+		wait_until 20 test -S "$control"
+	}
+	gateway_of() { pgrep -P "$keeper" -f 'shrike-gateway --keeper' | head -n 1; }
+	is_there() { [ -n "$(gateway_of)" ] && [ "$(gateway_of)" != "${first:-}" ]; }
+	connected() { metric_is shrike_engine_connected 1; }
+	mkdir -p "$T/run"
+	config "webhook: { url: \"http://127.0.0.1:1/\" }"
+	start
+	wait_until 20 is_there
+	wait_until 20 connected
+	first=$(gateway_of)
+	[ "$(cat "/proc/$first/oom_score_adj")" = 0 ]
+	kill -TERM "$first"
+	wait_until 20 is_there
+	wait_until 20 connected
+	# It hangs: SIGKILL is for it as well.
+	kill -STOP "$(gateway_of)"
+	kill -TERM "$keeper"
+	is_gone() { ! kill -0 "$keeper" 2>/dev/null || grep -q '^State:.Z' "/proc/$keeper/status"; }
+	wait_until 30 is_gone
+	# Nothing to do.
+	printf 'spool_dir: %s\ngateway_user: daemon\n' "$T/spool" >"$T/gw.yaml"
+	run "$SHK_BUILDDIR/shrike-gateway" --keeper --config "$T/gw.yaml"
+	[ "$status" = 76 ]
+}
+
 @test "metrics are what promtool takes; health says what is wrong" {
 	http a
 	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
