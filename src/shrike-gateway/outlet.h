@@ -74,6 +74,8 @@ struct shk_outlet {
 	uint64_t last_ok;   /* real, ns; 0: never */
 	char error[256];    /* of the last try, empty after a success */
 	uint64_t told_at;   /* mono: when losses were last told */
+	uint64_t aside, aside_at; /* set aside and not told; mono: when that was last told */
+	char aside_why[256];
 	uint64_t failing_since; /* mono; 0: it works */
 	bool failing_told;
 	void *transfer;	    /* transfer.c */
@@ -90,6 +92,9 @@ void shk_outlet_delivered(struct shk_outlet *o);
 void shk_outlet_failed(struct shk_outlet *o, uint64_t now, const char *why);
 /* The peer says that it is the message that is wrong. True: it is set aside (o->n is 1); else tried again. */
 bool shk_outlet_refused(struct shk_outlet *o, uint64_t now, const char *why);
+/* Is the batch, which is one record, one that Shrike wrote about itself? */
+bool shk_outlet_is_internal(const struct shk_outlet *o);
+#define SHK_ASIDE_RULE "alert set aside" /* an internal alert that its own output does not get */
 void shk_outlet_forget_batch(struct shk_outlet *o);
 /* The spool drops this record. */
 void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);

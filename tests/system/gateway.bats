@@ -140,17 +140,21 @@ teardown() {
 
 @test "a message that its peer refuses is set aside, kept and told; those behind it go on" {
 	local i
+	http b --mode-file /dev/null
+	i=$PORT
 	http a
 	mode 400:poison
-	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }" "webhook: { name: other, url: \"http://127.0.0.1:$i/\" }"
 	feed_start
 	alert c1 Warning - 'r|one'
 	alert c1 Warning - 'r|this is poison'
 	alert c1 Warning - 'r|three'
-	# The third of those above, and the alert about it: its text is of the peer's answer and names no poison.
-	expect_messages 3 a
-	[ "$(taken a 'select(.source == "syscall").shrike.seq' | tr '\n' ' ')" = "1 3 " ]
-	taken a .rule | grep -q '^Shrike internal: alert set aside$'
+	expect_messages 2 a
+	[ "$(taken a .shrike.seq | tr '\n' ' ')" = "1 3 " ]
+	# The other one tells of it.
+	expect_messages 4 b
+	taken b 'select(.source == "internal") | "\(.rule) \(.output_fields.output) \(.output_fields.count)"' |
+		grep -q '^Shrike internal: alert set aside webhook 1$'
 	[ "$(jq -r .shrike.seq "$T/spool/set-aside-webhook.json")" = 2 ]
 	metric_is 'shrike_output_set_aside_total{output="webhook"}' 1
 	# In a batch the others are found not guilty.
@@ -166,6 +170,52 @@ teardown() {
 	wait_until 20 metric_is 'shrike_output_set_aside_total{output="alertmanager"}' 1
 	wait_until 10 metric_at_least 'shrike_output_sent_total{output="alertmanager"}' 5
 	[ "$(taken a '.[].labels.alertname' | grep '^rule' | sort -u | tr '\n' ' ')" = "rule 1 rule 2 rule 3 rule 5 rule 6 " ]
+}
+
+@test "a peer that refuses everything: what Shrike says of itself is not told of itself again" {
+	http a
+	mode 400
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	feed_start
+	alert c1 Warning - 'r|one'
+	wait_until 15 metric_is 'shrike_output_set_aside_total{output="webhook"}' 1
+	# The alert about that comes from the engine, and is for nobody.
+	wait_until 15 metric_at_least shrike_gateway_received_total 2
+	sleep 3
+	metric_is shrike_gateway_received_total 2
+	metric_is 'shrike_output_set_aside_total{output="webhook"}' 1
+}
+
+@test "metrics that cannot be served stop no alert, and are served when they can be" {
+	http a
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	mkdir -m 0777 "$T/place" "$T/place/metrics.sock"
+	sed -i "s|^metrics_listen:.*|metrics_listen: $T/place/metrics.sock|" "$T/gw.yaml"
+	feed_start
+	alert c1 Warning - 'r|t'
+	expect_messages 1 a
+	grep -q 'there are no metrics until that works' "$T/gw.log"
+	rmdir "$T/place/metrics.sock"
+	wait_until 10 test -S "$T/place/metrics.sock"
+	ln -s "$T/place/metrics.sock" "$T/metrics.sock"
+	wait_until 10 metric_is 'shrike_output_sent_total{output="webhook"}' 1
+}
+
+@test "a spool directory that others can write to is not used, and the remedy is said" {
+	http a
+	mkdir -m 0777 "$T/spool"
+	chown daemon "$T/spool"
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	feed_start
+	alert c1 Warning - 'r|t'
+	expect_messages 1 a
+	grep -q 'chmod 0700' "$T/gw.log"
+	[ -z "$(ls "$T/spool")" ]
+	feed_stop
+	chmod 0700 "$T/spool"
+	chown root "$T/spool"
+	feed_start
+	wait_until 10 grep -q "chown -R $(id -u daemon):" "$T/gw.log"
 }
 
 @test "Slack, Mattermost, Teams, Alertmanager: their forms; what a container says is shown and does nothing" {

@@ -418,6 +418,14 @@ static void selections(void **state)
 	c.net.not_rules = (char[]){ "A *" };
 	assert_false(shk_outlet_wants(&c, o));
 	assert_false(shk_outlet_wants(&c, NULL));
+	/* What an output refuses is told by the others. */
+	json_object_put(own);
+	own = json_tokener_parse("{\"priority\":\"Error\",\"rule\":\"Shrike internal: alert set aside\",\"source\":"
+				 "\"internal\",\"output_fields\":{\"output\":\"one\"}}");
+	c.net.name = (char[]){ "one" };
+	assert_false(shk_outlet_wants(&c, own));
+	c.net.name = (char[]){ "two" };
+	assert_true(shk_outlet_wants(&c, own));
 	json_object_put(o);
 	json_object_put(own);
 }
