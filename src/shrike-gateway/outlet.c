@@ -133,6 +133,7 @@ static void read_samples(struct shk_outlet *o, struct shk_spool *s)
 		if (f->key && f->count && shk_spool_next(s, &pos, 1u << o->work.bit, &it, &text) == 1 &&
 		    it.number == f->number)
 			o->sample[i] = strndup(text.p, text.n);
+		shk_fold_restore(o, i);
 	}
 }
 

@@ -21,7 +21,7 @@ enum { SHK_FOLD_SAME = 1, SHK_FOLD_LIMIT = 2 };
 
 /* Alerts that were not sent and will be told of together. */
 struct shk_fold {
-	uint64_t key;	 /* of what they say, or of rule and container; 0: free */
+	uint64_t key;	 /* of what they say, or of rule and container, in this process; 0: free */
 	uint64_t kind;
 	uint64_t number; /* in the spool, of the first of them */
 	uint64_t count;	 /* 0: nothing yet, only the first alert was sent */
@@ -116,6 +116,8 @@ bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_
 		   const struct shk_spool_item *it, uint64_t real);
 /* An entry that is due, as a record; NULL: none. */
 struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real);
+/* The sample of entry i was read again: its key may be one of a process before. */
+void shk_fold_restore(struct shk_outlet *o, size_t i);
 /* When the next one is due; 0: none. */
 uint64_t shk_fold_next(const struct shk_outlet *o);
 
