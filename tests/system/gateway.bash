@@ -130,7 +130,7 @@ authority() { # FILE
 certificate() { # NAME AUTHORITY ALT-NAMES
 	openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$T/$1.key" -out "$T/$1.csr" 2>>"$T/openssl.log" &&
 		printf 'subjectAltName=%s\n' "$3" >"$T/$1.ext" &&
-		openssl x509 -req -in "$T/$1.csr" -CA "$T/$2.pem" -CAkey "$T/$2.key" -CAcreateserial -days 2 \
+		openssl x509 -req -in "$T/$1.csr" -CA "$T/$2.pem" -CAkey "$T/$2.key" -CAcreateserial -days "${DAYS:-2}" \
 			-extfile "$T/$1.ext" -out "$T/$1.pem" 2>>"$T/openssl.log"
 }
 

@@ -107,16 +107,22 @@ teardown() {
 	certificate good ca IP:127.0.0.1
 	certificate stranger other IP:127.0.0.1
 	certificate elsewhere ca DNS:elsewhere.example
+	DAYS=-1 certificate late ca IP:127.0.0.1
 	http bad --tls "$T/stranger.pem" "$T/stranger.key"
 	config "webhook: { url: \"https://127.0.0.1:$PORT/\", ca_file: $T/ca.pem }"
 	feed_start
 	alert c1 Warning - 'r|t'
-	wait_until 10 metric_at_least 'shrike_output_failures_total{output="webhook"}' 2
+	error_has() { feed stats | jq -r '.outputs[0].error' | grep -qi "$1"; }
+	wait_until 10 error_has issuer
 	kill -9 "$PEER"
-	http bad2 --tls "$T/elsewhere.pem" "$T/elsewhere.key" --port "$PORT"
-	wait_until 10 metric_at_least 'shrike_output_failures_total{output="webhook"}' 5
+	http bad2 --tls "$T/late.pem" "$T/late.key" --port "$PORT"
+	wait_until 15 error_has expired
+	kill -9 "$PEER"
+	http bad3 --tls "$T/elsewhere.pem" "$T/elsewhere.key" --port "$PORT"
+	wait_until 15 error_has 'subject name'
 	refute test -s "$T/bad.log"
 	refute test -s "$T/bad2.log"
+	refute test -s "$T/bad3.log"
 	grep -qi certificate "$T/gw.log"
 	kill -9 "$PEER"
 	http good --tls "$T/good.pem" "$T/good.key" --port "$PORT"
