@@ -417,6 +417,16 @@ static void tell(struct shk_gateway *g, uint64_t now)
 		}
 	}
 	shk_spool_state(g->spool, &st);
+	if (st.spoilt > g->spool_spoilt &&
+	    shk_link_tell(g, "spool damaged", "Error", "spool", st.spoilt - g->spool_spoilt,
+			  "Alerts may be lost: %" PRIu64 " files in %s are spoilt or cannot be read; what is whole in them is "
+			  "sent, and the files are kept (*.bad)", st.spoilt - g->spool_spoilt, g->cfg->spool_dir))
+		g->spool_spoilt = st.spoilt;
+	if (st.again && !g->ends) {
+		shk_notice("%s can be used now: starting again, to begin with what is in it", g->cfg->spool_dir);
+		g->ends = true;
+		g->exit_code = SHK_GATEWAY_EXIT_AGAIN;
+	}
 	if (st.error != g->spool_error) {
 		if (st.error)
 			shk_link_tell(g, "spool unusable", "Critical", "spool", 0,

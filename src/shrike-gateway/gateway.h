@@ -44,6 +44,7 @@ struct shk_gateway {
 	char *status;		/* the engine's, JSON; NULL: none yet */
 	uint64_t started, ticked; /* real; mono */
 	int spool_error;	/* told */
+	uint64_t spool_spoilt;	/* told */
 	bool ends, busy;
 	int exit_code;
 };

@@ -2,6 +2,7 @@
 #include "shrike-gateway/segment.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #define MAGIC 0x6b707368u
 
@@ -103,7 +104,81 @@ void shk_segment_count(struct shk_segment *s, const struct shk_spool_item *it, s
 	s->of_rank[it->rank]++;
 }
 
-#define CHUNK (1u << 20)
+#define CHUNK	 (1u << 20)
+#define FILE_MAX (256u << 20) /* far more than a segment has */
+
+/* The first whole record at or behind `at` with a number above `last`. Its offset, n: none. An alert's text cannot
+ * look like one: it has no zero bytes. */
+static size_t find_whole(const char *p, size_t n, size_t at, uint64_t last, struct shk_spool_item *it,
+			 struct shk_str *text)
+{
+	const uint32_t magic = MAGIC;
+
+	while (at < n) {
+		const char *m = memmem(p + at, n - at, &magic, sizeof(magic));
+
+		if (!m)
+			break;
+		at = (size_t)(m - p);
+		if (shk_record_get(m, n - at, it, text) > 0 && it->number > last && it->number != UINT64_MAX)
+			return at;
+		at++;
+	}
+	return n;
+}
+
+/* The file's content. -errno. */
+static ssize_t read_file(const struct shk_segment *s, uint64_t from, char **ret)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(s->fd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size <= from)
+		return 0;
+	if (st.st_size > FILE_MAX)
+		return -EFBIG;
+	*ret = malloc((size_t)st.st_size - from);
+	if (!*ret)
+		return -ENOMEM;
+	n = pread(s->fd, *ret, (size_t)st.st_size - from, (off_t)from);
+	return n < 0 ? -errno : n;
+}
+
+/* What cannot be looked at is taken for a yes: nothing is cut then. */
+static bool is_whole_behind(const struct shk_segment *s)
+{
+	_cleanup_free_ char *p = NULL;
+	ssize_t n = read_file(s, s->size, &p);
+	struct shk_spool_item it;
+	struct shk_str text;
+
+	return n < 0 || (n > 0 && find_whole(p, (size_t)n, 0, s->last, &it, &text) < (size_t)n);
+}
+
+int shk_segment_salvage(const struct shk_segment *s, int fd)
+{
+	_cleanup_free_ char *p = NULL;
+	uint64_t last = s->first - 1;
+	ssize_t n = read_file(s, 0, &p);
+	struct shk_spool_item it;
+	struct shk_str text;
+	size_t at = 0;
+
+	if (n < 0)
+		return (int)n;
+	while ((at = find_whole(p, (size_t)n, at, last, &it, &text)) < (size_t)n) {
+		size_t size = shk_record_size(text.n);
+		int rc = shk_write_all(fd, p + at, size);
+
+		if (rc < 0)
+			return rc;
+		last = it.number;
+		at += size;
+	}
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
 
 int shk_segment_scan(struct shk_segment *s)
 {
@@ -138,5 +213,7 @@ int shk_segment_scan(struct shk_segment *s)
 			continue;
 		break;
 	}
+	if (is_whole_behind(s))
+		return -EBADMSG;
 	return ftruncate(s->fd, (off_t)s->size) < 0 && errno != EROFS && errno != EINVAL ? -errno : 0;
 }

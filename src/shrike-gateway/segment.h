@@ -34,8 +34,11 @@ size_t shk_record_size(size_t n);
 /* Reads the record at off. Its length, 0 at the end, -errno. text: reset first; NULL: not wanted. */
 ssize_t shk_segment_read(const struct shk_segment *s, uint64_t off, struct shk_spool_item *it,
 			 struct shk_buf *text);
-/* Fills in everything from the file's content, and cuts what is behind the last whole record. 0 or -errno. */
+/* Fills in everything from the file's content, and cuts what is behind the last whole record. 0 or -errno; -EBADMSG:
+ * there are whole records behind a part that is spoilt, and nothing was cut. */
 int shk_segment_scan(struct shk_segment *s);
+/* Writes all whole records into fd. 0 or -errno. */
+int shk_segment_salvage(const struct shk_segment *s, int fd);
 /* Counts a record that was written. */
 void shk_segment_count(struct shk_segment *s, const struct shk_spool_item *it, size_t size);
 

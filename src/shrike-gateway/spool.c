@@ -1,53 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shrike-gateway/spool.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
-#include "shrike-gateway/segment.h"
-
-#define SEGMENTS_MAX   1024
-#define SEGMENT_LEAST  (64u << 10)
-#define SEGMENT_MOST   (4u << 20)
-#define PER_SPOOL      32		/* segments that the bound makes */
-#define PENDING_MAX    (256u << 10)	/* written when there is so much, synced or not */
-#define MEMORY_MAX     (4u << 20)	/* of records that the disk does not take; the engine's window is less */
-#define LOCK_MS	       5000
-#define AGAIN_NS       5000000000ull
-
-struct memory_record {
-	uint64_t number, cookie, boot;
-};
-
-struct shk_spool {
-	int dir; /* -1: cannot be used now */
-	char *path;
-	int lock;
-	uint64_t max_bytes, max_age, segment_size, bytes, next, gens;
-	struct shk_spool_ops ops;
-	struct shk_segment seg[SEGMENTS_MAX]; /* oldest first; the last one is written to */
-	size_t n;
-	struct shk_buf pending; /* records put and not written, for the last segment */
-	struct shk_spool_item *pending_item;
-	size_t n_pending, room_pending;
-	bool dirty;		/* written and not synced */
-	int error;
-	uint64_t again_at;
-	struct memory_record *mem; /* those of the segment in memory */
-	size_t n_mem, room_mem;
-	uint64_t trimmed;	   /* records below are needed by nobody */
-	uint64_t boot, cookie;	   /* of the last record that was put */
-};
-
-static void name_of(char *buf, size_t size, uint64_t first, const char *suffix)
-{
-	snprintf(buf, size, "%016" PRIx64 ".seg%s", first, suffix);
-}
+#include "shrike-gateway/spool_own.h"
 
 static struct shk_segment *active(struct shk_spool *s)
 {
@@ -55,95 +11,6 @@ static struct shk_segment *active(struct shk_spool *s)
 }
 
 /* ---- opening ---- */
-
-static int by_first(const void *a, const void *b)
-{
-	const struct shk_segment *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-static int load(struct shk_spool *s)
-{
-	_cleanup_closedir_ DIR *d = NULL;
-	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *e;
-	size_t n = 0;
-
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d)
-		return -errno;
-	while ((e = readdir(d))) {
-		unsigned long long first;
-		char name[64];
-
-		if (sscanf(e->d_name, "%16llx.seg", &first) != 1)
-			continue;
-		name_of(name, sizeof(name), first, "");
-		if (strcmp(name, e->d_name)) {
-			name_of(name, sizeof(name), first, ".new");
-			if (!strcmp(name, e->d_name)) /* of a rewriting that did not end */
-				unlinkat(s->dir, name, 0);
-			continue;
-		}
-		if (n == SEGMENTS_MAX || !first)
-			continue;
-		fd = openat(s->dir, e->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 && (errno == EROFS || errno == EACCES))
-			fd = openat(s->dir, e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0)
-			s->seg[n++] = (struct shk_segment){ .fd = fd, .first = first, .gen = ++s->gens };
-	}
-	qsort(s->seg, n, sizeof(s->seg[0]), by_first);
-	for (size_t i = 0; i < n; i++) {
-		int rc = shk_segment_scan(&s->seg[i]);
-
-		if (rc < 0)
-			return rc;
-		s->bytes += s->seg[i].size;
-		s->next = SHK_MAX(s->next, s->seg[i].last + 1);
-		if (s->seg[i].n) {
-			s->boot = s->seg[i].boot;
-			s->cookie = s->seg[i].cookie;
-		}
-	}
-	s->n = n;
-	return 0;
-}
-
-static int open_dir(struct shk_spool *s)
-{
-	int dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), lock;
-	struct stat st;
-
-	if (dir < 0)
-		return -errno;
-	/* What is read here is sent on as alerts. */
-	if (fstat(dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-		close(dir);
-		return -EPERM;
-	}
-	lock = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (lock < 0 && errno == EROFS)
-		lock = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lock < 0) {
-		int e = errno;
-
-		close(dir);
-		return -e;
-	}
-	for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) < 0; waited += 50) {
-		if (waited >= LOCK_MS) {
-			close(lock);
-			close(dir);
-			return -EBUSY;
-		}
-		poll(NULL, 0, 50);
-	}
-	s->dir = dir;
-	s->lock = lock;
-	return 0;
-}
 
 static struct shk_segment *put_segment(struct shk_spool *s, struct shk_segment seg)
 {
@@ -155,18 +22,27 @@ static struct shk_segment *put_segment(struct shk_spool *s, struct shk_segment s
 static int new_on_disk(struct shk_spool *s, uint64_t first, struct shk_segment *ret)
 {
 	char name[64];
-	int fd;
+	int fd = -1, rc;
 
 	if (s->dir < 0)
 		return s->error ? -s->error : -EIO;
-	name_of(name, sizeof(name), first, "");
-	fd = openat(s->dir, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	shk_spool_name(name, sizeof(name), first, "");
+	/* One of that name has what could not be read, or what could not be removed: nothing is written over it. */
+	for (unsigned i = 0; i < 2; i++) {
+		fd = openat(s->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			break;
+		rc = shk_spool_set_aside(s, first);
+		if (rc < 0)
+			return rc;
+	}
 	if (fd < 0)
 		return -errno;
 	/* The file's name must be there after a loss of power, too. */
 	if (fsync(s->dir) < 0 && errno != EINVAL && errno != EROFS) {
 		int e = errno;
 
+		unlinkat(s->dir, name, 0);
 		close(fd);
 		return -e;
 	}
@@ -204,11 +80,14 @@ int shk_spool_open(const char *dir, uint64_t max_bytes, uint64_t max_age, const 
 	s->path = strdup(dir);
 	if (!s->path)
 		return -ENOMEM;
-	rc = open_dir(s);
+	rc = shk_spool_open_dir(s, LOCK_MS);
 	if (rc == -EBUSY)
 		return shk_err_set(why, EBUSY, "%s: another gateway uses it", dir);
-	if (rc == 0)
-		rc = load(s);
+	if (rc == 0) {
+		rc = shk_spool_load(s);
+		if (rc < 0)
+			shk_spool_close_dir(s);
+	}
 	if (rc < 0) {
 		s->error = -rc;
 		shk_err_sys(why, -rc, "spool %s", dir);
@@ -224,8 +103,7 @@ void shk_spool_close(struct shk_spool *s)
 	(void)shk_spool_commit(s);
 	for (size_t i = 0; i < s->n; i++)
 		shk_close(&s->seg[i].fd);
-	shk_close(&s->lock);
-	shk_close(&s->dir);
+	shk_spool_close_dir(s);
 	shk_buf_done(&s->pending);
 	free(s->pending_item);
 	free(s->mem);
@@ -255,7 +133,7 @@ static void remove_segment(struct shk_spool *s, size_t i)
 {
 	char name[64];
 
-	name_of(name, sizeof(name), s->seg[i].first, "");
+	shk_spool_name(name, sizeof(name), s->seg[i].first, "");
 	if (!s->seg[i].memory && s->dir >= 0)
 		unlinkat(s->dir, name, 0);
 	shk_close(&s->seg[i].fd);
@@ -289,7 +167,7 @@ static int rewrite(struct shk_spool *s, const struct shk_segment *g, uint32_t ra
 	ssize_t n;
 	int rc = 0;
 
-	name_of(name, sizeof(name), g->first, ".new");
+	shk_spool_name(name, sizeof(name), g->first, ".new");
 	copy.fd = openat(s->dir, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (copy.fd < 0)
 		return -errno;
@@ -338,8 +216,8 @@ static bool drop_rank(struct shk_spool *s, size_t i, uint32_t rank)
 		return false;
 	tell_drops(s, g, rank);
 	s->ops.dropping(false, 0, g->first, rank, s->ops.arg);
-	name_of(from, sizeof(from), g->first, ".new");
-	name_of(to, sizeof(to), g->first, "");
+	shk_spool_name(from, sizeof(from), g->first, ".new");
+	shk_spool_name(to, sizeof(to), g->first, "");
 	renameat(s->dir, from, s->dir, to);
 	shk_close(&g->fd);
 	s->bytes -= g->size - copy.size;
@@ -387,11 +265,6 @@ static int move_to_disk(struct shk_spool *s)
 	char name[64];
 	int rc;
 
-	if (s->dir < 0) {
-		rc = open_dir(s);
-		if (rc < 0)
-			return rc;
-	}
 	rc = new_on_disk(s, m->first, &disk);
 	if (rc < 0)
 		return rc;
@@ -402,7 +275,7 @@ static int move_to_disk(struct shk_spool *s)
 	if (rc == 0 && fdatasync(disk.fd) < 0)
 		rc = -errno;
 	if (rc < 0) {
-		name_of(name, sizeof(name), m->first, "");
+		shk_spool_name(name, sizeof(name), m->first, "");
 		unlinkat(s->dir, name, 0);
 		close(disk.fd);
 		return rc;
@@ -410,41 +283,161 @@ static int move_to_disk(struct shk_spool *s)
 	close(m->fd);
 	m->fd = disk.fd;
 	m->memory = false;
+	s->synced = m->size;
 	s->n_mem = 0;
 	s->error = 0;
 	return 0;
 }
 
-static int write_memory(struct shk_spool *s, const void *p, size_t n)
+static int remember(struct shk_spool *s, const struct shk_spool_item *it, size_t size)
 {
-	struct shk_segment *a = active(s);
-	int rc;
+	if (s->n_mem == s->room_mem) {
+		size_t room = SHK_MAX(2 * s->room_mem, 1024);
+		struct memory_record *more = reallocarray(s->mem, room, sizeof(*more));
 
-	if (!a || !a->memory) {
-		if (s->n == SEGMENTS_MAX)
-			return -ENOSPC;
-		rc = new_in_memory(s, a ? SHK_MAX(a->last + 1, a->first) : s->pending_item[0].number, &a);
-		if (rc < 0)
-			return rc;
-	}
-	if (a->size + n > MEMORY_MAX + PENDING_MAX || s->n_mem + s->n_pending > s->room_mem) {
-		size_t room = SHK_MAX(2 * s->room_mem, s->n_mem + s->n_pending + 1024);
-		struct memory_record *more;
-
-		if (a->size + n > MEMORY_MAX + PENDING_MAX)
-			return -ENOSPC;
-		more = reallocarray(s->mem, room, sizeof(*more));
 		if (!more)
 			return -ENOMEM;
 		s->mem = more;
 		s->room_mem = room;
 	}
-	if (pwrite(a->fd, p, n, (off_t)a->size) != (ssize_t)n)
-		return -ENOSPC;
-	for (size_t i = 0; i < s->n_pending; i++)
-		s->mem[s->n_mem++] = (struct memory_record){ s->pending_item[i].number, s->pending_item[i].cookie,
-							     s->pending_item[i].boot };
+	s->mem[s->n_mem++] = (struct memory_record){ it->number, it->cookie, it->boot, size };
 	return 0;
+}
+
+/* Makes room in memory: up to a quarter of it, the oldest of the least severe rank there. Without that a single output
+ * that takes nothing would stop all others once memory is full. */
+static bool drop_memory(struct shk_spool *s, struct shk_segment *m)
+{
+	struct shk_segment left = { .fd = m->fd, .memory = true, .first = m->first,
+						    .last = m->first - 1, .gen = ++s->gens };
+	_cleanup_free_ char *p = malloc(m->size + 1);
+	uint32_t rank = SHK_RANKS;
+	size_t at = 0, to = 0, i = 0, kept = 0, freed = 0;
+	struct shk_spool_item it;
+	struct shk_str text;
+	ssize_t n;
+
+	while (rank > 0 && !m->of_rank[rank - 1])
+		rank--;
+	if (!p || !rank-- || pread(m->fd, p, m->size, 0) != (ssize_t)m->size)
+		return false;
+	for (; at < m->size && (n = shk_record_get(p + at, m->size - at, &it, &text)) > 0; at += (size_t)n, i++) {
+		if (it.rank == rank && freed < MEMORY_MAX / 4) {
+			freed += (size_t)n;
+			if (it.number >= s->trimmed)
+				s->ops.dropped(&it, s->ops.arg);
+			continue;
+		}
+		memmove(p + to, p + at, (size_t)n);
+		to += (size_t)n;
+		shk_segment_count(&left, &it, (size_t)n);
+		s->mem[kept++] = s->mem[i];
+	}
+	/* It has no name that a later gateway could find. */
+	s->ops.dropping(false, 0, 0, rank, s->ops.arg);
+	left.last = m->last;
+	s->bytes -= m->size - to;
+	s->n_mem = kept;
+	*m = left;
+	return pwrite(m->fd, p, to, 0) == (ssize_t)to && freed;
+}
+
+static int write_memory(struct shk_spool *s, const void *p, size_t n)
+{
+	struct shk_segment *a = active(s);
+	int rc = 0;
+
+	if (!a || !a->memory) {
+		if (s->n == SEGMENTS_MAX && !drop_some(s))
+			return -ENOSPC;
+		a = active(s);
+		rc = new_in_memory(s, a ? SHK_MAX(a->last + 1, a->first) : s->pending_item[0].number, &a);
+		if (rc < 0)
+			return rc;
+	}
+	while (a->size + n > MEMORY_MAX && a->n && drop_memory(s, a))
+		;
+	if (a->size + n > MEMORY_MAX + PENDING_MAX || pwrite(a->fd, p, n, (off_t)a->size) != (ssize_t)n)
+		return -ENOSPC;
+	for (size_t i = 0; i < s->n_pending && rc == 0; i++)
+		rc = remember(s, &s->pending_item[i], n / s->n_pending);
+	if (rc < 0)
+		s->n_mem = a->n;
+	return rc;
+}
+
+/* What was written and not synced, after a sync that failed: the kernel may have forgotten it, and says yes when it is
+ * asked once more. It goes into memory, and the file ends where it is known to be on disk. */
+static int take_back(struct shk_spool *s, struct shk_segment *a, int error)
+{
+	struct shk_segment *m, cut = { .fd = a->fd, .first = a->first, .last = a->first - 1,
+						       .gen = ++s->gens };
+	size_t n = a->size - s->synced, at = 0;
+	_cleanup_free_ char *p = malloc(n + 1);
+	struct shk_spool_item it;
+	struct shk_str text;
+	ssize_t size;
+	int rc;
+
+	if (!p)
+		return -ENOMEM;
+	if (pread(a->fd, p, n, (off_t)s->synced) != (ssize_t)n || shk_record_get(p, n, &it, &text) <= 0)
+		return -EIO;
+	while (cut.size < s->synced && (size = shk_segment_read(a, cut.size, &it, NULL)) > 0)
+		shk_segment_count(&cut, &it, (size_t)size);
+	if (cut.size != s->synced)
+		return -EIO;
+	if (s->n == SEGMENTS_MAX && !drop_some(s))
+		return -ENOSPC;
+	if (shk_record_get(p, n, &it, &text) <= 0)
+		return -EIO;
+	rc = new_in_memory(s, it.number, &m);
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && at < n && (size = shk_record_get(p + at, n - at, &it, &text)) > 0) {
+		rc = remember(s, &it, (size_t)size);
+		shk_segment_count(m, &it, (size_t)size);
+		at += (size_t)size;
+	}
+	if (rc == 0 && (at != n || pwrite(m->fd, p, n, 0) != (ssize_t)n))
+		rc = -EIO;
+	if (rc < 0) {
+		close(m->fd);
+		s->n--;
+		s->n_mem = 0;
+		return rc;
+	}
+	if (s->synced) {
+		a = m - 1;
+		if (ftruncate(a->fd, (off_t)s->synced) < 0)
+			s->spoilt++; /* its end is there twice: numbers tell */
+		*a = cut;
+	} else {
+		s->bytes += n;
+		remove_segment(s, s->n - 2);
+	}
+	s->dirty = false;
+	s->error = error;
+	return 0;
+}
+
+/* 0: all that was written is on disk; else it is in memory, or the spool must be opened anew. */
+static int sync_written(struct shk_spool *s)
+{
+	struct shk_segment *a = active(s);
+	int error;
+
+	if (!s->dirty || !a || a->memory)
+		return 0;
+	if (!s->again && fdatasync(a->fd) == 0) {
+		s->dirty = false;
+		s->synced = a->size;
+		return 0;
+	}
+	error = s->again ? EIO : errno;
+	if (!s->again && take_back(s, a, error) < 0)
+		s->again = true; /* what is not acknowledged comes once more */
+	return -error;
 }
 
 static int write_disk(struct shk_spool *s, const void *p, size_t n)
@@ -455,15 +448,16 @@ static int write_disk(struct shk_spool *s, const void *p, size_t n)
 
 	/* A file of before that cannot be written ends where it is. */
 	if (!a || a->size >= s->segment_size) {
-		if (s->dirty && a && fdatasync(a->fd) < 0)
-			return -errno;
-		s->dirty = false;
+		rc = sync_written(s);
+		if (rc < 0)
+			return rc;
 		if (s->n == SEGMENTS_MAX && !drop_some(s))
 			return -ENOSPC;
 		rc = new_on_disk(s, s->pending_item[0].number, &fresh);
 		if (rc < 0)
 			return rc;
 		a = put_segment(s, fresh);
+		s->synced = 0;
 	}
 	done = pwrite(a->fd, p, n, (off_t)a->size);
 	if (done != (ssize_t)n) {
@@ -491,6 +485,8 @@ static int flush(struct shk_spool *s)
 	if (rc < 0) {
 		if (rc != -EAGAIN)
 			s->error = -rc;
+		/* What is in the file must not wait for it. */
+		(void)sync_written(s);
 		rc = write_memory(s, s->pending.p, s->pending.n);
 	}
 	if (rc < 0) {
@@ -550,13 +546,11 @@ int shk_spool_commit(struct shk_spool *s)
 
 	if (rc < 0)
 		return rc;
+	/* What is not known to be on disk is not: it is not said to be. */
+	rc = sync_written(s);
+	if (rc < 0)
+		return rc;
 	a = active(s);
-	if (s->dirty && a && !a->memory) {
-		/* What is not known to be on disk is not: it is not said to be. */
-		if (fdatasync(a->fd) < 0)
-			return -errno;
-		s->dirty = false;
-	}
 	return a && a->memory ? -(s->error ? s->error : EIO) : 0;
 }
 
@@ -643,7 +637,16 @@ void shk_spool_tick(struct shk_spool *s, uint64_t now)
 		s->ops.dropping(true, s->seg[0].last + 1, s->seg[0].first, SHK_RANKS, s->ops.arg);
 		s->trimmed = s->seg[0].last + 1;
 	}
-	if (active(s) && active(s)->memory && mono >= s->again_at) {
+	if (mono >= s->again_at && s->dir < 0) {
+		int rc = shk_spool_open_dir(s, 0);
+
+		/* It may have records of before, and states of the outputs: they are read first. */
+		s->again |= rc == 0;
+		if (rc < 0)
+			s->error = -rc;
+		shk_spool_close_dir(s);
+		s->again_at = mono + AGAIN_NS;
+	} else if (active(s) && active(s)->memory && mono >= s->again_at) {
 		int rc = move_to_disk(s);
 
 		if (rc < 0)
@@ -660,16 +663,22 @@ bool shk_spool_kept(const struct shk_spool *s, uint64_t boot, uint64_t *ret_cook
 		*ret_cookie = s->cookie;
 		return true;
 	}
-	*ret_cookie = 0;
-	for (size_t i = 0; i < s->n_mem && s->mem[i].number < s->trimmed; i++)
-		if (s->mem[i].boot == boot)
-			*ret_cookie = s->mem[i].cookie;
-	return *ret_cookie != 0;
+	for (size_t i = s->n_mem, lines = 0, bytes = 0; i-- > 0; lines++) {
+		const struct memory_record *m = &s->mem[i];
+
+		if (m->number < s->trimmed || lines >= SHK_WINDOW_LINES / 2 || bytes >= SHK_WINDOW_BYTES / 2) {
+			*ret_cookie = m->cookie;
+			return m->boot == boot;
+		}
+		bytes += m->size;
+	}
+	return false;
 }
 
 void shk_spool_state(const struct shk_spool *s, struct shk_spool_state *ret)
 {
-	*ret = (struct shk_spool_state){ .next = s->next, .bytes = s->bytes, .segments = s->n };
+	*ret = (struct shk_spool_state){ .next = s->next, .bytes = s->bytes, .segments = s->n, .spoilt = s->spoilt,
+					 .again = s->again };
 	for (size_t i = 0; i < s->n; i++)
 		ret->records += s->seg[i].n;
 	if (s->n && s->seg[0].n)

@@ -4,8 +4,9 @@
  *
  * A log of records with ascending numbers in segment files, shared by all outputs; each output remembers how far it
  * is (outlet.h). Bounded in bytes and age: past a bound the oldest records of the least severe rank are
- * dropped, and whoever they were for is told each. What cannot be written to disk is kept in memory and is then not
- * durable; it moves to disk once that is possible again. The spool owns its directory (locked) and descriptors. One
+ * dropped, and whoever they were for is told each. What cannot be written to disk is kept in memory, with a bound of
+ * its own, and is then not durable; it moves to disk once that is possible again. A directory that cannot be read at
+ * the start is not written to either: what is in it comes first. The spool owns its directory (locked) and descriptors. One
  * thread.
  */
 #ifndef SHK_GATEWAY_SPOOL_H
@@ -64,7 +65,8 @@ void shk_spool_tick(struct shk_spool *s, uint64_t now);
 /* Records of this rank of that segment go, as far as a dropping of before left them; each is told. */
 void shk_spool_finish_drop(struct shk_spool *s, uint64_t segment, uint32_t rank);
 
-/* Up to this cookie of this boot everything is durable or needed by nobody. False: nothing of that boot. */
+/* Up to this cookie of this boot everything is durable or needed by nobody; while the disk takes nothing, in memory, as
+ * soon as more than half the engine's window is. False: nothing of that boot. */
 bool shk_spool_kept(const struct shk_spool *s, uint64_t boot, uint64_t *ret_cookie);
 /* The directory, for files beside; -1: it cannot be used. */
 int shk_spool_dir(const struct shk_spool *s);
@@ -73,6 +75,8 @@ struct shk_spool_state {
 	uint64_t records, bytes, segments;
 	uint64_t oldest;  /* when the oldest segment's newest record came, 0: empty */
 	int error;	  /* why the newest are in memory, 0: they are not */
+	uint64_t spoilt;  /* files that were found spoilt, or could not be read, and are kept aside */
+	bool again;	  /* the directory can be used now, or had to be given up: open the spool anew */
 };
 void shk_spool_state(const struct shk_spool *s, struct shk_spool_state *ret);
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "alerts/gateway_proto.h"
@@ -153,6 +154,20 @@ static void is_read_back(void **state)
 	shk_buf_done(&text);
 }
 
+static unsigned left(struct world *w, uint32_t rank)
+{
+	struct shk_spool_pos pos = { 0 };
+	struct shk_spool_item it;
+	struct shk_buf text;
+	unsigned n = 0;
+
+	shk_buf_init(&text, SHK_JOURNAL_ALERT_MAX + 1);
+	while (shk_spool_next(w->spool, &pos, 1, &it, &text) == 1)
+		n += it.rank == rank;
+	shk_buf_done(&text);
+	return n;
+}
+
 /* A cut or spoilt end costs what was not whole, and no more. */
 static void a_torn_end_is_cut(void **state)
 {
@@ -179,25 +194,20 @@ static void a_torn_end_is_cut(void **state)
 	close(fd);
 	open_world(w, 1u << 20, 0);
 	shk_spool_state(w->spool, &st);
-	assert_int_equal(st.records, 0);
+	/* Those behind it are whole, and the file is kept. */
+	assert_int_equal(st.records, 2);
+	assert_int_equal(st.spoilt, 1);
+	assert_int_equal(st.next, 4);
+	snprintf(path, sizeof(path), "%s/%016x.seg.bad", w->dir, 1);
+	assert_int_equal(stat(path, &sb), 0);
 	put(w, 9, 5, "t");
 	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_int_equal(left(w, 5), 3);
+	close_world(w);
+	open_world(w, 1u << 20, 0);
 	shk_spool_state(w->spool, &st);
-	assert_int_equal(st.records, 1);
-}
-
-static unsigned left(struct world *w, uint32_t rank)
-{
-	struct shk_spool_pos pos = { 0 };
-	struct shk_spool_item it;
-	struct shk_buf text;
-	unsigned n = 0;
-
-	shk_buf_init(&text, SHK_JOURNAL_ALERT_MAX + 1);
-	while (shk_spool_next(w->spool, &pos, 1, &it, &text) == 1)
-		n += it.rank == rank;
-	shk_buf_done(&text);
-	return n;
+	assert_int_equal(st.records, 3);
+	assert_int_equal(st.spoilt, 0);
 }
 
 /* Every loss is told, the least severe go first, and what is left is in order. */
@@ -246,16 +256,20 @@ static void old_ones_go(void **state)
 	assert_int_equal(w->dropped, 5);
 }
 
-/* A directory that is not there: memory, which is not said to be kept, and then disk, with nothing lost. */
-static void memory_moves_to_disk(void **state)
+/* A directory that is not there: memory, which is not said to be kept. Once it is there it is read before it is
+ * written to: another has records in it. */
+static void a_late_directory_is_read_first(void **state)
 {
 	struct world *w = *state;
 	const struct shk_spool_ops ops = { on_dropped, on_dropping, w };
 	struct shk_spool_state st;
 	struct shk_err why = { 0 };
-	char dir[128];
+	char dir[128], command[512];
 	uint64_t cookie;
+	struct stat sb;
 
+	put(w, 1, 5, "of before");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
 	snprintf(dir, sizeof(dir), "%s/later", w->dir);
 	shk_spool_close(w->spool);
 	w->spool = NULL;
@@ -268,15 +282,134 @@ static void memory_moves_to_disk(void **state)
 	shk_spool_trim(w->spool, 3); /* two are delivered */
 	assert_true(shk_spool_kept(w->spool, 7, &cookie));
 	assert_int_equal(cookie, 2);
-	assert_int_equal(mkdir(dir, 0700), 0);
+	shk_spool_tick(w->spool, shk_now_real());
+	shk_spool_state(w->spool, &st);
+	assert_false(st.again);
+	shk_spool_close(w->spool);
+	assert_int_equal(shk_spool_open(dir, 1u << 20, 0, &ops, &w->spool, &why), 0);
+	put(w, 3, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), -ENOENT);
+	snprintf(command, sizeof(command), "mkdir -m 0700 %s && cp %s/*.seg %s/", dir, w->dir, dir);
+	assert_int_equal(system(command), 0);
+	shk_spool_tick(w->spool, shk_now_real());
+	shk_spool_state(w->spool, &st);
+	assert_true(st.again);
+	shk_spool_close(w->spool);
+	snprintf(command, sizeof(command), "%s/%016x.seg", dir, 1);
+	assert_int_equal(stat(command, &sb), 0);
+	assert_true(sb.st_size > 0);
+	assert_int_equal(shk_spool_open(dir, 1u << 20, 0, &ops, &w->spool, &why), 0);
+	shk_spool_state(w->spool, &st);
+	assert_int_equal(st.records, 1);
+	assert_int_equal(st.next, 2);
+}
+
+/* A file that cannot be read is not written over, and no number that may be in it is given again. */
+static void what_cannot_be_read_stays(void **state)
+{
+	struct world *w = *state;
+	struct shk_spool_state st;
+	char path[128];
+	struct stat sb;
+
+	put(w, 1, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	close_world(w);
+	snprintf(path, sizeof(path), "%s/%016x.seg", w->dir, 2);
+	assert_int_equal(mkdir(path, 0700), 0); /* opening it for reading and writing fails */
+	open_world(w, 1u << 20, 0);
+	shk_spool_state(w->spool, &st);
+	assert_int_equal(st.records, 1);
+	assert_int_equal(st.spoilt, 1);
+	assert_true(st.next > 2);
+	put(w, 2, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_int_equal(left(w, 5), 2);
+	assert_int_equal(stat(path, &sb), 0);
+	assert_true(S_ISDIR(sb.st_mode));
+}
+
+static bool sync_fails;
+
+/* In the place of the C library's. */
+int fdatasync(int fd)
+{
+	if (!sync_fails)
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
+	return -1;
+}
+
+/* A sync that failed once says nothing of the same bytes when it succeeds later. */
+static void a_failed_sync_is_not_asked_again(void **state)
+{
+	struct world *w = *state;
+	struct shk_spool_state st;
+	char path[128];
+	uint64_t cookie;
+	struct stat before, sb;
+
+	for (unsigned i = 1; i <= 2; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	snprintf(path, sizeof(path), "%s/%016x.seg", w->dir, 1);
+	assert_int_equal(stat(path, &before), 0);
+	sync_fails = true;
+	for (unsigned i = 3; i <= 4; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), -EIO);
+	sync_fails = false;
+	assert_int_equal(shk_spool_commit(w->spool), -EIO);
+	assert_false(shk_spool_kept(w->spool, 7, &cookie));
+	assert_int_equal(stat(path, &sb), 0);
+	assert_int_equal(sb.st_size, before.st_size);
+	assert_int_equal(left(w, 5), 4);
 	shk_spool_tick(w->spool, shk_now_real());
 	shk_spool_state(w->spool, &st);
 	assert_int_equal(st.error, 0);
+	assert_int_equal(st.segments, 2);
 	assert_true(shk_spool_kept(w->spool, 7, &cookie));
-	assert_int_equal(cookie, 3);
-	put(w, 4, 5, "t");
-	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_int_equal(cookie, 4);
+	/* All of a file: that one goes. */
+	close_world(w);
+	open_world(w, 1u << 20, 0);
 	assert_int_equal(left(w, 5), 4);
+	put(w, 5, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_int_equal(left(w, 5), 5);
+}
+
+/* While the disk takes nothing one reader that stands still costs the least severe, and stops nobody. */
+static void memory_has_a_bound(void **state)
+{
+	enum { N = 6000 };
+	struct world *w = *state;
+	struct shk_spool_state st;
+	uint64_t cookie = 0;
+	char text[1024];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	sync_fails = true;
+	for (unsigned i = 1; i <= N; i++) {
+		put(w, i, i % 10 ? 6 : 2, text);
+		if (i % 50 == 0)
+			assert_int_equal(shk_spool_commit(w->spool), -EIO);
+	}
+	sync_fails = false;
+	shk_spool_state(w->spool, &st);
+	assert_true(st.bytes <= 5u << 20);
+	assert_true(w->dropped > 0);
+	assert_int_equal(w->o.kept.dropped, w->dropped);
+	assert_int_equal(left(w, 2), N / 10);
+	assert_int_equal(left(w, 6) + w->dropped, N - N / 10);
+	/* The engine's window moves on. */
+	assert_true(shk_spool_kept(w->spool, 7, &cookie));
+	assert_in_range(cookie, N - SHK_WINDOW_LINES + 1, N - 1);
+	shk_spool_tick(w->spool, shk_now_real());
+	assert_true(shk_spool_kept(w->spool, 7, &cookie));
+	assert_int_equal(cookie, N);
+	assert_int_equal(left(w, 2), N / 10);
 }
 
 /* ---- outlets ---- */
@@ -529,7 +662,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, unmake)
 		T(is_read_back),	   T(a_torn_end_is_cut), T(the_bound_holds),
-		T(old_ones_go),		   T(memory_moves_to_disk), T(an_hour_without_a_peer),
+		T(old_ones_go),		   T(a_late_directory_is_read_first),
+		T(what_cannot_be_read_stays), T(a_failed_sync_is_not_asked_again), T(memory_has_a_bound), T(an_hour_without_a_peer),
 		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state),
 		cmocka_unit_test(selections), cmocka_unit_test(frames), cmocka_unit_test(secrets_in_answers), T(folds_and_clocks),
 		T(mail_cannot_be_ended_from_inside),
