@@ -254,7 +254,7 @@ has_command() {
 	m=$SHK_SRCDIR/docs/man/shrike.1
 	for c in $("$S" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
 		grep -q "^\.It Cm $c\b" "$m" || { echo "$c is missing"; false; }
-		for o in $("$S" help "$c" | sed -n '/^Options/,/^$/s/^ .*--\([a-z-]*\).*/\1/p'); do
+		for o in $("$S" help "$c" | sed -n '/^Options/,/^$/s/^ *\(-[a-zA-Z], \)\{0,1\}--\([a-z-]*\).*/\2/p'); do
 			grep -q -- "Fl -$o\b" "$m" || { echo "$c --$o is missing"; false; }
 		done
 	done
