@@ -8,21 +8,22 @@ static const struct object {
 	uint8_t type;
 	bool ring, call_too;
 } objects[] = {
-	{ SHK_CALL_open, SHRIKE_OPEN, false, true },		{ SHK_CALL_openat, SHRIKE_OPEN, true, true },
-	{ SHK_CALL_openat2, SHRIKE_OPEN, true, true },		{ SHK_CALL_creat, SHRIKE_OPEN, false, true },
-	{ SHK_CALL_unlink, SHRIKE_UNLINK, true, true },		{ SHK_CALL_unlinkat, SHRIKE_UNLINK, true, true },
-	{ SHK_CALL_rmdir, SHRIKE_RMDIR, true, true },		{ SHK_CALL_mkdir, SHRIKE_MKDIR, true, true },
-	{ SHK_CALL_mkdirat, SHRIKE_MKDIR, true, true },		{ SHK_CALL_mknod, SHRIKE_MKNOD, false, true },
-	{ SHK_CALL_mknodat, SHRIKE_MKNOD, false, true },	{ SHK_CALL_link, SHRIKE_LINK, true, true },
-	{ SHK_CALL_linkat, SHRIKE_LINK, true, true },		{ SHK_CALL_rename, SHRIKE_RENAME, true, true },
+	/* First those that stand for what a ring does. */
+	{ SHK_CALL_openat, SHRIKE_OPEN, true, true },		{ SHK_CALL_openat2, SHRIKE_OPEN, true, true },
+	{ SHK_CALL_open, SHRIKE_OPEN, false, true },		{ SHK_CALL_creat, SHRIKE_OPEN, false, true },
+	{ SHK_CALL_unlinkat, SHRIKE_UNLINK, true, true },	{ SHK_CALL_unlink, SHRIKE_UNLINK, true, true },
+	{ SHK_CALL_unlinkat, SHRIKE_RMDIR, true, true },	{ SHK_CALL_rmdir, SHRIKE_RMDIR, true, true },
+	{ SHK_CALL_mkdirat, SHRIKE_MKDIR, true, true },		{ SHK_CALL_mkdir, SHRIKE_MKDIR, true, true },
+	{ SHK_CALL_mknodat, SHRIKE_MKNOD, false, true },	{ SHK_CALL_mknod, SHRIKE_MKNOD, false, true },
+	{ SHK_CALL_linkat, SHRIKE_LINK, true, true },		{ SHK_CALL_link, SHRIKE_LINK, true, true },
 	{ SHK_CALL_renameat, SHRIKE_RENAME, true, true },	{ SHK_CALL_renameat2, SHRIKE_RENAME, true, true },
-	{ SHK_CALL_symlink, SHRIKE_SYMLINK, true, true },	{ SHK_CALL_symlinkat, SHRIKE_SYMLINK, true, true },
-	{ SHK_CALL_chmod, SHRIKE_CHMOD, false, true },		{ SHK_CALL_fchmodat, SHRIKE_CHMOD, false, true },
-	{ SHK_CALL_chown, SHRIKE_CHOWN, false, true },		{ SHK_CALL_fchownat, SHRIKE_CHOWN, false, true },
-	{ SHK_CALL_truncate, SHRIKE_TRUNCATE, false, true },	{ SHK_CALL_connect, SHRIKE_CONNECT, true, true },
-	{ SHK_CALL_bind, SHRIKE_BIND, true, true },		{ SHK_CALL_sendto, SHRIKE_SENDMSG, true, true },
-	{ SHK_CALL_sendmsg, SHRIKE_SENDMSG, true, true },	{ SHK_CALL_socket, SHRIKE_SOCKET, true, false },
-	{ SHK_CALL_listen, SHRIKE_LISTEN, true, false },
+	{ SHK_CALL_rename, SHRIKE_RENAME, true, true },		{ SHK_CALL_symlinkat, SHRIKE_SYMLINK, true, true },
+	{ SHK_CALL_symlink, SHRIKE_SYMLINK, true, true },	{ SHK_CALL_fchmodat, SHRIKE_CHMOD, false, true },
+	{ SHK_CALL_chmod, SHRIKE_CHMOD, false, true },		{ SHK_CALL_fchownat, SHRIKE_CHOWN, false, true },
+	{ SHK_CALL_chown, SHRIKE_CHOWN, false, true },		{ SHK_CALL_truncate, SHRIKE_TRUNCATE, false, true },
+	{ SHK_CALL_connect, SHRIKE_CONNECT, true, true },	{ SHK_CALL_bind, SHRIKE_BIND, true, true },
+	{ SHK_CALL_sendto, SHRIKE_SENDMSG, true, true },	{ SHK_CALL_sendmsg, SHRIKE_SENDMSG, true, true },
+	{ SHK_CALL_socket, SHRIKE_SOCKET, true, false },	{ SHK_CALL_listen, SHRIKE_LISTEN, true, false },
 };
 
 static bool has(const uint64_t *bits, enum shk_call_id id)
@@ -33,14 +34,6 @@ static bool has(const uint64_t *bits, enum shk_call_id id)
 static void set(uint64_t *bits, enum shk_call_id id)
 {
 	bits[id / 64] |= UINT64_C(1) << id % 64;
-}
-
-static const struct object *object_of(enum shk_call_id id)
-{
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(objects); i++)
-		if (objects[i].call == id)
-			return &objects[i];
-	return NULL;
 }
 
 static void want_end(struct shk_observe *o, enum shk_call_id id)
@@ -73,24 +66,43 @@ void shk_observe_make(const struct shk_policy *p, const struct shk_plan *plan, c
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned id = 0; id < SHK_CALL_N; id++) {
-		const struct object *o = object_of(id);
+		bool by_object = false;
 
 		/* Of these it is the call inside that is named, too. */
 		if (!has(plan->named, id) || id == SHK_CALL_socketcall || id == SHK_CALL_ipc)
 			continue;
-		if (o && o->ring && rings) {
-			set(ret->rings, id);
-			ret->classes |= UINT64_C(1) << o->type;
+		for (size_t i = 0; i < SHK_ARRAY_SIZE(objects); i++) {
+			const struct object *o = &objects[i];
+			bool direct = o->call_too && !has(notified, id), ring = o->ring && rings;
+
+			if (o->call != id)
+				continue;
+			by_object |= direct;
+			if (ring)
+				set(ret->rings, id);
+			if (direct)
+				set(ret->objects, id);
+			if (ring || direct)
+				ret->classes |= UINT64_C(1) << o->type;
 		}
-		if (has(notified, id))
-			continue;
-		if (o && o->call_too) {
-			set(ret->objects, id);
-			ret->classes |= UINT64_C(1) << o->type;
-		} else {
+		if (!by_object && !has(notified, id))
 			want_end(ret, id);
-		}
 	}
+}
+
+const struct shk_syscall *shk_observe_call(const struct shk_observe *o, unsigned type, const struct shk_syscall *in)
+{
+	bool ring = !in || in->id == SHK_CALL_io_uring_enter;
+	/* What is inside it is not known by its number. */
+	bool any = ring || in->id == SHK_CALL_socketcall;
+
+	if (type == SHRIKE_SYSCALL)
+		return in && has(o->ends, in->id) ? in : NULL;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(objects); i++)
+		if (objects[i].type == type && (any || objects[i].call == in->id) &&
+		    has(ring ? o->rings : o->objects, objects[i].call))
+			return &shk_syscalls[objects[i].call];
+	return NULL;
 }
 
 static void print_names(const char *what, const uint64_t *bits, struct shk_buf *out)

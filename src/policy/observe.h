@@ -28,6 +28,9 @@ void shk_observe_make(const struct shk_policy *p, const struct shk_plan *plan, c
 		      struct shk_observe *ret);
 /* The calls of this plan's own filter, for the above. */
 void shk_observe_notified(const struct shk_plan *plan, uint64_t *ret);
+/* The call that an event of a record of this type (SHRIKE_*) is to be, made by a task that is in the call `in`; NULL: in none, or in
+ * one that is not known. NULL: the filter has shown it, or no rule asks for it. */
+const struct shk_syscall *shk_observe_call(const struct shk_observe *o, unsigned type, const struct shk_syscall *in);
 /* For people: which calls the module would bring, and how. Nothing is printed if there are none. */
 void shk_observe_print(const struct shk_policy *p, const struct shk_plan *plan, struct shk_buf *out);
 

@@ -345,10 +345,20 @@ static void observes_the_rest(void **state)
 	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
 	assert_true(o.rings[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_false(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, NULL), &shk_syscalls[SHK_CALL_openat]);
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_io_uring_enter]), &shk_syscalls[SHK_CALL_openat]);
+	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_openat])); /* notified */
+	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_open]));	 /* no rule names it */
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_MKDIR, NULL), &shk_syscalls[SHK_CALL_mkdir]);
+	assert_null(shk_observe_call(&o, SHRIKE_UNLINK, NULL));
 	/* A filter made for a policy without rules */
 	observe("", "", none, &o);
 	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
 	assert_true(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_openat]), &shk_syscalls[SHK_CALL_openat]);
+	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_open]));
+	assert_null(shk_observe_call(&o, SHRIKE_SYSCALL, &shk_syscalls[SHK_CALL_openat]));
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_CONNECT, &shk_syscalls[SHK_CALL_socketcall]), &shk_syscalls[SHK_CALL_connect]);
 	for (unsigned i = 0; i < SHRIKE_BITMAP_BYTES; i++)
 		assert_int_equal(o.native[i] | o.compat[i], 0);
 }
