@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -106,6 +107,12 @@ static _Noreturn void watch(void)
 		if (pid == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			serve();
+		}
+		if (pid < 0) { /* meanwhile nobody reads: has the engine ended? */
+			struct pollfd end = { .fd = CHANNEL };
+
+			if (poll(&end, 1, 0) > 0)
+				_exit(0);
 		}
 		while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
 			;

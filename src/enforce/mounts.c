@@ -265,13 +265,14 @@ static bool names_device(const char *options)
  * no place where paths may begin. */
 static enum shk_pinned pin_remount(struct shk_mounts *m)
 {
+	const struct shk_walk_from *from = &m->held[0].from;
 	struct statfs fs;
 
 	m->order.op = SHK_MOUNT_NEW;
 	if (!may_mount(m))
 		return fails(m, EPERM);
 	if (m->order.data && names_device(m->order.data) &&
-	    (fstatfs(m->order.target, &fs) < 0 || !has_plain_options(fs.f_type)))
+	    (!shk_walk_answers(from->tid, from->init, from->root_dev, m->order.target) || fstatfs(m->order.target, &fs) < 0 || !has_plain_options(fs.f_type)))
 		return unable(m, "a filesystem on a device, mounted again with another one among its options");
 	if (is_directory(m->order.target))
 		return SHK_PINNED_OBJECT;

@@ -342,7 +342,8 @@ static ssize_t put(const struct shk_socket *s, const struct shk_message *m, unsi
 		h.msg_control = m->control + m->n_first;
 	if (!h.msg_controllen)
 		h.msg_control = NULL;
-	if (m->named && !s->len) {
+	/* A Unix socket looks at the length alone, and its receiver at the credentials that go along. */
+	if (m->named && !s->len && s->domain != AF_UNIX) {
 		r = sendto(s->fd, m->data + skip, left, (int)flags, (const struct sockaddr *)&s->addr, 0);
 		return r < 0 ? -errno : r;
 	}

@@ -296,6 +296,14 @@ void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct
 		ctx->ev->ret = -ENOSYS;
 		return;
 	}
+	/* What the filter answers for a call has to be the answer for the same call inside another. */
+	if (ctx->ev->unwrapped && plan && ctx->ev->call && plan->call[ctx->ev->call->id].what == SHK_PLAN_ERRNO) {
+		a->method = SHK_METHOD_REFUSE;
+		a->what = SHK_ACT_FAIL;
+		a->err = plan->call[ctx->ev->call->id].err;
+		ctx->ev->ret = -a->err;
+		return;
+	}
 	if (!emulated(w, p, plan, ctx->ev))
 		return;
 	pin(w, s, ctx, a);
@@ -338,6 +346,8 @@ static int send_out(struct shk_worker *w, const struct shk_call_slot *s, struct 
 		if (shk_worker_waits(w))
 			r = shk_send_do(w->actor, &a->socket, &a->message,
 					s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns) - DUE_NS);
+		else
+			r = -ENOBUFS; /* a socket that waits does not say EAGAIN */
 		shk_worker_waited(w);
 	}
 	if (r == -EAGAIN && a->message.sent)

@@ -155,6 +155,7 @@ static bool held_names(struct shk_eval_ctx *ctx, const struct shk_str *held, str
 static void judge_held(const struct shk_policy *p, struct shk_eval_ctx *ctx, const struct shk_held_names *held,
 		       struct shk_judgement *j)
 {
+	j->real.fd = NULL; /* an earlier look at it had another name */
 	if (held_names(ctx, held->object, &j->real))
 		shk_judge_also(p, &j->real, j);
 	for (unsigned i = 0; i < held->n_alias; i++) {

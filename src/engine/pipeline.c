@@ -311,13 +311,41 @@ static void tell_unreadable(struct shk_worker *w, const struct shk_event *ev, in
 		 ev->call ? ev->call->name : "unknown", (int)ev->tid);
 }
 
+/* What judging by another name puts its own in place of (judge.c). */
+struct shk_arg_texts {
+	struct shk_str arg[6], named;
+	int64_t ret;
+};
+
+static struct shk_arg_texts texts_of(const struct shk_event *ev)
+{
+	struct shk_arg_texts t = { .named = ev->named.bytes, .ret = ev->ret };
+
+	for (unsigned i = 0; i < SHK_ARRAY_SIZE(t.arg); i++)
+		t.arg[i] = ev->arg[i].bytes;
+	return t;
+}
+
+static void put_texts(struct shk_event *ev, const struct shk_arg_texts *t)
+{
+	ev->named.bytes = t->named;
+	ev->ret = t->ret;
+	for (unsigned i = 0; i < SHK_ARRAY_SIZE(t->arg); i++)
+		ev->arg[i].bytes = t->arg[i];
+}
+
 /* Judges the call and, if it is to be carried out by us, does so. false: it was answered already. */
 static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		   const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	struct shk_event *ev = ctx->ev;
+	const struct shk_eval_ctx anew = *ctx;
+	const struct shk_arg_texts texts = texts_of(ev);
 
 	do {
+		/* Between two rounds others have the lock: records may be gone, directories and names be others. */
+		*ctx = anew;
+		put_texts(ev, &texts);
 		if (lock_until(&ev->ctr->lock, atomic_load(&w->due)) != 0) {
 			if (!claim(w))
 				return true;

@@ -155,13 +155,15 @@ static void look_at(struct shk_porter *pt, const struct space *s, size_t n, pid_
 		}
 }
 
-/* All that came after `from` up to `to`, where numbers begin anew behind the highest. */
-static void look_through(struct shk_porter *pt, const struct space *s, size_t n, pid_t from, pid_t to)
+/* All that came after `from` up to `to`, where numbers begin anew behind the highest. false: not now. */
+static bool look_through(struct shk_porter *pt, const struct space *s, size_t n, pid_t from, pid_t to)
 {
 	_cleanup_closedir_ DIR *d = opendir("/proc");
 	struct dirent *x;
 
-	while (d && (x = readdir(d))) {
+	if (!d)
+		return false;
+	while ((x = readdir(d))) {
 		uint64_t v;
 		pid_t pid;
 
@@ -171,6 +173,7 @@ static void look_through(struct shk_porter *pt, const struct space *s, size_t n,
 		if (from < to ? pid > from && pid <= to : pid > from || pid <= to)
 			look_at(pt, s, n, pid);
 	}
+	return true;
 }
 
 void shk_porter_look(struct shk_porter *pt)
@@ -186,10 +189,9 @@ void shk_porter_look(struct shk_porter *pt)
 	/* The first time everybody is new. */
 	if (!pid)
 		pid = now + 1 < top ? now + 1 : 1;
-	if (k && now > 0 && (now > pid ? now - pid : now + top - pid) > NUMBERS_MAX) {
-		look_through(pt, s, k, pid, now);
+	if (k && now > 0 && (now > pid ? now - pid : now + top - pid) > NUMBERS_MAX &&
+	    look_through(pt, s, k, pid, now))
 		pid = now;
-	}
 	for (unsigned i = 0; k && now > 0 && pid != now && i < NUMBERS_MAX; i++) {
 		pid = pid + 1 < top ? pid + 1 : 1;
 		look_at(pt, s, k, pid);

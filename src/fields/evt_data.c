@@ -110,8 +110,11 @@ static bool buffer_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref
 	if (!data_of(ctx->ev, &addr, &size) || !ctx->ev->mem)
 		return false;
 	n = (size_t)SHK_MIN(size, (uint64_t)BUFFER_BYTES);
-	if (ctx->ev->data.p)
+	if (ctx->ev->data.p) {
+		/* A part of it may be sent all the same: what cannot be told is not nothing. */
+		ctx->ev->memory_failed |= ctx->ev->data.n < n;
 		return ctx->ev->data.n >= n && shk_set_str(out, (struct shk_str){ ctx->ev->data.p, n });
+	}
 	p = shk_arena_alloc_raw(ctx->ev->arena, n);
 	if (!p || (n && shk_event_read(ctx->ev, addr, p, n) < 0))
 		return false;

@@ -184,7 +184,7 @@ static void plan_socketcall(struct shk_plan *plan)
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(socketcalls); i++) {
 		int call = id_of(socketcalls[i].call);
 
-		if (call < 0 || plan->call[call].what != SHK_PLAN_NOTIFY)
+		if (call < 0 || plan->call[call].what == SHK_PLAN_PASS)
 			continue;
 		if (c->what == SHK_PLAN_PASS)
 			*c = (struct shk_plan_call){ .what = SHK_PLAN_NOTIFY, .why = "door" };

@@ -388,12 +388,15 @@ static void race_send(struct run *r, void (*set)(void *, bool), void *arg, void 
 		      void (*by)(int fd, void *a, socklen_t n))
 {
 	struct sockaddr_in free_port = loopback(GOOD_PORT);
+	struct sockaddr_un free_name = named("/free/box");
+	int family = ((struct sockaddr *)a)->sa_family;
+	const void *partner = family == AF_UNIX ? (void *)&free_name : (void *)&free_port;
 	struct flip *f = flip_start(set, arg);
 
 	while (more(r)) {
-		int fd = new_socket(((struct sockaddr *)a)->sa_family, SOCK_DGRAM);
+		int fd = new_socket(family, SOCK_DGRAM);
 
-		if (connected && connect(fd, (void *)&free_port, sizeof(free_port)) < 0)
+		if (connected && connect(fd, partner, family == AF_UNIX ? sizeof(free_name) : sizeof(free_port)) < 0)
 			broken("partner");
 		flip_begin(f);
 		by(fd, a, n);
@@ -452,6 +455,28 @@ static void by_sendmsg_i386(int fd, void *a, socklen_t n)
 	int80(370, (uint32_t)fd, low(m), 0, 0, 0);
 }
 
+/* The same by the number that socketcall has for it. */
+static void by_socketcall_sendmmsg(int fd, void *a, socklen_t n)
+{
+	static uint32_t *m;
+
+	if (!m)
+		m = shared(96);
+	m[0] = (uint32_t)fd;
+	m[1] = low(&m[4]);
+	m[2] = 1;
+	m[3] = 0;
+	m[4] = low(a);
+	m[5] = n;
+	m[6] = low(&m[12]);
+	m[7] = 1;
+	m[8] = m[9] = m[10] = m[11] = 0;
+	m[12] = low(&m[14]);
+	m[13] = 1;
+	if (int80(102, 20, low(m), 0, 0, 0) < 0 && errno == ENOSYS)
+		sendto(fd, "x", 1, 0, a, n);
+}
+
 static void race_datagram(struct run *r, bool connected, void (*by)(int fd, void *a, socklen_t n))
 {
 	struct sockaddr_in *a = flipping_address();
@@ -464,6 +489,7 @@ static void send_to(struct run *r) { race_datagram(r, false, by_sendto); }
 static void send_msg(struct run *r) { race_datagram(r, false, by_sendmsg); }
 static void send_mmsg(struct run *r) { race_datagram(r, false, by_sendmmsg); }
 static void send_i386(struct run *r) { race_datagram(r, false, by_sendmsg_i386); }
+static void send_socketcall_mmsg(struct run *r) { race_datagram(r, false, by_socketcall_sendmmsg); }
 static void send_socketcall(struct run *r) { race_datagram(r, false, by_socketcall_send); }
 /* The partner is a free one; no thread is needed where rules are asked about it alone. */
 static void send_connected(struct run *r) { race_datagram(r, true, by_sendto); }
@@ -546,7 +572,7 @@ static void send_unix(struct run *r)
 	race_send(r, set_text, t, a, sizeof(*a), false, by_sendto);
 }
 
-static void send_unix_symlink(struct run *r)
+static void race_boxes(struct run *r, bool connected)
 {
 	struct sockaddr_un a = named("/free/boxl");
 
@@ -555,8 +581,11 @@ static void send_unix_symlink(struct run *r)
 	unlink("/free/boxl2");
 	if (symlink("/free/box", "/free/boxl") < 0 || symlink("/hide/box", "/free/boxl2") < 0)
 		broken("symlink");
-	race_send(r, set_names, names_of("/free/boxl", "/free/boxl2"), &a, sizeof(a), false, by_sendmsg);
+	race_send(r, set_names, names_of("/free/boxl", "/free/boxl2"), &a, sizeof(a), connected, by_sendmsg);
 }
+
+static void send_unix_symlink(struct run *r) { race_boxes(r, false); }
+static void send_unix_connected(struct run *r) { race_boxes(r, true); }
 
 const struct attack attacks_net[] = {
 	{ "send-memory", send_to },	      { "send-msg", send_msg },
@@ -564,6 +593,7 @@ const struct attack attacks_net[] = {
 	{ "send-socketcall", send_socketcall }, { "send-connected", send_connected },
 	{ "send-pointer", send_pointer },     { "send-data", send_data },
 	{ "send-unix", send_unix },	      { "send-unix-symlink", send_unix_symlink },
+	{ "send-unix-connected", send_unix_connected }, { "send-socketcall-mmsg", send_socketcall_mmsg },
 	{ "connect-memory", memory },	      { "connect-memory-udp", memory_udp },
 	{ "connect-i386", i386 },	      { "connect-socketcall", socketcall },
 	{ "connect-socketcall-pointer", socketcall_pointer }, { "connect-fast-open", fast_open },

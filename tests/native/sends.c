@@ -22,6 +22,7 @@ static struct {
 	unsigned size, pieces, flags;
 	enum control control;
 	bool unnamed; /* no address is given */
+	bool empty;   /* one of no bytes is */
 	enum { WHOLE, AT_PAGE_END, CUT_OFF } data;
 } m;
 
@@ -54,9 +55,10 @@ static void make_send(struct kase *k)
 	m.flags = PICK(d, flags);
 	m.control = m.by == TO || m.by == TO_I386 || roll(d, 2) ? NO_CONTROL : roll(d, N_CONTROLS);
 	m.unnamed = roll(d, c.before == CONNECTED ? 2 : 8) == 0;
+	m.empty = !m.unnamed && roll(d, c.before == CONNECTED ? 2 : 16) == 0;
 	m.data = roll(d, 8) ? WHOLE : 1 + roll(d, 2);
-	add(k->what, sizeof(k->what), " %s %u bytes in %u flags %x%s%s%s", bys[m.by], m.size, m.pieces, m.flags, controls[m.control],
-	    m.unnamed ? " no-address" : "", datas[m.data]);
+	add(k->what, sizeof(k->what), " %s %u bytes in %u flags %x%s%s%s%s", bys[m.by], m.size, m.pieces, m.flags, controls[m.control],
+	    m.unnamed ? " no-address" : "", m.empty ? " empty-address" : "", datas[m.data]);
 }
 
 static void prepare_send(struct kase *k)
@@ -201,6 +203,8 @@ static void act(struct kase *k)
 	else if (c.memory != NOWHERE)
 		at = (unsigned long)memory_of(c.addr, c.memory == CUT && bytes > 1 ? bytes - 1 : bytes,
 					      c.memory == CUT || c.memory == PAGE_END);
+	if (m.empty)
+		c.said = 0;
 	errno = 0;
 	pipes = 0;
 	r = send_it(at, c.said);
