@@ -99,7 +99,8 @@ static void fill(struct shrike_record *rec, const struct shk_container *c)
 	struct pid *pid = task_pid(current), *group = task_tgid(current);
 
 	rec->container = c->index;
-	rec->nr = shk_call_nr();
+	/* A worker of io_uring has the registers of whoever it was made by, and is in no call. */
+	rec->nr = current->flags & (PF_KTHREAD | PF_IO_WORKER) ? -1 : shk_call_nr();
 	rec->tid = current->pid;
 	rec->tgid = current->tgid;
 	/* A task that has been reaped by an exec of its group has no number any more. */

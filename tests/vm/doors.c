@@ -4,7 +4,6 @@
  * ends of calls, of both tables.
  */
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -13,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "uring.h"
 #include "vmtest.h"
 
 #define I386_OPEN 5
@@ -55,37 +55,8 @@ static int by_cold_page(void *arg)
 
 static int by_io_uring(void *arg)
 {
-	struct io_uring_params p;
-	struct io_uring_sqe *sqe;
-	unsigned *tail, *array, *head, *mask;
-	char *sq, *cq;
-	int fd, res;
-
 	(void)arg;
-	memset(&p, 0, sizeof(p));
-	fd = (int)syscall(SYS_io_uring_setup, 1, &p);
-	if (fd < 0)
-		return 1;
-	sq = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		  IORING_OFF_CQ_RING);
-	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
-	if (sq == MAP_FAILED || cq == MAP_FAILED || sqe == MAP_FAILED)
-		return 2;
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_OPENAT;
-	sqe->fd = AT_FDCWD;
-	sqe->addr = (unsigned long)"/run/doors/ring";
-	tail = (unsigned *)(void *)(sq + p.sq_off.tail);
-	array = (unsigned *)(void *)(sq + p.sq_off.array);
-	array[0] = 0;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
-		return 3;
-	head = (unsigned *)(void *)(cq + p.cq_off.head);
-	mask = (unsigned *)(void *)(cq + p.cq_off.ring_mask);
-	res = ((struct io_uring_cqe *)(void *)(cq + p.cq_off.cqes))[*head & *mask].res;
-	return res >= 0 ? 0 : 4;
+	return uring_open("/run/doors/ring", 1);
 }
 
 static int by_overlay(void *arg)
