@@ -82,6 +82,7 @@ static enum shk_stage arm(struct shk_listener *l, struct shk_event *ev, unsigned
 	/* From here on sessions may come. */
 	if (stage == SHK_STAGE_JUDGE && !l->session && bits & SHK_ARMED_INIT) {
 		atomic_store(&e->entered, true);
+		atomic_store(&e->armed_ns, shk_now_mono());
 		shk_porter_mark(e, true);
 	}
 	if (*why)

@@ -12,6 +12,7 @@ static const struct shk_config_word levels[] = {
 	{ "error", LOG_ERR },	{ "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
 	{ "info", LOG_INFO },	{ "debug", LOG_DEBUG },	    { NULL, 0 },
 };
+static const struct shk_config_word module_words[] = { { "auto", 1 }, { "off", 0 }, { NULL, 0 } };
 static const struct shk_config_word times[] = { { "local", 0 }, { "iso8601", 1 }, { NULL, 0 } };
 int shk_config_fail(const struct shk_config_reader *r, const yaml_mark_t *m, const char *fmt, ...)
 {
@@ -156,6 +157,11 @@ static int parse_level(const struct shk_config_reader *r, const yaml_node_t *n, 
 static int parse_time(const struct shk_config_reader *r, const yaml_node_t *n, const char *key, int *out)
 {
 	return shk_config_parse_word(r, n, key, times, out);
+}
+
+static int parse_module(const struct shk_config_reader *r, const yaml_node_t *n, const char *key, int *out)
+{
+	return shk_config_parse_word(r, n, key, module_words, out);
 }
 
 struct unit {
@@ -488,6 +494,7 @@ void shk_config_free(struct shk_config *c)
 #define KEY_FREE_size(p)  (void)(p)
 #define KEY_FREE_duration(p) (void)(p)
 #define KEY_FREE_listen(p) free(p)
+#define KEY_FREE_module(p) (void)(p)
 #define KEY_FREE(kind, member, otherwise, doc) KEY_FREE_##kind(c->member);
 	SHK_CONFIG_KEYS(KEY_FREE)
 #undef KEY_FREE
@@ -528,6 +535,11 @@ static void put_level(struct shk_buf *out, const int *v)
 static void put_time(struct shk_buf *out, const int *v)
 {
 	shk_buf_adds(out, shk_config_word_of(times, *v));
+}
+
+static void put_module(struct shk_buf *out, const int *v)
+{
+	shk_buf_adds(out, shk_config_word_of(module_words, *v));
 }
 
 static void put_listen(struct shk_buf *out, char *const *v)

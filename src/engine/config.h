@@ -22,7 +22,7 @@
 
 /* X(kind, member, default as written in YAML, documentation). Kinds: path (absolute), paths (one or a
  * list, kept joined by ':'), text (may be empty), level (syslog level), time (0 local, 1 iso8601), size
- * (bytes), duration (ns), listen (a path, a port, or empty). */
+ * (bytes), duration (ns), listen (a path, a port, or empty), module (1 auto, 0 off). */
 #define SHK_CONFIG_KEYS(X)                                                                         \
 	X(path, policy_dir, SHK_SYSCONFDIR "/policies.d", "directory of policy files (*.yaml)")    \
 	X(paths, rules_path, SHK_SYSCONFDIR "/rules:" SHK_DATADIR "/rules",                        \
@@ -32,6 +32,8 @@
 	X(text, hostname, "", "name of this machine in alerts; empty: the kernel's")               \
 	X(level, log_level, "notice", "what the daemon says of itself: error ... debug")           \
 	X(time, time_format, "local", "time in text alerts: local (HH:MM:SS) or iso8601")          \
+	X(module, module, "auto",                                                                  \
+	  "the kernel module shrike.ko as a second source: auto (if it is there) or off")          \
 	X(text, gateway_user, "shrike",                                                            \
 	  "user that sends alerts over the network; where there is none of that name: nobody")     \
 	X(path, spool_dir, "/var/spool/shrike",                                                    \
@@ -50,6 +52,7 @@ struct shk_config {
 #define SHK_CONFIG_TYPE_size  uint64_t
 #define SHK_CONFIG_TYPE_duration uint64_t
 #define SHK_CONFIG_TYPE_listen char *
+#define SHK_CONFIG_TYPE_module int
 #define SHK_CONFIG_MEMBER(kind, member, otherwise, doc) SHK_CONFIG_TYPE_##kind member;
 	SHK_CONFIG_KEYS(SHK_CONFIG_MEMBER)
 #undef SHK_CONFIG_MEMBER

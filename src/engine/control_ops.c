@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "engine/observer.h"
 #include "verdict/kill.h"
 
 static void add_str(struct json_object *o, const char *key, struct shk_str s)
@@ -67,7 +68,9 @@ static struct json_object *describe(struct shk_entry *e)
 	json_object_object_add(o, "released", json_object_new_boolean(atomic_load(&e->released)));
 	json_object_object_add(o, "frozen", json_object_new_boolean(shk_container_frozen(c)));
 	add_unattached(o, e);
-	add_str(o, "sources", SHK_STR("notify"));
+	add_str(o, "sources", atomic_load(&e->observed) == SHK_OBSERVED_YES ? SHK_STR("notify, module") : SHK_STR("notify"));
+	add_u64(o, "observed", atomic_load(&e->n_observed));
+	add_u64(o, "lost", atomic_load(&e->n_module_lost));
 	json_object_object_add(o, "pid", json_object_new_int(c->init_pid));
 	add_u64(o, "started", c->start_ns);
 	add_u64(o, "listeners", listeners);
@@ -205,6 +208,7 @@ int shk_op_status(struct shk_peerconn *pc, struct json_object *req, struct shk_e
 	json_object_object_add(o, "pid", json_object_new_int(getpid()));
 	json_object_object_add(o, "policies", policies_of(g->arm));
 	add_network(g, json_object_object_get(o, "sinks"));
+	json_object_object_add(o, "module", shk_observer_status(g));
 	if (g->arm->broken)
 		add_str(o, "broken", shk_str(g->arm->broken));
 	if (g->reload_error)

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "engine/gate.h"
 #include "engine/internal.h"
+#include "engine/observer.h"
 #include "engine/porter.h"
 #include "sources/notify/notify.h"
 
@@ -230,6 +231,7 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 	g->notify_fd = o->notify_fd;
 	g->keeper_fd = o->keeper_fd;
 	g->mounter = o->mounter;
+	g->observer = o->observer;
 	g->signal_fd = -1;
 	g->restarts = o->restarts;
 	g->started_ns = shk_now_real();
@@ -264,8 +266,12 @@ int shk_engine_new(const struct shk_engine_options *o, struct shk_engine **ret, 
 		r = shk_gate_start(g, err);
 	if (r == 0)
 		r = shk_porter_start(g, err);
-	if (r == 0)
+	if (r == 0) {
+		shk_observer_start(g);
 		r = shk_keeper_restore(g, err);
+	}
+	if (r == 0)
+		shk_observer_settle(g);
 	if (r == 0)
 		r = shk_porter_run(g, err);
 	if (r == 0)
@@ -349,6 +355,7 @@ void shk_engine_free(struct shk_engine *g)
 	atomic_store(&g->stopping, true);
 	shk_porter_stop(g);
 	end_jobs(g);
+	shk_observer_free(TAKE_PTR(g->observer));
 	shk_notify_socket_stop(g);
 	shk_control_stop(g);
 	end_entries(g);

@@ -13,6 +13,7 @@
 #include "engine/config.h"
 
 struct shk_engine;
+struct shk_observer;
 
 struct shk_engine_options {
 	const struct shk_config *config; /* borrowed for the engine's life */
@@ -22,6 +23,7 @@ struct shk_engine_options {
 	unsigned restarts;		 /* engines before this one under the same keeper */
 	bool policies_must_load;	 /* broken policies are an error of shk_engine_new */
 	struct shk_mounter *mounter;	 /* borrowed for the engine's life; NULL: calls on mounts fail with EIO */
+	struct shk_observer *observer;	 /* of observer.h, taken over; NULL: the kernel module is not asked for */
 	bool signals;			 /* SIGTERM and SIGINT stop, SIGHUP reloads */
 };
 

@@ -85,6 +85,10 @@ struct shk_entry {
 	/* porter_mounts.c */
 	_Atomic uint64_t dirty_until;	/* its mounts are changing (CLOCK_MONOTONIC ns) */
 	atomic_bool entered;		/* the container's own program has begun: its mounts are there */
+	/* observer.c */
+	_Atomic uint64_t armed_ns;	/* CLOCK_MONOTONIC: what happened before is the runtime's; 0: not yet */
+	atomic_int observed;		/* enum shk_observed_state */
+	_Atomic uint64_t n_observed, n_module_lost; /* events of the kernel module that rules were asked about; records lost */
 	_Atomic uint64_t mnt_ns, pid_ns; /* of the init; 0: sessions are not asked for at its mounts, not known */
 	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */
 	uint64_t marks_hash;
@@ -242,6 +246,7 @@ struct shk_engine {
 	char *reload_error;		/* main thread */
 
 	struct shk_gate *gate;		/* gate.c */
+	struct shk_observer *observer;	/* observer.c; NULL: the kernel module is not asked for */
 	struct shk_porter *porter;	/* porter.c */
 
 	pthread_mutex_t job_lock;
@@ -371,6 +376,8 @@ void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err);
 void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t value);
 
 /* ---- pipeline.c ---- */
+/* Where an event of this time stands in the line of all that this engine judges. Any thread. */
+void shk_place_event(struct shk_engine *g, struct shk_event *ev, uint64_t time_ns);
 /* One call from reception to answer, which is the watchdog's when the claim is lost; the slot is released. */
 void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s);
 /* A signal for the process whose call waits. 0 or -errno. */

@@ -102,8 +102,11 @@ int shk_listener_start(struct shk_listener *l, struct shk_err *err)
 	e->n_sessions += l->session;
 	e->had_listener = true;
 	pthread_mutex_unlock(&g->reg_lock);
-	if (!l->session && atomic_load(&l->armed) & SHK_ARMED_INIT)
+	if (!l->session && atomic_load(&l->armed) & SHK_ARMED_INIT) {
 		atomic_store(&e->entered, true);
+		/* Of a restored one it is not known when; what the module kept meanwhile is the container's. */
+		atomic_store(&e->armed_ns, 1);
+	}
 	r = shk_worker_start(l, false, err);
 	if (r < 0)
 		shk_listener_end(l);

@@ -36,12 +36,11 @@ struct outcome {
 	int unknown;		/* errno: it cannot be told what that is */
 };
 
-/* Where the event stands in the line of all that this engine judges. */
-static void place(struct shk_engine *g, struct shk_event *ev)
+void shk_place_event(struct shk_engine *g, struct shk_event *ev, uint64_t time_ns)
 {
 	uint64_t none = 0;
 
-	ev->time_ns = shk_now_real();
+	ev->time_ns = time_ns;
 	ev->num = atomic_fetch_add(&g->n_events, 1) + 1;
 	ev->prev_ns = atomic_exchange(&g->last_event_ns, ev->time_ns);
 	ev->first_ns = atomic_compare_exchange_strong(&g->first_event_ns, &none, ev->time_ns) ?
@@ -61,7 +60,7 @@ static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_even
 	*ctx = (struct shk_notify_ctx){ .fd = l->fd, .id = s->notif.id };
 	shk_notify_event(ev, &s->notif, ctx);
 	ev->ctr = l->e->ctr;
-	place(l->g, ev);
+	shk_place_event(l->g, ev, shk_now_real());
 	atomic_fetch_add_explicit(&ev->ctr->n_events, 1, memory_order_relaxed);
 }
 

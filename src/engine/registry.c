@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "engine/observer.h"
 #include "sources/ptrace/task.h"
 #include "verdict/kill.h"
 
@@ -95,6 +96,7 @@ void shk_registry_add(struct shk_engine *g, struct shk_entry *e)
 	g->entries = shk_entry_ref(e);
 	g->n_entries++;
 	pthread_mutex_unlock(&g->reg_lock);
+	shk_observer_watch(g, e, false);
 }
 
 /* Pending nonces of this entry, with the lock held. */
@@ -135,6 +137,7 @@ void shk_registry_remove(struct shk_engine *g, struct shk_entry *e)
 	e->removed = true;
 	p = unlink_pending(g, e);
 	pthread_mutex_unlock(&g->reg_lock);
+	shk_observer_unwatch(g, e);
 	for (;;) {
 		pthread_mutex_lock(&g->reg_lock);
 		l = e->listeners ? shk_listener_ref(e->listeners) : NULL;
@@ -266,10 +269,12 @@ void shk_registry_sweep(struct shk_engine *g)
 	_cleanup_free_ struct shk_entry **all = shk_registry_all(g, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		if (over(g, all[i]))
+		if (over(g, all[i])) {
 			shk_registry_remove(g, all[i]);
-		else
+		} else {
 			watch_cgroup(g, all[i]);
+			shk_observer_watch(g, all[i], false);
+		}
 		shk_entry_unref(all[i]);
 	}
 }

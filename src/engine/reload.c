@@ -10,6 +10,7 @@
 #include <json-c/json.h>
 
 #include "engine/internal.h"
+#include "engine/observer.h"
 
 /* "connect, openat", or nothing. */
 static void names_of(struct json_object *array, struct shk_buf *out)
@@ -29,6 +30,7 @@ static void apply_to(struct shk_engine *g, struct shk_entry *e, struct shk_armou
 	shk_buf_init(&names, 8192);
 	shk_buf_init(&text, 16384);
 	shk_entry_arm(e, a, p);
+	shk_observer_watch(g, e, true);
 	if (!plan || !e->had_listener)
 		return;
 	shk_narrow_check(e, plan); /* only this thread changes e->unwatched */
@@ -75,6 +77,8 @@ int shk_engine_reload(struct shk_engine *g, unsigned *ret_rules, struct json_obj
 	old = g->arm;
 	g->arm = a;
 	pthread_mutex_unlock(&g->reg_lock);
+	if (cfg && !cfg->module)
+		shk_observer_leave(g, "module: off, since the configuration was read anew");
 	all = shk_registry_all(g, &n);
 	for (size_t i = 0; i < n; i++) {
 		apply_to(g, all[i], a, warnings);

@@ -146,9 +146,10 @@ static void plan_send(enum shk_call_id id, struct shk_plan_call *c)
 }
 
 static void plan_rules(const struct shk_policy *p, const uint64_t *named, enum shk_call_id id,
-		       struct shk_plan_call *c)
+		       struct shk_plan *plan)
 {
 	const struct shk_syscall *row = &shk_syscalls[id];
+	struct shk_plan_call *c = &plan->call[id];
 	struct shk_reg_filter must = { .never = true };
 
 	if (!shk_ruleset_wants(p->rules, id) ||
@@ -157,6 +158,7 @@ static void plan_rules(const struct shk_policy *p, const uint64_t *named, enum s
 	shk_ruleset_reg_filter(p->rules, id, row->rarity == SHK_RARE ? NULL : named, &c->when);
 	if (c->when.never)
 		return;
+	plan->named[id / 64] |= UINT64_C(1) << id % 64;
 	shk_ruleset_reg_filter(p->rules, id, p->must, &must);
 	c->enforced = p->mode == SHK_MODE_ENFORCE && p->must && !must.never;
 	plan_send(id, c);
@@ -289,7 +291,7 @@ int shk_plan_make(const struct shk_policy *p, struct shk_plan **ret, struct shk_
 	for (unsigned i = 0; i < SHK_CALL_N; i++) {
 		plan->call[i] = (struct shk_plan_call){ .when = { .never = true }, .why = "" };
 		if (p->rules)
-			plan_rules(p, named, i, &plan->call[i]);
+			plan_rules(p, named, i, plan);
 		plan_fixed(p, i, &plan->call[i]);
 	}
 	shk_doors_apply(p, plan);

@@ -36,6 +36,7 @@ struct shk_plan {
 	struct shk_plan_call call[SHK_CALL_N];
 	struct sock_filter *bpf; /* owned */
 	unsigned short bpf_len;
+	uint64_t named[(SHK_CALL_N + 63) / 64]; /* calls that a rule asks for, whether they can be notified or not */
 };
 
 /* Always notified, whatever the rules: execve, execveat (arming, state). Always refused with ENOSYS

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "policy/filter.h"
+#include "policy/observe.h"
 
 static void print_one_test(enum shk_call_id id, const struct shk_reg_test *t, struct shk_buf *out)
 {
@@ -109,5 +110,6 @@ void shk_plan_print(const struct shk_plan *plan, const struct shk_policy *p, str
 		if (plan->call[i].warn)
 			shk_buf_printf(out, "warning: %s: %s\n", shk_syscalls[i].name,
 				       plan->call[i].warn);
+	shk_observe_print(p, plan, out);
 	print_pseudo(plan, out);
 }

@@ -34,7 +34,8 @@ static const char *const allowed[] = {
 	/* waiting */
 	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
 	"eventfd2",
-	/* sockets that exist; socket itself is below */
+	/* sockets that exist; socket itself is below. Those of the kernel module's control (netlink) were made before:
+	 * no other can be */
 	"bind", "listen", "accept4", "connect", "sendto", "sendmsg", "recvfrom", "recvmsg",
 	"getsockopt", "setsockopt", "getsockname", "getpeername", "shutdown",
 	/* two ends that know nobody else, on which the kernel's limits are tried (enforce/ancillary.c) */

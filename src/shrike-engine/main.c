@@ -17,6 +17,7 @@
 #include "control/places.h"
 #include "enforce/mounter.h"
 #include "engine/engine.h"
+#include "engine/observer.h"
 #include "shrike-engine/confine.h"
 #include "shriked/keeper_proto.h"
 
@@ -85,7 +86,8 @@ static int parse(int argc, char **argv, struct args *a)
 	return -1;
 }
 
-/* What is used: reading other processes (PTRACE, DAC), filters and pidfd_getfd (SYS_ADMIN, PTRACE), kill; calls
+/* What is used: reading other processes (PTRACE, DAC), filters and pidfd_getfd (SYS_ADMIN, PTRACE), kill; the kernel
+ * module's control (SYS_ADMIN; NET_ADMIN, which it has for callers, as generic netlink asks for it, too); calls
  * carried out in a caller's place: its ids (SETUID, SETGID) and what it may do with files and sockets. */
 static int drop_capabilities(struct shk_err *err)
 {
@@ -198,10 +200,14 @@ int main(int argc, char **argv)
 	o.config_path = a.config;
 	o.restarts = a.restarts;
 	/* In this order: the mounter has every capability a caller may have, and chroot; the launcher those of the
-	 * programs; neither has the filter. */
+	 * programs; neither has the filter, nor the kernel module's descriptors, which cannot be had under it. */
 	if (shk_mounter_new(&mounter, &err) < 0 || drop_capabilities(&err) < 0 ||
-	    shk_launcher_new(cfg->outputs, cfg->n_outputs, &launcher, &err) < 0 ||
-	    shk_confine(&err) < 0) {
+	    shk_launcher_new(cfg->outputs, cfg->n_outputs, &launcher, &err) < 0) {
+		shk_error("%s", err.text);
+		return EXIT_START;
+	}
+	o.observer = shk_observer_open(cfg);
+	if (shk_confine(&err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_START;
 	}

@@ -94,7 +94,7 @@ void shk_cli_json(struct json_object *o);
 void shk_cli_duration(struct shk_buf *out, uint64_t ns);
 
 /* A table: filled cell by cell, aligned at the end. */
-#define SHK_CLI_COLS 12
+#define SHK_CLI_COLS 14
 struct shk_cli_table {
 	const char *head[SHK_CLI_COLS]; /* set by the caller, NULL ends */
 	bool right[SHK_CLI_COLS];	/* numbers */

@@ -105,6 +105,8 @@ static void row(struct listing *l, struct json_object *o)
 	number(&l->t, o, "alerts");
 	number(&l->t, o, "denied");
 	number(&l->t, o, "killed");
+	shk_cli_cell(&l->t, shk_json_str(o, "sources"));
+	number(&l->t, o, "lost");
 }
 
 static int on_more(struct json_object *more, void *arg)
@@ -127,8 +129,8 @@ static int run(struct shk_cli *c)
 		.c = c,
 		.json = shk_cli_flag(c, "json"),
 		.t = { .head = { "ID", "NAME", "IMAGE", "POLICY", "MODE", "WAY", "STATE", "AGE",
-				 "CALLS", "ALERTS", "DENIED", "KILLED" },
-		       .right = { [7] = true, [8] = true, [9] = true, [10] = true, [11] = true } },
+				 "CALLS", "ALERTS", "DENIED", "KILLED", "SOURCES", "LOST" },
+		       .right = { [7] = true, [8] = true, [9] = true, [10] = true, [11] = true, [13] = true } },
 	};
 	struct json_object *answer = NULL;
 	int r;
@@ -155,6 +157,8 @@ const struct shk_cli_cmd shk_cmd_ps = {
 		  "attach did not reach some of its tasks; \"released\" is it after shrike detach, \"frozen\" by\n"
 		  "a verdict, shrike freeze or its engine.\n"
 		  "CALLS counts the calls seen, DENIED and KILLED the verdicts.\n"
+		  "SOURCES is notify, and module where the kernel module adds what the filter does not see (see\n"
+		  "shrike explain); LOST counts its records that found no room.\n"
 		  "WAY is how it came under supervision: hook, wrapper, profile, run or attach.",
 	.opt = { SHK_OPT_JSON },
 	.exits = "  0 listed (also when there are none)   2 wrong usage\n"

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "enforce/mounter.h"
 #include "engine/engine.h"
+#include "engine/observer.h"
 #include "shrike/cli.h"
 #include "shrike/commands.h"
 #include "shrike/record_file.h"
@@ -336,6 +337,7 @@ static int serve(struct run *r, struct shk_err *err)
 	o.control_fd = shk_listen_unix(r->cfg->control_socket, 0600, err);
 	if (o.control_fd < 0)
 		return o.control_fd;
+	o.observer = shk_observer_open(r->cfg);
 	rc = shk_engine_new(&o, &r->engine, err);
 	if (rc < 0)
 		return rc;

@@ -17,6 +17,26 @@ static void add_trouble(const struct shk_cli *c, struct shk_buf *b, const char *
 	shk_buf_addc(b, '\n');
 }
 
+/* An engine of an earlier version says nothing about it. */
+static void add_module(const struct shk_cli *c, struct shk_buf *b, struct json_object *o)
+{
+	struct shk_str state = shk_json_str(o, "state"), text = shk_json_str(o, "text");
+	int64_t lost = shk_json_int(o, "lost", 0);
+
+	if (!state.n)
+		return;
+	shk_buf_adds(b, "kernel module    ");
+	if (!shk_str_eqz(state, "reading")) {
+		shk_cli_clean(b, text.n ? text : state);
+		shk_buf_addc(b, '\n');
+		return;
+	}
+	shk_buf_adds(b, "read, version ");
+	shk_cli_clean(b, shk_json_str(o, "version"));
+	shk_buf_printf(b, ", %" PRId64 " containers, %" PRId64 " records, %s%" PRId64 " lost%s\n", shk_json_int(o, "containers", 0),
+		       shk_json_int(o, "records", 0), shk_cli_on(c, lost ? SHK_C_RED : SHK_C_PLAIN), lost, shk_cli_off(c));
+}
+
 static void print_head(const struct shk_cli *c, struct json_object *o)
 {
 	_cleanup_buf_ struct shk_buf b = { 0 };
@@ -33,6 +53,7 @@ static void print_head(const struct shk_cli *c, struct json_object *o)
 	shk_buf_printf(&b, "calls in flight  %" PRId64 "\n", shk_json_int(o, "calls_in_flight", 0));
 	shk_buf_printf(&b, "lost alerts      %s%" PRId64 "%s\n",
 		       shk_cli_on(c, lost ? SHK_C_RED : SHK_C_PLAIN), lost, shk_cli_off(c));
+	add_module(c, &b, shk_json_object(o, "module"));
 	add_trouble(c, &b, "policies could not be loaded", shk_json_str(o, "broken"));
 	add_trouble(c, &b, "last reload failed, the rules from before are in force",
 		    shk_json_str(o, "reload_error"));

@@ -22,7 +22,7 @@ void shk_doctor_module(struct shk_report *r)
 	f = shk_kmod_facts(k);
 	n = shk_kmod_list(k, some, 1, NULL);
 	shk_doctor_add(r, "kernel", "module shrike.ko", SHK_YES,
-		       "loaded, version %s, protocol %u, %d types of records, %s; the engine does not read from it yet", f->release, f->abi,
+		       "loaded, version %s, protocol %u, %d types of records, %s", f->release, f->abi,
 		       __builtin_popcountll(f->classes & ((1ull << SHRIKE_TYPES) - 1)), n > 0 ? "in use" : "nothing watched");
 	shk_doctor_add(r, "kernel", "refusing at the object", f->features & SHRIKE_FEATURE_REFUSE ? SHK_YES : SHK_NO, "%s",
 		       f->features & SHRIKE_FEATURE_REFUSE ?

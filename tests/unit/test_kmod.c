@@ -262,6 +262,65 @@ static void test_calls(void **state)
 	shk_arena_done(&arena);
 }
 
+static void as(struct shk_event *ev, const char *name, int want)
+{
+	assert_int_equal(shk_kmod_event_as(ev, shk_syscall_by_name(shk_str(name))), want);
+	if (!want)
+		assert_string_equal(ev->call->name, name);
+}
+
+static void test_as(void **state)
+{
+	struct { struct shrike_record head; struct shrike_sock sock; struct sockaddr_in a; } s = {
+		.head = { .length = sizeof(s), .type = SHRIKE_SENDMSG, .nr = SYS_sendmsg },
+		.sock = { .family = AF_INET, .addr_len = sizeof(s.a) },
+		.a = { .sin_family = AF_INET, .sin_port = htons(53) },
+	};
+	const struct shrike_record *open = path_record(SHRIKE_OPEN, "/f", "", 0, (struct shrike_path){ .flags = O_WRONLY | O_CREAT });
+	uint64_t flags, mode;
+	struct shk_event ev;
+	struct shk_str addr;
+	(void)state;
+
+	shk_arena_init(&arena, 1 << 20);
+	assert_int_equal(decode(open, &ev), 0);
+	as(&ev, "open", 0);
+	text_is(&ev, 0, "/f");
+	assert_true(shk_event_open_flags(&ev, &flags, &mode) && flags == (O_WRONLY | O_CREAT));
+	assert_int_equal(decode(open, &ev), 0);
+	as(&ev, "openat2", 0);
+	text_is(&ev, 1, "/f");
+	assert_int_equal((int)ev.raw[0], AT_FDCWD);
+	assert_true(shk_event_open_flags(&ev, &flags, &mode) && flags == (O_WRONLY | O_CREAT));
+	assert_int_equal(decode(open, &ev), 0);
+	as(&ev, "creat", 0);
+	text_is(&ev, 0, "/f");
+	assert_int_equal(decode(open, &ev), 0);
+	as(&ev, "renameat", -ENOMSG);
+
+	assert_int_equal(decode(path_record(SHRIKE_RMDIR, "/d", "", 0, (struct shrike_path){ 0 }), &ev), 0);
+	as(&ev, "unlinkat", 0);
+	text_is(&ev, 1, "/d");
+	assert_int_equal(ev.raw[2], AT_REMOVEDIR);
+	assert_int_equal(decode(path_record(SHRIKE_CHOWN, "/c", "", 0, (struct shrike_path){ .arg = 7 | 8ull << 32 }), &ev), 0);
+	as(&ev, "fchownat", 0);
+	assert_true(ev.raw[2] == 7 && ev.raw[3] == 8);
+	assert_int_equal(decode(path_record(SHRIKE_RENAME, "/a", "/b", 2, (struct shrike_path){ 0 }), &ev), 0);
+	as(&ev, "renameat2", 0);
+	text_is(&ev, 1, "/a");
+	text_is(&ev, 3, "/b");
+	assert_true((int)ev.raw[0] == AT_FDCWD && (int)ev.raw[2] == AT_FDCWD);
+	assert_int_equal(decode(path_record(SHRIKE_SYMLINK, "/a", "to", 2, (struct shrike_path){ 0 }), &ev), 0);
+	as(&ev, "symlinkat", 0);
+	text_is(&ev, 0, "to");
+	text_is(&ev, 2, "/a");
+
+	assert_int_equal(decode(&s.head, &ev), 0);
+	as(&ev, "sendmsg", 0);
+	assert_true(shk_event_sockaddr(&ev, &addr) && addr.n == sizeof(s.a) && !memcmp(addr.p, &s.a, sizeof(s.a)));
+	shk_arena_done(&arena);
+}
+
 /* On a machine without the module the answer is a sentence. */
 static void test_absent(void **state)
 {
@@ -286,7 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrap), cmocka_unit_test(test_loss),	  cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_merge), cmocka_unit_test(test_events), cmocka_unit_test(test_calls),
-		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_as), cmocka_unit_test(test_absent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine/internal.h"
+#include "policy/observe.h"
 #include "rules/output.h"
 
 static const struct shk_rules_config files_anywhere = { .rules_path = "/" };
@@ -310,6 +311,87 @@ static void stops_sends(void **state)
 			 SECCOMP_RET_ERRNO | ENOSYS);
 }
 
+static void observe(const char *select, const char *keys, const char *installed, struct shk_observe *ret)
+{
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL, *old = NULL;
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = NULL, *filter = NULL;
+	uint64_t notified[SHK_CALL_WORDS];
+	struct shk_err err = { 0 };
+
+	assert_int_equal(load(select, keys, &ps, &err), 0);
+	assert_int_equal(load(installed, "", &old, &err), 0);
+	assert_int_equal(shk_plan_make(shk_policyset_at(ps, 0), &plan, &err), 0);
+	assert_int_equal(shk_plan_make(shk_policyset_at(old, 0), &filter, &err), 0);
+	shk_observe_notified(filter, notified);
+	shk_observe_make(shk_policyset_at(ps, 0), plan, notified, ret);
+}
+
+#define TYPE(t) (UINT64_C(1) << SHRIKE_##t)
+
+/* What the module is asked for is what the filter does not see. */
+static void observes_the_rest(void **state)
+{
+	static const char all[] = "  select: [ enable: { rule: '*' } ]\n", none[] = "  select: [ disable: { rule: '*' } ]\n";
+	struct shk_observe o;
+	(void)state;
+
+	/* Everything that can be notified is; io_uring is refused. Sends are of the hot path. */
+	observe("", "", "", &o);
+	assert_int_equal(o.classes, 0);
+	observe(all, "", all, &o);
+	assert_int_equal(o.classes, TYPE(SENDMSG));
+	/* io_uring: what rules name is reached by it too; mkdir is not, by its own call it is notified. */
+	observe("", "io_uring: allow\n", "", &o);
+	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
+	assert_true(o.rings[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
+	assert_false(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, NULL), &shk_syscalls[SHK_CALL_openat]);
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_io_uring_enter]), &shk_syscalls[SHK_CALL_openat]);
+	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_openat])); /* notified */
+	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_open]));	 /* no rule names it */
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_MKDIR, NULL), &shk_syscalls[SHK_CALL_mkdir]);
+	assert_null(shk_observe_call(&o, SHRIKE_UNLINK, NULL));
+	/* A filter made for a policy without rules */
+	observe("", "", none, &o);
+	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
+	assert_true(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_openat]), &shk_syscalls[SHK_CALL_openat]);
+	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_open]));
+	assert_null(shk_observe_call(&o, SHRIKE_SYSCALL, &shk_syscalls[SHK_CALL_openat]));
+	assert_ptr_equal(shk_observe_call(&o, SHRIKE_CONNECT, &shk_syscalls[SHK_CALL_socketcall]), &shk_syscalls[SHK_CALL_connect]);
+	for (unsigned i = 0; i < SHRIKE_BITMAP_BYTES; i++)
+		assert_int_equal(o.native[i] | o.compat[i], 0);
+}
+
+static void observes_ends(void **state)
+{
+	static const char reads[] = RULE("reads", "evt.type=read", "info", "");
+	char name[] = "/tmp/shrike-test-rules-XXXXXX", text[128];
+	int fd = mkstemp(name);
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = NULL;
+	uint64_t notified[SHK_CALL_WORDS];
+	_cleanup_buf_ struct shk_buf out;
+	struct shk_err err = { 0 };
+	struct shk_observe o;
+	(void)state;
+
+	shk_buf_init(&out, 1 << 20);
+	assert_true(fd >= 0 && write(fd, reads, strlen(reads)) == (ssize_t)strlen(reads) && close(fd) == 0);
+	snprintf(text, sizeof(text), "policy: default\nrules:\n  files: [%s]\n", name);
+	assert_int_equal(shk_policyset_load_text("p", shk_str(text), &files_anywhere, &ps, &err), 0);
+	(void)unlink(name);
+	assert_int_equal(shk_plan_make(shk_policyset_at(ps, 0), &plan, &err), 0);
+	shk_observe_notified(plan, notified);
+	shk_observe_make(shk_policyset_at(ps, 0), plan, notified, &o);
+	assert_int_equal(o.classes, TYPE(SYSCALL));
+	assert_int_equal(o.native[SYS_read >> 3], 1 << (SYS_read & 7));
+	assert_int_equal(o.compat[0], 1 << 3); /* number 3 there */
+	shk_observe_print(shk_policyset_at(ps, 0), plan, &out);
+	assert_non_null(strstr(out.p, "by their ends"));
+	assert_non_null(strstr(out.p, ": read\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +401,8 @@ int main(void)
 		cmocka_unit_test(reserves),
 		cmocka_unit_test(tells_what_is_missing),
 		cmocka_unit_test(stops_sends),
+		cmocka_unit_test(observes_the_rest),
+		cmocka_unit_test(observes_ends),
 	};
 
 	return cmocka_run_group_tests(tests, write_rules, remove_rules);

@@ -4,7 +4,6 @@
  * ends of calls, of both tables.
  */
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -13,10 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "uring.h"
 #include "vmtest.h"
 
 #define I386_OPEN 5
 #define I386_GETPPID 64
+#define X32_BIT 0x40000000
 
 static char low_path[] = "/run/doors/i386";
 
@@ -54,37 +55,8 @@ static int by_cold_page(void *arg)
 
 static int by_io_uring(void *arg)
 {
-	struct io_uring_params p;
-	struct io_uring_sqe *sqe;
-	unsigned *tail, *array, *head, *mask;
-	char *sq, *cq;
-	int fd, res;
-
 	(void)arg;
-	memset(&p, 0, sizeof(p));
-	fd = (int)syscall(SYS_io_uring_setup, 1, &p);
-	if (fd < 0)
-		return 1;
-	sq = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		  IORING_OFF_CQ_RING);
-	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
-	if (sq == MAP_FAILED || cq == MAP_FAILED || sqe == MAP_FAILED)
-		return 2;
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_OPENAT;
-	sqe->fd = AT_FDCWD;
-	sqe->addr = (unsigned long)"/run/doors/ring";
-	tail = (unsigned *)(void *)(sq + p.sq_off.tail);
-	array = (unsigned *)(void *)(sq + p.sq_off.array);
-	array[0] = 0;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
-		return 3;
-	head = (unsigned *)(void *)(cq + p.cq_off.head);
-	mask = (unsigned *)(void *)(cq + p.cq_off.ring_mask);
-	res = ((struct io_uring_cqe *)(void *)(cq + p.cq_off.cqes))[*head & *mask].res;
-	return res >= 0 ? 0 : 4;
+	return uring_open("/run/doors/ring", 1);
 }
 
 static int by_overlay(void *arg)
@@ -107,6 +79,25 @@ static int some_calls(void *arg)
 static void make(const char *path)
 {
 	close(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int by_x32(void *arg)
+{
+	(void)arg;
+	return syscall(X32_BIT | SYS_getppid) > 0 ? 0 : 1;
+}
+
+/* A kernel may have no x32 (tests/vm/check asks for it). */
+static void check_x32(int cgroup)
+{
+	struct seen_list l = { 0 };
+	const struct seen *s;
+
+	CHECK(in_child(cgroup, by_x32, NULL) == 0, "no x32 here");
+	drain(&l);
+	s = l.n ? &l.v[l.n - 1] : NULL;
+	CHECK(s && s->head.type == SHRIKE_SYSCALL && s->head.nr == SYS_getppid && !(s->head.flags & SHRIKE_F_COMPAT), "x32 call");
+	seen_free(&l);
 }
 
 static void check_calls(int cgroup)
@@ -134,6 +125,10 @@ static void check_calls(int cgroup)
 	CHECK(s && s->head.type == SHRIKE_SYSCALL && s->head.nr == I386_GETPPID && (s->head.flags & SHRIKE_F_COMPAT) &&
 	      s->u.call.ret == getpid(), "32-bit call");
 	seen_free(&l);
+	unwatch(3);
+	native[SYS_getppid / 8] = 1 << SYS_getppid % 8;
+	watch(3, cgroup, 0, 1ull << SHRIKE_SYSCALL, 0, native, NULL);
+	check_x32(cgroup);
 	unwatch(3);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -252,4 +253,83 @@ int shk_kmod_event(const struct shrike_record *rec, int64_t real_minus_mono, str
 	default:
 		return path_registers(ev, &r);
 	}
+}
+
+/* Numbers of the names among the arguments (what a symbolic link holds is a text); how many. */
+static unsigned paths_of(const struct shk_syscall *call, unsigned ret[2])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < call->nargs && n < 2; i++)
+		if (call->arg[i].kind == SHK_ARG_PATH || call->arg[i].kind == SHK_ARG_STRING)
+			ret[n++] = i;
+	return n;
+}
+
+static int how_arg(struct shk_event *ev, uint64_t flags)
+{
+	struct open_how *how = shk_arena_alloc(ev->arena, sizeof(*how));
+
+	if (!how)
+		return -ENOMEM;
+	how->flags = flags;
+	ev->arg[2] = (struct shk_arg){ .state = SHK_ARG_OK, .bytes = { (const char *)how, sizeof(*how) } };
+	ev->raw[2] = 1;
+	ev->raw[3] = sizeof(*how);
+	return 0;
+}
+
+static int message_as(struct shk_event *ev, const struct shk_syscall *call)
+{
+	struct shk_arg to = ev->arg[4];
+
+	if (call->id != SHK_CALL_sendmsg)
+		return -ENOMSG;
+	ev->call = call;
+	ev->nr = call->nr[ev->abi];
+	memset(ev->arg, 0, sizeof(ev->arg));
+	ev->arg[1].state = SHK_ARG_FAULT;
+	ev->raw[4] = ev->raw[5] = 0;
+	ev->named = to;
+	return 0;
+}
+
+int shk_kmod_event_as(struct shk_event *ev, const struct shk_syscall *call)
+{
+	const struct shk_syscall *old = ev->call;
+	struct shk_arg text[2];
+	uint64_t raw[6];
+	unsigned from[2], to[2], n;
+	bool removes = old->id == SHK_CALL_rmdir && call->id == SHK_CALL_unlinkat;
+
+	if (call == old)
+		return 0;
+	if (old->id == SHK_CALL_sendto)
+		return message_as(ev, call);
+	n = paths_of(old, from);
+	if (!n || paths_of(call, to) != n)
+		return -ENOMSG;
+	memcpy(raw, ev->raw, sizeof(raw));
+	memset(ev->raw, 0, sizeof(ev->raw));
+	for (unsigned i = 0; i < n; i++)
+		text[i] = ev->arg[from[i]];
+	for (unsigned i = 0; i < 6; i++)
+		ev->arg[i] = (struct shk_arg){ .state = i < call->nargs && shk_arg_kind_follows(call->arg[i].kind) ?
+							       SHK_ARG_NULL : SHK_ARG_UNREAD };
+	ev->call = call;
+	ev->nr = call->nr[ev->abi];
+	for (unsigned i = 0; i < n; i++) {
+		ev->arg[to[i]] = text[i];
+		ev->raw[to[i]] = 1;
+		if (call->arg[to[i]].dirfd_arg >= 0)
+			ev->raw[call->arg[to[i]].dirfd_arg] = (uint32_t)AT_FDCWD;
+	}
+	/* What describes the object stands behind its name: flags, mode, ids. */
+	if (call->id == SHK_CALL_openat2)
+		return how_arg(ev, raw[2]);
+	for (unsigned i = from[n - 1] + 1, k = to[n - 1] + 1; n == 1 && i < old->nargs && k < call->nargs; i++, k++)
+		ev->raw[k] = raw[i];
+	if (removes)
+		ev->raw[2] = AT_REMOVEDIR;
+	return 0;
 }

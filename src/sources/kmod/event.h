@@ -17,4 +17,8 @@
  * real_minus_mono: what makes a CLOCK_MONOTONIC time one of CLOCK_REALTIME. */
 int shk_kmod_event(const struct shrike_record *rec, int64_t real_minus_mono, struct shk_event *ev);
 
+/* The event of an attempt as the call the task is in, which reaches the same objects by other arguments (an openat that is an open):
+ * texts and registers move to their places there. Once per event. -ENOMSG: call has no place for them; the event is spoilt. */
+int shk_kmod_event_as(struct shk_event *ev, const struct shk_syscall *call);
+
 #endif

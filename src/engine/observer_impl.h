@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * observer_impl.h - what the observer's files share: the table and its thread (observer.c), who is watched (observer_watch.c),
+ * records to alerts (observer_judge.c).
+ */
+#ifndef SHK_ENGINE_OBSERVER_IMPL_H
+#define SHK_ENGINE_OBSERVER_IMPL_H
+
+#include "engine/internal.h"
+#include "engine/observer.h"
+#include "policy/observe.h"
+#include "sources/kmod/kmod.h"
+
+struct shk_observed {
+	struct shk_entry *e; /* one reference */
+	uint32_t index;
+	bool ending;	     /* unwatch waits until all that is there was judged */
+	struct shk_observe what;
+	uint64_t lost;	     /* as the module counted when it was told last */
+};
+
+struct shk_observer {
+	struct shk_engine *g;
+	enum { SHK_OBSERVER_OFF, SHK_OBSERVER_ABSENT, SHK_OBSERVER_UNUSABLE, SHK_OBSERVER_READING, SHK_OBSERVER_LEFT } state;
+	char text[SHK_ERR_TEXT_MAX]; /* why it is not read */
+
+	pthread_mutex_t lock; /* guards what follows, state and text */
+	pthread_cond_t passed;
+	struct shk_kmod *k;	/* only the thread closes it */
+	struct shk_map by_index;
+	uint32_t left[SHRIKE_CONTAINERS_MAX]; /* watched for an earlier engine, not taken over yet */
+	unsigned n_left;
+	char *leave;		/* why the thread is to give the module back */
+
+	int wake;		/* eventfd */
+	pthread_t thread;
+	bool started;
+	atomic_bool stop;
+	_Atomic uint64_t n_records, n_lost;
+
+	/* the thread's alone */
+	struct shk_arena arena;
+	struct shk_buf rendered;
+	int64_t real_minus_mono;
+	struct {
+		uint64_t count, since, until; /* CLOCK_MONOTONIC; since 0: not known */
+		bool some;		      /* the module says that there are, not how many */
+		uint64_t told;		      /* when that was said last */
+	} loss;
+};
+
+#define SHK_OBSERVER_ARENA (1u << 20)
+
+/* Everything but the module: a program's, or a test's. */
+struct shk_observer *shk_observer_new(void);
+uint32_t shk_observer_index(const struct shk_entry *e);
+
+/* observer_judge.c: one record, of the thread. */
+void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec);
+/* What was lost, at most once a second unless at once. */
+void shk_observer_tell_loss(struct shk_observer *o, bool at_once);
+/* Records of this container that the module has lost since it was added; 0 also when it does not say. Holding lock. */
+uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index);
+
+/* observer_watch.c */
+/* Stops watching all. Holding lock. */
+void shk_observer_drop_all(struct shk_observer *o);
+/* Forgets one without telling the module. Holding lock; its reference is the caller's to drop without it. */
+struct shk_entry *shk_observer_forget(struct shk_observer *o, uint32_t index);
+
+#endif

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Records of the module as events, events as alerts.
+ *
+ * The call is over, or under way without us: nothing can be refused. The task may have ended, or its number may be another's: facts
+ * are only taken from a task that is as old as the record.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "engine/observer_impl.h"
+#include "sources/kmod/event.h"
+
+#define LOCK_S	      1
+#define START_SLACK   30000000u	 /* start times are exact to 10 ms, clocks are read one after the other */
+#define LOSS_EVERY_NS 1000000000u
+
+/* The container a record is about, with a reference, and the call its event is to be. NULL: nobody asks for it. */
+static struct shk_entry *whose(struct shk_observer *o, const struct shrike_record *rec, const struct shk_syscall **as)
+{
+	enum shk_abi abi = rec->flags & SHRIKE_F_COMPAT ? SHK_ABI_I386 : SHK_ABI_X86_64;
+	const struct shk_syscall *in = rec->nr < 0 ? NULL : shk_syscall_by_nr(abi, rec->nr);
+	struct shk_entry *e = NULL;
+	struct shk_observed *w;
+
+	pthread_mutex_lock(&o->lock);
+	w = shk_map_get_u64(&o->by_index, rec->container);
+	*as = w ? shk_observe_call(&w->what, rec->type, in) : NULL;
+	if (*as)
+		e = shk_entry_ref(w->e);
+	pthread_mutex_unlock(&o->lock);
+	return e;
+}
+
+/* Is this the runtime, which enters the container to start a session in it? */
+static bool is_runtime(struct shk_eval_ctx *ctx)
+{
+	struct shk_proc *task = shk_proc_task_of(ctx);
+	const struct shk_proc_exe *exe = task && ctx->ctr->runtime_ino ? shk_proc_exe(task) : NULL;
+
+	return exe && exe->dev == ctx->ctr->runtime_dev && exe->ino == ctx->ctr->runtime_ino;
+}
+
+/* Names are the kernel's own and whole: they need no task to be understood. */
+static void find_task(struct shk_eval_ctx *ctx)
+{
+	struct shk_event *ev = ctx->ev;
+	struct shk_proc *task = shk_proc_task_of(ctx);
+	uint64_t start;
+
+	if (task && shk_proc_start(task, &start) && start > ev->time_ns + START_SLACK)
+		task = ctx->proc = NULL; /* stays so: it was tried */
+	for (unsigned i = 0; !task && i < ev->call->nargs; i++)
+		if (ev->call->arg[i].kind == SHK_ARG_PATH && ev->arg[i].state == SHK_ARG_OK && ev->arg[i].bytes.n &&
+		    ev->arg[i].bytes.p[0] == '/') {
+			ctx->abs_path[i] = ev->arg[i].bytes;
+			ctx->abs_path_state[i] = SHK_PATH_KNOWN;
+		}
+}
+
+static void tell(struct shk_observer *o, struct shk_entry *e, struct shk_eval_ctx *ctx, const struct shk_policy *p, unsigned rule,
+		 unsigned n)
+{
+	struct shk_engine *g = o->g;
+	struct shk_alert a = {
+		.rule = shk_ruleset_rule(p->rules, rule),
+		.policy = p,
+		.ctx = ctx,
+		.ctr = ctx->ctr,
+		.boot = shk_journal_boot(g->journal),
+		.verdict = "allow",
+		.n = n,
+	};
+
+	if (!shk_limit_allow(g->limits, ctx->ctr, p, a.rule))
+		return;
+	a.seq = shk_take_seq(g, e, NULL);
+	shk_buf_reset(&o->rendered);
+	if (shk_alert_render(&a, g->hostname, &o->rendered) != 0 ||
+	    shk_journal_put_alert(g->journal, 0, o->rendered.p, o->rendered.n) != 0)
+		return;
+	shk_figures_rule(&g->figures, a.rule->name);
+	atomic_fetch_add_explicit(&e->ctr->n_alerts, 1, memory_order_relaxed);
+	if (g->sinks)
+		shk_sinks_kick(g->sinks);
+}
+
+/* Holding the container's lock. */
+static void evaluate(struct shk_observer *o, struct shk_entry *e, struct shk_event *ev, const struct shk_policy *p)
+{
+	/* No memo: it knows events by registers and texts that lie in a task's memory. */
+	struct shk_eval_ctx ctx = { .ev = ev, .ctr = e->ctr };
+	struct shk_matches m = { 0 };
+
+	find_task(&ctx);
+	shk_ruleset_eval(p->rules, &ctx, p->must, !p->match_all, &m);
+	/* Falco's first match; and a rule that acts is told in any case, as here it could not. */
+	if (m.n && !is_runtime(&ctx))
+		for (unsigned i = 0; i < m.n; i++)
+			if (i == 0 || p->match_all ||
+			    (p->mode != SHK_MODE_OBSERVE && p->actions[m.rule[i]].kind != SHK_ACT_NONE))
+				tell(o, e, &ctx, p, m.rule[i], i);
+	shk_proc_apply(e->ctr, ev, !ev->has_ret || ev->ret >= 0);
+}
+
+static void judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as)
+{
+	struct timespec until = { .tv_sec = (time_t)(shk_now_mono() / 1000000000u) + LOCK_S };
+	SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = NULL;
+	const struct shk_policy *p;
+	struct shk_event ev;
+
+	shk_arena_reset(&o->arena);
+	shk_event_init(&ev, &o->arena);
+	if (shk_kmod_event(rec, o->real_minus_mono, &ev) < 0 || !ev.call || shk_kmod_event_as(&ev, as) < 0)
+		return;
+	ev.ctr = e->ctr;
+	shk_place_event(o->g, &ev, ev.time_ns);
+	atomic_fetch_add_explicit(&e->ctr->n_events, 1, memory_order_relaxed);
+	arm = shk_entry_armed_with(e, &p);
+	/* A call that hangs with the lock must not hold up what others did. */
+	if (pthread_mutex_clocklock(&e->ctr->lock, CLOCK_MONOTONIC, &until) != 0) {
+		atomic_fetch_add(&e->n_module_lost, 1);
+		return;
+	}
+	evaluate(o, e, &ev, p);
+	pthread_mutex_unlock(&e->ctr->lock);
+	atomic_fetch_add_explicit(&e->n_observed, 1, memory_order_relaxed);
+}
+
+static void note_loss(struct shk_observer *o, const struct shrike_record *rec)
+{
+	struct shk_krecord r;
+	const struct shrike_loss *l;
+
+	if (shk_krecord_split(rec, &r) < 0)
+		return;
+	l = r.body;
+	o->loss.since = o->loss.count ? SHK_MIN(o->loss.since, l->since) : l->since;
+	o->loss.until = SHK_MAX(o->loss.until, rec->time);
+	o->loss.count += l->count;
+	atomic_fetch_add(&o->n_lost, l->count);
+}
+
+void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
+{
+	const struct shk_syscall *as;
+	struct shk_entry *e;
+	uint64_t armed;
+
+	atomic_fetch_add_explicit(&o->n_records, 1, memory_order_relaxed);
+	if (rec->type == SHRIKE_LOSS) {
+		note_loss(o, rec);
+		return;
+	}
+	e = whose(o, rec, &as);
+	if (!e)
+		return;
+	armed = atomic_load(&e->armed_ns);
+	if (armed && rec->time >= armed && !atomic_load(&e->released))
+		judge(o, e, rec, as);
+	shk_entry_unref(e);
+}
+
+static void add_time(struct json_object *fields, const char *key, const struct shk_observer *o, uint64_t mono)
+{
+	if (fields && mono)
+		json_object_object_add(fields, key, json_object_new_int64((int64_t)mono + o->real_minus_mono));
+}
+
+static void tell_one(struct shk_observer *o, struct shk_entry *e, uint64_t count)
+{
+	struct json_object *fields = json_object_new_object();
+	uint64_t until = o->loss.until ? o->loss.until : shk_now_mono();
+	uint64_t since = o->loss.since ? o->loss.since : o->loss.told;
+
+	if (fields)
+		json_object_object_add(fields, "count", json_object_new_int64((int64_t)count));
+	add_time(fields, "since", o, since);
+	add_time(fields, "until", o, until);
+	shk_tell(o->g, e, SHK_PRIO_WARNING, "Shrike internal: events lost", fields,
+		 "%" PRIu64 " events%s were lost within %" PRIu64 " ms, as the kernel module's ring was full: no rule was asked about them",
+		 count, e ? " of the container" : "", since && since < until ? (until - since) / 1000000 : 0);
+}
+
+uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index)
+{
+	struct shk_kmod_counts c;
+	uint64_t n = 0;
+
+	if (!o->k || shk_kmod_counts(o->k, index, &c, NULL) < 0)
+		return 0;
+	for (unsigned i = 0; i < SHRIKE_TYPES; i++)
+		n += c.lost[i];
+	return n;
+}
+
+void shk_observer_tell_loss(struct shk_observer *o, bool at_once)
+{
+	struct { struct shk_entry *e; uint64_t n; } hit[64];
+	uint64_t now = shk_now_mono(), named = 0;
+	struct shk_map_slot *s;
+	unsigned n = 0;
+
+	if ((!o->loss.count && !o->loss.some) || (!at_once && now - o->loss.told < LOSS_EVERY_NS))
+		return;
+	pthread_mutex_lock(&o->lock);
+	for (size_t pos = 0; n < SHK_ARRAY_SIZE(hit) && (s = shk_map_next(&o->by_index, &pos));) {
+		struct shk_observed *w = s->value;
+		uint64_t lost = shk_observer_lost_of(o, w->index), more = lost - w->lost;
+
+		if (lost <= w->lost)
+			continue;
+		w->lost = lost;
+		atomic_fetch_add(&w->e->n_module_lost, more);
+		hit[n].e = shk_entry_ref(w->e);
+		hit[n++].n = more;
+		named += more;
+	}
+	pthread_mutex_unlock(&o->lock);
+	for (unsigned i = 0; i < n; i++) {
+		tell_one(o, hit[i].e, hit[i].n);
+		shk_entry_unref(hit[i].e);
+	}
+	/* Of containers that are over, or nobody's any more. */
+	if (!n && o->loss.count > named)
+		tell_one(o, NULL, o->loss.count - named);
+	memset(&o->loss, 0, sizeof(o->loss));
+	o->loss.told = now;
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Records of the kernel module become alerts of a container's policy, in an engine without the module: records are written here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "engine/observer_impl.h"
+
+#define RULE(name, cond) "- rule: " name "\n  desc: d\n  condition: " cond "\n  output: f=%fd.name c=%container.id\n  priority: warning\n"
+static const char rules[] = RULE("shadow", "evt.type=openat and fd.name=/etc/shadow")
+	RULE("reader", "evt.type=openat and proc.name=test_observer and fd.name=/tmp/read")
+	RULE("zero", "evt.type=read and evt.rawarg.size=4711");
+
+static char dir[] = "/tmp/shrike-test-observer-XXXXXX";
+static struct shk_engine *g;
+static struct shk_entry *e;
+static struct shk_config *cfg;
+
+static void put_file(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put_file(const char *name, const char *fmt, ...)
+{
+	char path[256];
+	va_list ap;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	fclose(f);
+}
+
+static void make_engine(void)
+{
+	struct shk_err err = { 0 };
+	char text[512];
+
+	snprintf(text, sizeof(text), "policy_dir: %s/policies\nrules_path: %s\n", dir, dir);
+	assert_int_equal(shk_config_load_text("test", shk_str(text), &cfg, &err), 0);
+	g = calloc(1, sizeof(*g));
+	assert_non_null(g);
+	g->cfg = cfg;
+	g->keeper_fd = -1;
+	g->hostname = strdup("host");
+	pthread_mutex_init(&g->reg_lock, NULL);
+	shk_figures_init(&g->figures);
+	assert_int_equal(shk_limits_new(&g->limits), 0);
+	g->journal_fd = shk_journal_create(&err);
+	assert_true(g->journal_fd >= 0);
+	assert_int_equal(shk_journal_open(g->journal_fd, &g->journal, &err), 0);
+	if (shk_armoury_load(cfg, &g->arm, &err) < 0)
+		fail_msg("%s", err.text);
+	g->observer = shk_observer_new();
+	assert_non_null(g->observer);
+	g->observer->g = g;
+}
+
+/* As if the module watched it: this process is the container. */
+static void make_entry(void)
+{
+	struct json_object *record = json_object_new_object();
+	const struct shk_plan *plan;
+	struct shk_observed *w = calloc(1, sizeof(*w));
+	struct shk_err err = { 0 };
+
+	json_object_object_add(record, "id", json_object_new_string("0123456789abcdef"));
+	json_object_object_add(record, "way", json_object_new_string("run"));
+	json_object_object_add(record, "pid", json_object_new_int(getpid()));
+	json_object_object_add(record, "start", json_object_new_int64((int64_t)shk_start_time(getpid())));
+	assert_int_equal(shk_entry_from_record(g, shk_engine_key(g), record, &e, &err), 0);
+	plan = shk_armoury_plan(e->arm, e->policy);
+	assert_non_null(plan);
+	shk_entry_set_filter(e, plan);
+	assert_non_null(w);
+	w->e = shk_entry_ref(e);
+	w->index = shk_observer_index(e);
+	shk_observe_make(e->policy, plan, e->notified, &w->what);
+	assert_int_equal(shk_map_set_u64(&g->observer->by_index, w->index, w), 0);
+	atomic_store(&e->observed, SHK_OBSERVED_YES);
+	atomic_store(&e->armed_ns, shk_now_mono());
+}
+
+static int set_up(void **state)
+{
+	char sub[256];
+
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(sub, sizeof(sub), "%s/policies", dir);
+	if (mkdir(sub, 0755) < 0)
+		return -1;
+	put_file("r.yaml", "%s", rules);
+	put_file("policies/p.yaml", "policy: default\nio_uring: allow\nrules:\n  files: [%s/r.yaml]\n", dir);
+	make_engine();
+	make_entry();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char text[600];
+
+	(void)state;
+	shk_observer_unwatch(g, e);
+	shk_observer_free(g->observer);
+	shk_entry_unref(e);
+	shk_armoury_unref(g->arm);
+	shk_limits_free(g->limits);
+	shk_journal_close(g->journal);
+	shk_figures_done(&g->figures);
+	shk_close(&g->journal_fd);
+	pthread_mutex_destroy(&g->reg_lock);
+	free(g->hostname);
+	free(g);
+	shk_config_free(cfg);
+	snprintf(text, sizeof(text), "%s/policies/p.yaml", dir);
+	(void)unlink(text);
+	snprintf(text, sizeof(text), "%s/policies", dir);
+	(void)rmdir(text);
+	snprintf(text, sizeof(text), "%s/r.yaml", dir);
+	(void)unlink(text);
+	return rmdir(dir);
+}
+
+/* An open as the module records it. nr: the call the task is in. */
+static void opened(const char *path, int nr, pid_t tid, uint64_t time)
+{
+	static uint64_t buf[128];
+	struct shrike_record *rec = (void *)buf;
+	struct shrike_path p = { .flags = O_RDONLY, .path_len = (uint16_t)strlen(path) };
+
+	memset(buf, 0, sizeof(buf));
+	*rec = (struct shrike_record){ .length = (uint32_t)((sizeof(*rec) + sizeof(p) + strlen(path) + 7) & ~7ul),
+				       .type = SHRIKE_OPEN, .time = time, .nr = nr, .container = shk_observer_index(e),
+				       .tid = (uint32_t)tid, .tgid = (uint32_t)tid };
+	memcpy(rec + 1, &p, sizeof(p));
+	memcpy((char *)(rec + 1) + sizeof(p), path, strlen(path));
+	shk_observer_take(g->observer, rec);
+}
+
+/* The alert that is there, as an object of the caller's; NULL: none. More than one fails. */
+static struct json_object *alert(void)
+{
+	struct json_object *o = NULL;
+	struct shk_buf b;
+	uint64_t cookie;
+
+	shk_buf_init(&b, SHK_JOURNAL_ALERT_MAX);
+	cookie = shk_journal_peek_alert(g->journal, 0, &b, NULL);
+	if (cookie) {
+		o = shk_json_parse(shk_buf_view(&b), SHK_JOURNAL_ALERT_MAX, NULL);
+		assert_non_null(o);
+		assert_int_equal(shk_journal_peek_alert(g->journal, cookie, &b, NULL), 0);
+		shk_journal_drop_alerts(g->journal, cookie);
+	}
+	shk_buf_done(&b);
+	return o;
+}
+
+static void alert_is(const char *rule, const char *in_output)
+{
+	struct json_object *o = alert(), *ours;
+
+	assert_non_null(o);
+	assert_true(shk_str_eqz(shk_json_str(o, "rule"), rule));
+	ours = shk_json_object(o, "shrike");
+	assert_true(shk_str_eqz(shk_json_str(ours, "sensor"), "module"));
+	assert_true(shk_str_eqz(shk_json_str(ours, "verdict"), "allow"));
+	assert_non_null(strstr(shk_json_str(o, "output").p, in_output));
+	json_object_put(o);
+}
+
+/* An open through a ring, whose task is in no call of its own or in io_uring_enter. */
+static void rings_are_opens(void **state)
+{
+	uint64_t now = shk_now_mono();
+	(void)state;
+
+	opened("/etc/shadow", -1, getpid(), now);
+	alert_is("shadow", "f=/etc/shadow c=0123456789ab");
+	opened("/etc/shadow", SYS_io_uring_enter, getpid(), now);
+	alert_is("shadow", "f=/etc/shadow");
+	opened("/tmp/read", -1, getpid(), now);
+	alert_is("reader", "f=/tmp/read");
+	opened("/etc/passwd", -1, getpid(), now);
+	assert_null(alert());
+}
+
+/* What the filter notifies was judged; what no rule names is nobody's business. */
+static void calls_are_told_once(void **state)
+{
+	uint64_t now = shk_now_mono();
+	(void)state;
+
+	opened("/etc/shadow", SYS_openat, getpid(), now);
+	assert_null(alert());
+	opened("/etc/shadow", SYS_open, getpid(), now);
+	assert_null(alert());
+}
+
+static void setup_is_not_judged(void **state)
+{
+	uint64_t armed = atomic_load(&e->armed_ns);
+	(void)state;
+
+	opened("/etc/shadow", -1, getpid(), armed - 1);
+	assert_null(alert());
+	atomic_store(&e->armed_ns, 0);
+	opened("/etc/shadow", -1, getpid(), armed + 1);
+	assert_null(alert());
+	atomic_store(&e->armed_ns, armed);
+	atomic_store(&e->released, true);
+	opened("/etc/shadow", -1, getpid(), armed + 1);
+	assert_null(alert());
+	atomic_store(&e->released, false);
+	opened("/etc/shadow", -1, getpid(), armed + 1);
+	alert_is("shadow", "/etc/shadow");
+}
+
+/* Names need no task; facts of a task are not those of another that has its number now. */
+static void tasks_may_be_gone(void **state)
+{
+	uint64_t start, before;
+	struct shk_event ev = { .tid = getpid() };
+	struct shk_eval_ctx ctx = { .ev = &ev, .ctr = e->ctr };
+	(void)state;
+
+	opened("/etc/shadow", -1, 0x3ffffff, shk_now_mono());
+	alert_is("shadow", "/etc/shadow");
+	opened("/tmp/read", -1, 0x3ffffff, shk_now_mono());
+	assert_null(alert());
+	pthread_mutex_lock(&e->ctr->lock);
+	assert_true(shk_proc_start(shk_proc_task_of(&ctx), &start));
+	pthread_mutex_unlock(&e->ctr->lock);
+	/* A second before this process was started */
+	before = start - 1000000000u - (uint64_t)g->observer->real_minus_mono;
+	atomic_store(&e->armed_ns, 1);
+	opened("/tmp/read", -1, getpid(), before);
+	assert_null(alert());
+	opened("/etc/shadow", -1, getpid(), before);
+	alert_is("shadow", "/etc/shadow");
+}
+
+/* A call that is not notified, as it would slow everything down: its end, with registers. */
+static void ends_are_calls(void **state)
+{
+	struct { struct shrike_record head; struct shrike_call call; } c = {
+		.head = { .length = sizeof(c), .type = SHRIKE_SYSCALL, .nr = SYS_read, .time = shk_now_mono(),
+			  .container = shk_observer_index(e), .tid = (uint32_t)getpid(), .tgid = (uint32_t)getpid() },
+		.call = { .ret = -9, .args = { 5, 6, 4711 } },
+	};
+	(void)state;
+
+	shk_observer_take(g->observer, &c.head);
+	alert_is("zero", "c=0123456789ab");
+	c.call.args[2] = 4712;
+	shk_observer_take(g->observer, &c.head);
+	c.head.nr = SYS_write;
+	shk_observer_take(g->observer, &c.head);
+	c.head.nr = SYS_read;
+	c.call.args[2] = 4711;
+	c.head.container++;
+	shk_observer_take(g->observer, &c.head);
+	assert_null(alert());
+}
+
+static void losses_are_told(void **state)
+{
+	struct { struct shrike_record head; struct shrike_loss loss; } l = {
+		.head = { .length = sizeof(l), .type = SHRIKE_LOSS, .nr = -1, .time = 9000000000u },
+		.loss = { .count = 7, .since = 7000000000u },
+	};
+	struct json_object *o, *fields;
+	(void)state;
+
+	shk_observer_tell_loss(g->observer, true);
+	assert_null(alert());
+	shk_observer_take(g->observer, &l.head);
+	l.loss.since = 8000000000u;
+	shk_observer_take(g->observer, &l.head);
+	shk_observer_tell_loss(g->observer, true);
+	o = alert();
+	assert_non_null(o);
+	assert_true(shk_str_eqz(shk_json_str(o, "rule"), "Shrike internal: events lost"));
+	assert_non_null(strstr(shk_json_str(o, "output").p, "14 events were lost within 2000 ms"));
+	fields = shk_json_object(o, "output_fields");
+	assert_int_equal(shk_json_int(fields, "count", 0), 14);
+	assert_int_equal(shk_json_int(fields, "until", 0) - shk_json_int(fields, "since", 0), 2000000000);
+	json_object_put(o);
+	/* At most once a second. */
+	shk_observer_take(g->observer, &l.head);
+	shk_observer_tell_loss(g->observer, false);
+	assert_null(alert());
+	shk_observer_tell_loss(g->observer, true);
+	o = alert();
+	assert_non_null(o);
+	json_object_put(o);
+}
+
+static void says_how_it_stands(void **state)
+{
+	struct json_object *o = shk_observer_status(g);
+	struct shk_config off = *cfg;
+	struct shk_observer *none;
+	(void)state;
+
+	assert_non_null(o);
+	assert_int_equal(shk_json_int(o, "containers", 0), 1);
+	assert_int_equal(shk_json_int(o, "lost", 0), 21);
+	json_object_put(o);
+	off.module = 0;
+	none = shk_observer_open(&off);
+	assert_non_null(none);
+	assert_int_equal(none->state, SHK_OBSERVER_OFF);
+	assert_non_null(strstr(none->text, "module: off"));
+	shk_observer_free(none);
+	/* auto, as it comes: whatever this machine has, it is said in a word. */
+	none = shk_observer_open(cfg);
+	assert_non_null(none);
+	assert_true(none->k ? none->state == SHK_OBSERVER_READING : none->text[0] && none->state != SHK_OBSERVER_READING);
+	shk_observer_free(none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rings_are_opens),   cmocka_unit_test(calls_are_told_once), cmocka_unit_test(setup_is_not_judged),
+		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(says_how_it_stands),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
