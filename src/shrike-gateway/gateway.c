@@ -423,7 +423,7 @@ static void tell(struct shk_gateway *g, uint64_t now)
 			  "sent, and the files are kept (*.bad)", st.spoilt - g->spool_spoilt, g->cfg->spool_dir))
 		g->spool_spoilt = st.spoilt;
 	if (st.again && !g->ends) {
-		shk_notice("%s can be used now: starting again, to begin with what is in it", g->cfg->spool_dir);
+		shk_notice("%s: starting again, to begin with what is in it", g->cfg->spool_dir);
 		g->ends = true;
 		g->exit_code = SHK_GATEWAY_EXIT_AGAIN;
 	}
