@@ -12,6 +12,7 @@ took. The mode (a word in FILE, read at each request) says how it behaves:
   slow          200 after a second
   hang          never answers
   reset         the connection is reset after the request was read
+  echo          404, and the answer repeats the path
   CODE          answers with this code, takes nothing
   CODE:WORD     the same, but only for bodies that have WORD in them; others are taken
 """
@@ -61,6 +62,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             self.close_connection = True
+            return
+        if m == "echo":
+            self.answer(404, b"nothing at " + self.path.encode())
             return
         if m == "slow":
             time.sleep(1)

@@ -178,6 +178,20 @@ teardown() {
 	[ "$(taken a '.[].labels.alertname' | grep '^rule' | sort -u | tr '\n' ' ')" = "rule 1 rule 2 rule 3 rule 5 rule 6 " ]
 }
 
+@test "an answer that repeats the secret address is not told" {
+	http a
+	mode echo
+	config "webhook: { url_file: $(secret url "http://127.0.0.1:$PORT/hooks/s3cr3t-path") }"
+	feed_start
+	alert c1 Warning - 'r|t'
+	error_is() { [ "$(feed stats | jq -r '.outputs[0].error')" = 'answered 404 (the answer repeats a secret and is left out)' ]; }
+	wait_until 10 error_is
+	refute grep -q s3cr3t "$T/gw.log"
+	mode 404
+	plain_is() { [ "$(feed stats | jq -r '.outputs[0].error')" = 'answered 404 not today' ]; }
+	wait_until 10 plain_is
+}
+
 @test "a peer that refuses everything: what Shrike says of itself is not told of itself again" {
 	http a
 	mode 400
