@@ -10,8 +10,14 @@
 #include <linux/fs.h>
 #include <linux/ftrace.h>
 #include <linux/mm.h>
+#include <net/genetlink.h>
 #include <linux/ptrace.h>
+#include <asm/syscall.h>
 #include "probed.h"
+
+#ifdef CONFIG_PREEMPT_RT
+#error "shrike takes spin locks with preemption off, where kernels with CONFIG_PREEMPT_RT would sleep"
+#endif
 
 /* What a callback of ftrace gets: pt_regs before 5.11, and only if it asks for them. */
 #ifdef HAVE_FTRACE_REGS
@@ -38,6 +44,23 @@ typedef struct pt_regs shk_regs;
 #define shk_regs_set_ip(r, to) ((r)->ip = (to))
 #endif
 
+/* Is it a call of the 32-bit table? Those of x32 are of the 64-bit one, with a bit that is taken off. */
+#ifdef CONFIG_X86
+#define shk_compat_call() in_ia32_syscall()
+#else
+#define shk_compat_call() in_compat_syscall()
+#endif
+static inline int shk_call_nr(void)
+{
+	int nr = syscall_get_nr(current, current_pt_regs());
+
+#ifdef __X32_SYSCALL_BIT
+	if (nr >= 0 && !shk_compat_call())
+		nr &= ~__X32_SYSCALL_BIT;
+#endif
+	return nr;
+}
+
 /* What a cgroup's ancestor at a level is known by. */
 static inline u64 shk_cgroup_key(struct cgroup *c, int level)
 {
@@ -62,6 +85,15 @@ static inline bool shk_file_is_backing(struct file *f)
 #define SHK_SETATTR_DENTRY 0
 #else
 #define SHK_SETATTR_DENTRY 1
+#endif
+
+/* Who may listen to a multicast group: what its own check is called. Older kernels let everybody. */
+#ifdef GENL_MCAST_CAP_SYS_ADMIN
+#define SHK_MCAST_ADMIN .flags = GENL_MCAST_CAP_SYS_ADMIN
+#elif defined(HAVE_MCAST_CAP_BIT)
+#define SHK_MCAST_ADMIN .cap_sys_admin = 1
+#else
+#error "in this kernel everybody may listen to generic netlink: take a later update of the same series"
 #endif
 
 #ifdef HAVE_VM_FLAGS_CLEAR

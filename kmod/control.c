@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * control.c - what we are told by generic netlink (uapi.h, CONTROL), and when probes are attached: with the first container; taken off when
- * there has been none for some seconds, since that is slow.
+ * control.c - what we are told by generic netlink (uapi.h, CONTROL). Commands run beside each other and beside those of other families:
+ * nothing here may wait for long (events.c does what takes long).
  */
 #include <linux/bitmap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 #include <linux/pid_namespace.h>
 #include <net/genetlink.h>
 #include "shrike.h"
 #include "compat.h"
-
-#define IDLE (5 * HZ)
-/* The init of a pid namespace ends before the others in it: what they say last is still wanted. */
-#define LAST_WORDS (HZ / 5)
-
-static struct genl_family family;
-static bool ending; /* the family is not ours any more */
 
 static const struct nla_policy policy[SHRIKE_A_END] = {
 	[SHRIKE_A_ABI] = { .type = NLA_U32 },
@@ -31,80 +23,10 @@ static const struct nla_policy policy[SHRIKE_A_END] = {
 	[SHRIKE_A_LEASE] = NLA_POLICY_EXACT_LEN(sizeof(struct shrike_lease)),
 };
 
-static void idle(struct work_struct *work)
-{
-	mutex_lock(&shk_mutex);
-	if (list_empty(&shk_containers)) {
-		shk_trace_detach();
-		shk_hooks_detach();
-	}
-	mutex_unlock(&shk_mutex);
-}
-static DECLARE_DELAYED_WORK(idle_work, idle);
-
-static void tell(u8 cmd, int attr, u64 value)
-{
-	struct sk_buff *skb = READ_ONCE(ending) ? NULL : genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	void *head;
-
-	if (!skb)
-		return;
-	head = genlmsg_put(skb, 0, 0, &family, 0, cmd);
-	if (!head || (attr == SHRIKE_A_INDEX ? nla_put_u32(skb, attr, value) :
-					       nla_put_u64_64bit(skb, attr, value, SHRIKE_A_PAD))) {
-		nlmsg_free(skb);
-		return;
-	}
-	genlmsg_end(skb, head);
-	genlmsg_multicast(&family, skb, 0, 0, GFP_KERNEL);
-}
-
-static void after_change(void)
-{
-	shk_trace_calls(shk_scope_calls_wanted());
-	if (list_empty(&shk_containers))
-		mod_delayed_work(system_wq, &idle_work, IDLE);
-}
-
-static void gone(struct work_struct *work)
-{
-	struct shk_container *c, *next;
-
-	mutex_lock(&shk_mutex);
-	list_for_each_entry_safe(c, next, &shk_containers, all)
-		if (READ_ONCE(c->gone)) {
-			u32 index = c->index;
-
-			shk_scope_remove(c);
-			tell(SHRIKE_CMD_GONE, SHRIKE_A_INDEX, index);
-		}
-	after_change();
-	mutex_unlock(&shk_mutex);
-}
-static DECLARE_DELAYED_WORK(gone_work, gone);
-
-void shk_control_gone(struct shk_container *c)
-{
-	WRITE_ONCE(c->gone, true);
-	queue_delayed_work(system_wq, &gone_work, LAST_WORDS);
-}
-
-static void lost(struct work_struct *work)
-{
-	tell(SHRIKE_CMD_LOSS, SHRIKE_A_COUNT, shk_ring_lost());
-}
-static DECLARE_DELAYED_WORK(lost_work, lost);
-
-void shk_control_lost(void)
-{
-	if (!delayed_work_pending(&lost_work))
-		queue_delayed_work(system_wq, &lost_work, HZ);
-}
-
 static int reply_to(struct genl_info *info, struct sk_buff **skb, void **head)
 {
 	*skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	*head = *skb ? genlmsg_put_reply(*skb, info, &family, 0, info->genlhdr->cmd) : NULL;
+	*head = *skb ? genlmsg_put_reply(*skb, info, &shk_family, 0, info->genlhdr->cmd) : NULL;
 	if (*head)
 		return 0;
 	nlmsg_free(*skb);
@@ -160,7 +82,7 @@ static int settings(struct shk_container *c, struct nlattr **a)
 /* Probes first: a container that is in the tables is seen by what is attached. */
 static int add_locked(struct shk_container *c, struct nlattr **a)
 {
-	int err = shk_hooks_attach();
+	int err = shk_events_busy() ? -EAGAIN : shk_hooks_attach();
 
 	if (!err)
 		err = shk_trace_attach();
@@ -169,7 +91,7 @@ static int add_locked(struct shk_container *c, struct nlattr **a)
 	if (!err)
 		err = shk_scope_add(c, a[SHRIKE_A_CGROUP_FD] ? (int)nla_get_u32(a[SHRIKE_A_CGROUP_FD]) : -1,
 				    a[SHRIKE_A_PID] ? (int)nla_get_u32(a[SHRIKE_A_PID]) : -1);
-	after_change();
+	shk_events_change();
 	return err;
 }
 
@@ -213,14 +135,14 @@ static int set_one(struct shk_container *c, struct genl_info *info)
 	if (leases && nla_get_u32(leases) & ~SHRIKE_REQUIRE_EXEC && !shk_hooks_can_refuse())
 		return -EOPNOTSUPP;
 	err = settings(c, info->attrs);
-	after_change();
+	shk_events_change();
 	return err;
 }
 
 static int remove_one(struct shk_container *c)
 {
 	shk_scope_remove(c);
-	after_change();
+	shk_events_change();
 	return 0;
 }
 
@@ -310,7 +232,7 @@ static int lease(struct sk_buff *skb, struct genl_info *info)
 
 static int put_container(struct sk_buff *skb, struct netlink_callback *cb, struct shk_container *c)
 {
-	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &family, NLM_F_MULTI,
+	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &shk_family, NLM_F_MULTI,
 				 SHRIKE_CMD_LIST);
 
 	if (!head)
@@ -357,14 +279,16 @@ static const struct genl_ops commands[] = {
 	{ .cmd = SHRIKE_CMD_LEASE, .flags = GENL_ADMIN_PERM, .doit = lease },
 };
 
-static const struct genl_multicast_group groups[] = { { .name = SHRIKE_GENL_GROUP } };
+/* Whoever is watched is nobody's business: who may listen is who may ask. */
+static const struct genl_multicast_group groups[] = { { .name = SHRIKE_GENL_GROUP, SHK_MCAST_ADMIN } };
 
-static struct genl_family family = {
+struct genl_family shk_family = {
 	.name = SHRIKE_GENL_NAME,
 	.version = SHRIKE_GENL_VERSION,
 	.maxattr = SHRIKE_A_END - 1,
 	.policy = policy,
 	.module = THIS_MODULE,
+	.parallel_ops = true,
 	.ops = commands,
 	.n_ops = ARRAY_SIZE(commands),
 	.mcgrps = groups,
@@ -376,25 +300,21 @@ static struct genl_family family = {
 
 int shk_control_init(void)
 {
-	return genl_register_family(&family);
+	return genl_register_family(&shk_family);
 }
 
 void shk_control_exit(void)
 {
 	struct shk_container *c, *next;
 
-	WRITE_ONCE(ending, true);
-	flush_delayed_work(&lost_work);
-	flush_delayed_work(&gone_work);
-	genl_unregister_family(&family);
+	shk_events_stop();
+	genl_unregister_family(&shk_family);
+	shk_events_detach();
 	mutex_lock(&shk_mutex);
-	shk_trace_detach();
-	shk_hooks_exit();
 	list_for_each_entry_safe(c, next, &shk_containers, all)
 		shk_scope_remove(c);
 	mutex_unlock(&shk_mutex);
 	/* Nobody is left who could start them. */
-	cancel_delayed_work_sync(&idle_work);
-	cancel_delayed_work_sync(&gone_work);
-	cancel_delayed_work_sync(&lost_work);
+	shk_events_exit();
+	shk_lease_exit();
 }

@@ -106,10 +106,14 @@ static bool attached, can_refuse;
 
 static noinline void notrace watched(struct shk_container *c, unsigned long ip, struct ftrace_ops *ops, shk_regs *regs)
 {
-	const struct shk_hook *hook = hook_at(ip);
+	const struct shk_hook *hook;
 	unsigned long a[5];
 
-	if (!hook || !in_task())
+	/* slot_lock is taken in tasks only. */
+	if (!in_task())
+		return;
+	hook = hook_at(ip);
+	if (!hook)
 		return;
 	a[0] = shk_regs_arg(regs, 0);
 	a[1] = shk_regs_arg(regs, 1);
@@ -202,12 +206,13 @@ void shk_hooks_detach(void)
 		return;
 	unregister_ftrace_function(&deciding);
 	unregister_ftrace_function(&watching);
-	attached = can_refuse = false;
+	/* can_refuse stays: it means nothing now, and may be read meanwhile. */
+	WRITE_ONCE(attached, false);
 }
 
 bool shk_hooks_can_refuse(void)
 {
-	return attached ? can_refuse : refuse;
+	return READ_ONCE(attached) ? can_refuse : refuse;
 }
 
 u64 shk_hooks_classes(void)

@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 #include <asm/syscall.h>
 #include "shrike.h"
 #include "compat.h"
@@ -163,9 +164,9 @@ bool shk_lease_open(struct shk_container *c, const unsigned long *a)
 /* mknod can make plain files, too, and is no open. Numbers of the other table are i386's mknod and mknodat. */
 static bool is_mknod(void)
 {
-	int nr = syscall_get_nr(current, current_pt_regs());
+	int nr = shk_call_nr();
 
-	if (in_compat_syscall())
+	if (shk_compat_call())
 		return nr == 14 || nr == 297;
 #ifdef __NR_mknod
 	if (nr == __NR_mknod)
@@ -185,7 +186,8 @@ bool shk_lease_create(struct shk_container *c, const unsigned long *a)
 		return true;
 	spin_lock(&lock);
 	l = mine(c, SHRIKE_KIND_OPEN);
-	fits = l && is_entry(l, (void *)a[1]);
+	/* One without a name is for O_TMPFILE, which makes no entry. */
+	fits = l && l->as.data_len && is_entry(l, (void *)a[1]);
 	if (fits)
 		l->made = true;
 	spin_unlock(&lock);
@@ -282,8 +284,8 @@ static int fill(struct lease *l, struct shk_container *c, const struct shrike_le
 	return err ? err : take_file(as->dir_fd, &l->dir);
 }
 
-/* Leases nobody used, of which there are few. */
-static void sweep(u64 now)
+/* Those of a container (NULL: of any) that end before a time. lock is held. */
+static void drop(const struct shk_container *c, u64 before)
 {
 	struct hlist_node *next;
 	struct lease *l;
@@ -291,11 +293,22 @@ static void sweep(u64 now)
 
 	for (i = 0; i < ARRAY_SIZE(table); i++)
 		hlist_for_each_entry_safe(l, next, &table[i], link)
-			if (l->as.expires_ns <= now) {
+			if ((!c || l->c == c) && l->as.expires_ns <= before) {
 				unlink(l);
 				free_lease(l);
 			}
 }
+
+/* Leases that nobody used: what they hold keeps file systems from being unmounted. */
+static void sweep(struct work_struct *work)
+{
+	spin_lock(&lock);
+	drop(NULL, ktime_get_mono_fast_ns());
+	if (n_leases)
+		queue_delayed_work(system_wq, to_delayed_work(work), HZ);
+	spin_unlock(&lock);
+}
+static DECLARE_DELAYED_WORK(sweep_work, sweep);
 
 int shk_lease_post(struct shk_container *c, const struct shrike_lease *as)
 {
@@ -316,14 +329,13 @@ int shk_lease_post(struct shk_container *c, const struct shrike_lease *as)
 	old = find(l->pid);
 	if (old)
 		unlink(old);
-	if (n_leases >= SHRIKE_LEASES_TOTAL)
-		sweep(ktime_get_mono_fast_ns());
 	if (n_leases >= SHRIKE_LEASES_TOTAL) {
 		err = -ENOSPC;
 	} else {
 		hlist_add_head(&l->link, bucket(l->pid));
 		n_leases++;
 		l = NULL;
+		queue_delayed_work(system_wq, &sweep_work, HZ);
 	}
 	spin_unlock(&lock);
 	free_lease(old);
@@ -333,16 +345,12 @@ int shk_lease_post(struct shk_container *c, const struct shrike_lease *as)
 
 void shk_lease_forget(struct shk_container *c)
 {
-	struct hlist_node *next;
-	struct lease *l;
-	unsigned int i;
-
 	spin_lock(&lock);
-	for (i = 0; i < ARRAY_SIZE(table); i++)
-		hlist_for_each_entry_safe(l, next, &table[i], link)
-			if (!c || l->c == c) {
-				unlink(l);
-				free_lease(l);
-			}
+	drop(c, U64_MAX);
 	spin_unlock(&lock);
+}
+
+void shk_lease_exit(void)
+{
+	cancel_delayed_work_sync(&sweep_work);
 }

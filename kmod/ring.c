@@ -14,7 +14,6 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
-#include <asm/syscall.h>
 #include "shrike.h"
 #include "compat.h"
 
@@ -101,7 +100,7 @@ static void fill(struct shrike_record *rec, const struct shk_container *c)
 
 	rec->container = c->index;
 	/* A worker of io_uring has the registers of whoever it was made by, and is in no call. */
-	rec->nr = current->flags & (PF_KTHREAD | PF_IO_WORKER) ? -1 : syscall_get_nr(current, current_pt_regs());
+	rec->nr = current->flags & (PF_KTHREAD | PF_IO_WORKER) ? -1 : shk_call_nr();
 	rec->tid = current->pid;
 	rec->tgid = current->tgid;
 	/* A task that has been reaped by an exec of its group has no number any more. */
@@ -163,14 +162,14 @@ struct shrike_record *shk_ring_begin(struct shk_container *c, unsigned int type,
 		if (r->page)
 			WRITE_ONCE(r->page->lost, r->lost);
 		atomic64_inc(&c->lost[type]);
-		shk_control_lost();
+		shk_events_lost();
 		return NULL;
 	}
 	/* The rest of the last eight bytes */
 	*(u64 *)((u8 *)rec + total - 8) = 0;
 	head_of(r, rec, type, total);
 	fill(rec, c);
-	if (in_compat_syscall())
+	if (shk_compat_call())
 		rec->flags |= SHRIKE_F_COMPAT;
 	atomic64_inc(&c->recorded[type]);
 	return rec;

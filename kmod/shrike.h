@@ -17,7 +17,7 @@
 #include <linux/sched.h>
 #include <shrike/uapi.h>
 
-struct genl_info;
+struct genl_family;
 struct linux_binprm;
 struct msghdr;
 struct sockaddr;
@@ -58,7 +58,7 @@ int shk_scope_add(struct shk_container *c, int cgroup_fd, int pid);
 void shk_scope_remove(struct shk_container *c);
 bool shk_scope_calls_wanted(void);
 
-/* hooks.c, trace.c: shk_mutex */
+/* hooks.c, trace.c: shk_mutex, or events.c while it takes them off */
 int shk_hooks_attach(void);
 void shk_hooks_detach(void);
 void shk_hooks_exit(void);
@@ -94,12 +94,21 @@ typedef bool shk_lease_fn(struct shk_container *c, const unsigned long *a);
 shk_lease_fn shk_lease_open, shk_lease_create, shk_lease_connect, shk_lease_bind, shk_lease_bprm;
 void shk_lease_end(void);	/* hot: the task has run a program, or ends */
 int shk_lease_post(struct shk_container *c, const struct shrike_lease *l);
-void shk_lease_forget(struct shk_container *c); /* NULL: all */
+void shk_lease_forget(struct shk_container *c);
+void shk_lease_exit(void);	/* no lease is left */
 
 /* control.c */
 int shk_control_init(void);
 void shk_control_exit(void);
-void shk_control_gone(struct shk_container *c);	/* hot */
-void shk_control_lost(void);			/* hot */
+extern struct genl_family shk_family;
+
+/* events.c */
+bool shk_events_busy(void);	/* shk_mutex; probes are being taken off */
+void shk_events_change(void);	/* shk_mutex; after a change of containers */
+void shk_events_gone(struct shk_container *c);	/* hot */
+void shk_events_lost(void);			/* hot */
+void shk_events_stop(void);	/* these three in this order, when the module goes */
+void shk_events_detach(void);
+void shk_events_exit(void);
 
 #endif

@@ -79,7 +79,7 @@ static void ended(void *data, struct task_struct *t)
 	group = task_tgid(t);
 	if (last && c->ns && group->level >= c->ns->level && group->numbers[c->ns->level].ns == c->ns &&
 	    group->numbers[c->ns->level].nr == 1)
-		shk_control_gone(c);
+		shk_events_gone(c);
 out:
 	preempt_enable_notrace();
 }
@@ -98,14 +98,8 @@ static void returned(void *data, struct pt_regs *regs, long ret)
 	c = shk_scope_maybe(current) ? shk_scope_find(current) : NULL;
 	if (likely(!c) || !(c->classes & BIT_ULL(SHRIKE_SYSCALL)))
 		goto out;
-	compat = in_compat_syscall();
-	nr = syscall_get_nr(current, regs);
-#ifdef __X32_SYSCALL_BIT
-	if (nr >= 0 && (nr & __X32_SYSCALL_BIT)) {
-		nr &= ~__X32_SYSCALL_BIT;
-		compat = false;
-	}
-#endif
+	compat = shk_compat_call();
+	nr = shk_call_nr();
 	if (nr < 0 || nr >= SHRIKE_BITMAP_BYTES * 8 || !test_bit(nr, compat ? c->compat : c->native))
 		goto out;
 	rec = shk_ring_begin(c, SHRIKE_SYSCALL, sizeof(*call));

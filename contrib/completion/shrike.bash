@@ -65,7 +65,7 @@ _shrike() {
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W "$(shrike help "$cmd" 2>/dev/null |
-			sed -n '/^Options/,/^$/s/^ .*\(--[a-z-]*\).*/\1/p')" -- "$cur")
+			sed -n '/^Options/,/^$/s/^ *\(-[a-zA-Z], \)\{0,1\}\(--[a-z-]*\).*/\2/p')" -- "$cur")
 		return
 		;;
 	esac

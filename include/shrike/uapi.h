@@ -21,7 +21,7 @@
  *             leaving a cgroup does not leave the container. INDEX (1 .. SHRIKE_INDEX_MAX) is the caller's name for it.
  *             EPROTO other ABI; EEXIST index, cgroup or namespace in use; EBADF, ESRCH no such thing; EINVAL the root cgroup or the
  *             initial pid namespace; EOPNOTSUPP a cgroup of version 1; ENOSPC SHRIKE_CONTAINERS_MAX reached; ENODEV the kernel
- *             lets none of the hooks be attached.
+ *             lets none of the hooks be attached; EAGAIN those of earlier containers are just being taken off, which can last.
  *   SET       INDEX [, CLASSES, LEASES, NATIVE, COMPAT]: what is given is replaced. ENOENT.
  *   REMOVE    INDEX. ENOENT.
  *   LIST      (dump) -> INDEX, CGROUP_ID, PIDNS (inode number; 0: none), CLASSES, LEASES for each
@@ -31,7 +31,7 @@
  *             a descriptor is not one, ENOSPC SHRIKE_LEASES_TOTAL are waiting. The leases before a wrong one are in force; the
  *             extended acknowledgement (NLMSGERR_ATTR_OFFS) points at it.
  *
- * Group "events": GONE with INDEX: the last process of the pid namespace has ended, the container is not watched any more. LOSS with
+ * Group "events" (CAP_SYS_ADMIN to listen): GONE with INDEX: the last process of the pid namespace has ended, the container is not watched any more. LOSS with
  * COUNT: records were lost; the number is that of the module since it was loaded, sent at most once a second.
  *
  * CLASSES is a set of bits, 1 << type for the types of records that are wanted. NATIVE and COMPAT are sets of system call numbers (64-bit
@@ -92,7 +92,8 @@
  *
  * Objects are named by descriptors of the sender, which may be O_PATH; the module holds them until the lease ends, and compares the
  * kernel's objects, not numbers that could be given out again. EXEC: all programs that will be looked at (script, interpreter). OPEN: fd[0]
- * the file, and/or dir_fd and name (in data): a file of that name made there by this very call; no name: O_TMPFILE. CONNECT, BIND: the address in data.
+ * the file, and/or dir_fd and name (in data): a file of that name made there by this very call; no name: O_TMPFILE, and
+ * nothing else. CONNECT, BIND: the address in data.
  */
 #ifndef SHRIKE_UAPI_H
 #define SHRIKE_UAPI_H
@@ -236,7 +237,7 @@ struct shrike_record {
 	__u64 time;		/* CLOCK_MONOTONIC, ns */
 	__u64 seq;
 	__u32 container;	/* INDEX */
-	__s32 nr;		/* the call the task is in; -1: none */
+	__s32 nr;		/* the call the task is in, without x32's bit; -1: none */
 	__u32 tid, tgid;	/* initial pid namespace */
 	__u32 vtid, vtgid;	/* the task's own */
 	__u32 uid, euid, gid, egid;	/* initial user namespace */

@@ -113,7 +113,8 @@ struct shk_sink {
 	struct shk_buf in;
 	char *notes[16];	    /* alerts that the gateway asks for */
 	size_t n_notes;
-	uint64_t notes_lost;
+	uint64_t notes_lost;	    /* asked for and not made, and that is not told yet */
+	uint64_t notes_credit, notes_at; /* ns; monotonic: how many may be made */
 	pthread_mutex_t status_lock; /* guards the next two */
 	char *status, *outputs;	    /* the engine's state to be sent; what the gateway said last */
 

@@ -15,7 +15,15 @@
 #include "alerts/text.h"
 #include "base/io.h"
 
-#define READS 64
+#define READS	   64
+#define LAST_READS 4096 /* more than a window of acknowledgements */
+#define AGAIN_NS   (SHK_NS_PER_S / 20)
+
+/* The kernel has no memory just now: the connection is as good as before. */
+static bool passes(int rc)
+{
+	return rc == -EAGAIN || rc == -EINTR || rc == -ENOBUFS || rc == -ENOMEM;
+}
 
 static int gateway_open(struct shk_sink *s, struct shk_err *err)
 {
@@ -49,7 +57,7 @@ static int send_status(struct shk_sink *s)
 	text = TAKE_PTR(s->status);
 	pthread_mutex_unlock(&s->status_lock);
 	rc = text ? shk_frame_send(s->fd, &h, shk_str(text)) : 0;
-	return rc == -EAGAIN || rc == -EMSGSIZE ? 0 : rc; /* the next one comes soon */
+	return passes(rc) || rc == -EMSGSIZE ? 0 : rc; /* the next one comes soon */
 }
 
 static int gateway_send(struct shk_sink *s)
@@ -63,6 +71,10 @@ static int gateway_send(struct shk_sink *s)
 		return -EBUSY;
 	}
 	rc = shk_frame_send(s->fd, &h, s->cur->json);
+	if (rc == -ENOBUFS || rc == -ENOMEM) {
+		s->retry_at = shk_now_mono() + AGAIN_NS;
+		return -EAGAIN;
+	}
 	return rc == -EMSGSIZE ? -EBADMSG : rc;
 }
 
@@ -130,9 +142,9 @@ static void gateway_tick(struct shk_sink *s, uint64_t now)
 		return;
 	for (unsigned i = 0; i < READS && rc == 0; i++)
 		rc = read_one(s);
-	if (rc == 0 || rc == -EAGAIN || rc == -EINTR)
+	if (rc == 0 || passes(rc))
 		rc = send_status(s);
-	if (rc < 0 && rc != -EAGAIN)
+	if (rc < 0)
 		shk_sink_close(s, false, 0);
 }
 
@@ -140,7 +152,8 @@ static void gateway_close(struct shk_sink *s, bool last, uint64_t until)
 {
 	(void)last;
 	(void)until;
-	while (s->fd >= 0 && read_one(s) == 0)
+	/* Acknowledgements that are there count; bounded, as the other side may go on writing. */
+	for (unsigned i = 0; s->fd >= 0 && i < LAST_READS && read_one(s) == 0; i++)
 		;
 	shk_close(&s->fd);
 	s->full = false;

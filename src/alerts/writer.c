@@ -28,6 +28,8 @@
 #define SEND_BATCH    256
 #define IDLE_MS	      1000 /* losses are counted without a kick */
 #define REPORT_EVERY  SHK_NS_PER_S
+#define NOTES_BURST   32 /* alerts that the gateway may ask for at once */
+#define NOTE_EVERY    SHK_NS_PER_S /* and one more in so long */
 #define STOP_GRACE_NS (2 * SHK_NS_PER_S) /* for a thread that hangs in a write */
 
 TAILQ_HEAD(line_list, shk_line);
@@ -230,12 +232,49 @@ static bool put_note(struct shk_sinks *s, const char *note)
 	return ok;
 }
 
+static bool may_note(struct shk_sink *k)
+{
+	uint64_t now = shk_now_mono();
+
+	k->notes_credit = SHK_MIN(k->notes_credit + (k->notes_at ? now - k->notes_at : UINT32_MAX * SHK_NS_PER_S),
+				  NOTES_BURST * NOTE_EVERY);
+	k->notes_at = now;
+	return k->notes_credit >= NOTE_EVERY;
+}
+
+/* Those of the gateway that are too many are no alerts, but how many they were is one. */
+static void report_left_out(struct shk_sinks *s, struct shk_sink *k)
+{
+	struct json_object *fields;
+	char text[128];
+
+	if (!k->notes_lost || !may_note(k))
+		return;
+	fields = json_object_new_object();
+	if (!fields)
+		return;
+	json_object_object_add(fields, "count", json_object_new_uint64(k->notes_lost));
+	snprintf(text, sizeof(text), "%" PRIu64 " alerts that the gateway asked for were left out: too many at once",
+		 k->notes_lost);
+	k->notes_credit -= NOTE_EVERY;
+	if (put_own(s, "Shrike internal: gateway alerts left out", SHK_PRIO_WARNING, fields, text))
+		k->notes_lost = 0;
+}
+
 static void report_notes(struct shk_sinks *s, struct shk_sink *k)
 {
 	size_t said = 0;
 
-	while (said < k->n_notes && put_note(s, k->notes[said]))
+	report_left_out(s, k);
+	while (said < k->n_notes) {
+		if (!may_note(k))
+			k->notes_lost++;
+		else if (put_note(s, k->notes[said]))
+			k->notes_credit -= NOTE_EVERY;
+		else
+			break;
 		free(k->notes[said++]);
+	}
 	memmove(k->notes, k->notes + said, (k->n_notes - said) * sizeof(*k->notes));
 	k->n_notes -= said;
 }

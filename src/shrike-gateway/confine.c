@@ -33,7 +33,7 @@ static const char *const allowed[] = {
 	"epoll_create1", "epoll_create", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
 	"select", "pselect6", "eventfd2",
 	/* sockets; socket itself is below */
-	"bind", "accept4", "accept", "connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg",
+	"bind", "listen", "accept4", "accept", "connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg",
 	"getsockopt", "setsockopt", "getsockname", "getpeername", "shutdown", "socketpair", "sendfile",
 #ifdef SHK_SANITIZERS
 	/* what the sanitizers' runtime does beside, leak check at the end included */

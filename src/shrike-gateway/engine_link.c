@@ -109,17 +109,30 @@ void shk_link_read(struct shk_gateway *g)
 		rc = read_one(g);
 	/* The answer comes after this, and says what it found. */
 	(void)shk_spool_commit(g->spool);
-	if (rc == 0 || rc == -EAGAIN || rc == -EINTR || rc == -EBUSY)
+	if (rc == 0 || rc == -EAGAIN || rc == -EINTR || rc == -EBUSY || rc == -ENOBUFS || rc == -ENOMEM)
 		return;
 	if (rc == -EBADMSG)
 		shk_error("the engine sent a packet that is none; are both programs of the same version?");
-	shk_close(&g->engine);
-	g->held = false;
+	shk_link_lost(g);
 }
 
-void shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority, const char *output,
-		   uint64_t count, const char *fmt, ...)
+void shk_link_lost(struct shk_gateway *g)
 {
+	shk_close(&g->engine);
+	g->held = false;
+	g->engine_gone = true;
+}
+
+void shk_link_gone(struct shk_gateway *g)
+{
+	if (g->engine_gone && g->keeper >= 0 && send(g->keeper, "e", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		g->engine_gone = false;
+}
+
+struct shk_note *shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority, const char *output,
+			       uint64_t count, const char *fmt, ...)
+{
+	struct shk_note *note = NULL;
 	struct json_object *o = json_object_new_object(), *fields = json_object_new_object();
 	char text[1024];
 	va_list ap;
@@ -131,7 +144,7 @@ void shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority
 	if (!o || !fields || g->n_notes == SHK_NOTES) {
 		json_object_put(o);
 		json_object_put(fields);
-		return;
+		return NULL;
 	}
 	json_object_object_add(fields, "output", json_object_new_string(output));
 	json_object_object_add(fields, "count", json_object_new_uint64(count));
@@ -139,9 +152,11 @@ void shk_link_tell(struct shk_gateway *g, const char *rule, const char *priority
 	json_object_object_add(o, "priority", json_object_new_string(priority));
 	json_object_object_add(o, "text", json_object_new_string(text));
 	json_object_object_add(o, "fields", fields);
-	g->notes[g->n_notes] = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
-	g->n_notes += g->notes[g->n_notes] != NULL;
+	note = &g->notes[g->n_notes];
+	*note = (struct shk_note){ .text = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)) };
+	g->n_notes += note->text != NULL;
 	json_object_put(o);
+	return note->text ? note : NULL;
 }
 
 void shk_link_notes(struct shk_gateway *g)
@@ -150,8 +165,15 @@ void shk_link_notes(struct shk_gateway *g)
 	size_t sent = 0;
 
 	while (g->engine >= 0 && sent < g->n_notes &&
-	       shk_frame_send(g->engine, &h, shk_str(g->notes[sent])) == 0)
-		free(g->notes[sent++]);
+	       shk_frame_send(g->engine, &h, shk_str(g->notes[sent].text)) == 0) {
+		struct shk_outlet *o = g->notes[sent].lost_of;
+
+		if (o) {
+			o->kept.told = o->work.told = g->notes[sent].lost;
+			o->dirty = true;
+		}
+		free(g->notes[sent++].text);
+	}
 	memmove(g->notes, g->notes + sent, (g->n_notes - sent) * sizeof(*g->notes));
 	g->n_notes -= sent;
 }

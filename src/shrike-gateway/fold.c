@@ -10,19 +10,13 @@
 #include <time.h>
 
 #include "alerts/text.h"
+#include "base/map.h"
 #include "shrike-gateway/outlet.h"
 
 #define NS_PER_S     1000000000ull
 #define LIMIT_TELL   (10 * NS_PER_S) /* what a limit held back is told after so long at the earliest */
 #define OTHERS_KEY   1		     /* the entry for all that find no entry of their own */
 #define MESSAGE_MAX  16384
-
-static void add(uint64_t *h, struct shk_str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		*h = (*h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
-	*h = (*h ^ 0xff) * UINT64_C(0x100000001b3); /* "ab","c" is not "a","bc" */
-}
 
 static struct json_object *ours(struct json_object *record)
 {
@@ -32,22 +26,26 @@ static struct json_object *ours(struct json_object *record)
 	return o;
 }
 
-/* Stable over processes, unlike shk_hash. */
-static uint64_t key_of(struct json_object *record, char kind)
+/* Whoever chooses the texts cannot choose them so that two have one key, and one hides the other: the hash has a key of
+ * this process. Keys of a process before are made anew (shk_fold_restore). */
+static uint64_t key_of(struct json_object *record, uint64_t kind)
 {
 	struct json_object *own = ours(record), *ctr = NULL;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	struct shk_str part[6] = { { 0 } };
+	uint64_t hash[SHK_ARRAY_SIZE(part) + 1] = { kind }, h;
 
 	json_object_object_get_ex(own, "container", &ctr);
-	add(&h, (struct shk_str){ &kind, 1 });
-	add(&h, shk_text_member(record, "rule"));
-	add(&h, shk_text_member(ctr, "id"));
-	add(&h, shk_text_member(ctr, "full_id"));
-	if (kind == 's') {
-		add(&h, shk_text_member(record, "priority"));
-		add(&h, shk_text_member(own, "verdict"));
-		add(&h, shk_text_message(record));
+	part[0] = shk_text_member(record, "rule");
+	part[1] = shk_text_member(ctr, "id");
+	part[2] = shk_text_member(ctr, "full_id");
+	if (kind == SHK_FOLD_SAME) {
+		part[3] = shk_text_member(record, "priority");
+		part[4] = shk_text_member(own, "verdict");
+		part[5] = shk_text_message(record);
 	}
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(part); i++)
+		hash[i + 1] = shk_hash(part[i].p ? part[i].p : "", part[i].n);
+	h = shk_hash(hash, sizeof(hash));
 	return h <= OTHERS_KEY ? h + 2 : h;
 }
 
@@ -102,7 +100,7 @@ static bool has_token(struct shk_outlet *o, uint64_t key, uint64_t real)
 static bool is_same(struct shk_outlet *o, struct json_object *record, struct shk_str text,
 		    const struct shk_spool_item *it, uint64_t real, size_t *ret_new)
 {
-	uint64_t key = key_of(record, 's');
+	uint64_t key = key_of(record, SHK_FOLD_SAME);
 	size_t i = find(o, key), room = find(o, 0);
 
 	if (i < SHK_FOLDS && real < o->work.fold[i].due) {
@@ -129,7 +127,7 @@ bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_
 		return false;
 	if (!o->cfg->net.rate)
 		return true;
-	key = key_of(record, 'l');
+	key = key_of(record, SHK_FOLD_LIMIT);
 	if (has_token(o, key, real))
 		return true;
 	/* The entry of what is not sent would have nothing before it. */
@@ -213,6 +211,26 @@ static struct json_object *told(struct shk_outlet *o, size_t i)
 	return record;
 }
 
+void shk_fold_restore(struct shk_outlet *o, size_t i)
+{
+	struct shk_fold *f = &o->work.fold[i];
+	struct json_object *record = f->key > OTHERS_KEY ? parsed(o->sample[i]) : NULL;
+
+	if (record)
+		f->key = key_of(record, f->kind);
+	json_object_put(record);
+}
+
+/* What is further away than any entry is made for: the clock was set back. */
+static bool is_due(const struct shk_outlet *o, const struct shk_fold *f, uint64_t real)
+{
+	uint64_t rate = o->cfg->net.rate, most = SHK_MAX(o->cfg->net.fold, LIMIT_TELL);
+
+	if (rate)
+		most = SHK_MAX(most, 60 * NS_PER_S / rate);
+	return f->due <= real || f->due - real > most;
+}
+
 struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real)
 {
 	for (size_t i = 0; i < SHK_FOLDS; i++) {
@@ -220,7 +238,7 @@ struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real)
 		struct json_object *record = NULL;
 		uint64_t n = f->count;
 
-		if (!f->key || f->due > real)
+		if (!f->key || !is_due(o, f, real))
 			continue;
 		if (n) {
 			record = told(o, i);

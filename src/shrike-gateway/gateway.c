@@ -27,6 +27,22 @@
 
 /* ---- opening ---- */
 
+/* A directory of before: its owner decides what is sent, and whoever else can write there. */
+static int check_dir(const char *path, unsigned uid, unsigned gid, struct shk_err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return shk_err_sys(err, errno, "spool_dir %s", path);
+	if (geteuid() == 0 && st.st_uid != uid)
+		return shk_err_set(err, EPERM, "spool_dir %s belongs to user %u: chown -R %u:%u %s", path,
+				   (unsigned)st.st_uid, uid, gid, path);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return shk_err_set(err, EPERM, "spool_dir %s: others than its owner can write there; chmod 0700 it", path);
+	return 0;
+}
+
 static int make_dir(const char *path, unsigned uid, unsigned gid, struct shk_err *err)
 {
 	char parent[4096];
@@ -42,7 +58,8 @@ static int make_dir(const char *path, unsigned uid, unsigned gid, struct shk_err
 			return shk_err_sys(err, -rc, "directory %s", parent);
 	}
 	if (mkdir(path, 0700) < 0)
-		return errno == EEXIST ? 0 : shk_err_sys(err, errno, "directory %s", path);
+		return errno == EEXIST ? check_dir(path, uid, gid, err) :
+					 shk_err_sys(err, errno, "directory %s", path);
 	if (geteuid() == 0 && lchown(path, uid, gid) < 0)
 		return shk_err_sys(err, errno, "directory %s", path);
 	return 0;
@@ -70,7 +87,8 @@ int shk_gateway_prepare(struct shk_gateway *g, unsigned uid, unsigned gid, struc
 	/* Without it alerts are in memory, and that is told. */
 	if (make_dir(g->cfg->spool_dir, uid, gid, err) < 0)
 		shk_error("%s", err->text);
-	return shk_http_bind(g, uid, gid, err);
+	shk_http_bind(g, uid, gid);
+	return 0;
 }
 
 static void on_dropped(const struct shk_spool_item *it, void *arg)
@@ -100,12 +118,6 @@ static void on_dropping(bool whole, uint64_t upto, uint64_t segment, uint32_t ra
 	}
 }
 
-/* Only while an earlier gateway's dropping is finished: outlets that it had counted for are left out. */
-struct finishing {
-	struct shk_gateway *g;
-	uint64_t segment, rank;
-};
-
 /* A bit of their own for outlets that have none, or one that two have. */
 static void give_bits(struct shk_gateway *g)
 {
@@ -127,24 +139,38 @@ static void give_bits(struct shk_gateway *g)
 			}
 }
 
+/* A dropping that a gateway before did not end. Outlets whose file names it have counted it. */
 static void finish_drops(struct shk_gateway *g)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		uint64_t segment = g->outlet[i].kept.drop_segment, rank = g->outlet[i].kept.drop_rank;
-		uint64_t dropped[SHK_OUTPUTS_MAX];
+	struct {
+		uint64_t segment, rank, dropped;
+	} was[SHK_OUTPUTS_MAX];
 
+	for (size_t i = 0; i < g->n; i++) {
+		was[i].segment = g->outlet[i].kept.drop_segment;
+		was[i].rank = g->outlet[i].kept.drop_rank;
+	}
+	for (size_t i = 0; i < g->n; i++) {
+		uint64_t segment = was[i].segment, rank = was[i].rank;
+
+		for (size_t k = 0; k < i; k++)
+			if (was[k].segment == segment && was[k].rank == rank)
+				segment = 0;
 		if (!segment)
 			continue;
 		for (size_t k = 0; k < g->n; k++)
-			dropped[k] = g->outlet[k].kept.dropped;
+			was[k].dropped = g->outlet[k].kept.dropped;
 		shk_spool_finish_drop(g->spool, segment, (uint32_t)rank);
-		for (size_t k = 0; k < g->n; k++) {
-			struct shk_outlet *o = &g->outlet[k];
-			bool counted = k <= i || (o->kept.drop_segment == segment && o->kept.drop_rank == rank);
+		for (size_t k = i; k < g->n; k++)
+			if (was[k].segment == segment && was[k].rank == rank)
+				g->outlet[k].kept.dropped = g->outlet[k].work.dropped = was[k].dropped;
+	}
+	/* Done: a segment of that name may come again, and what is dropped from it then counts. */
+	for (size_t i = 0; i < g->n; i++) {
+		struct shk_outlet *o = &g->outlet[i];
 
-			if (counted && k >= i)
-				o->kept.dropped = o->work.dropped = dropped[k];
-		}
+		o->kept.drop_segment = o->kept.drop_rank = 0;
+		o->work.drop_segment = o->work.drop_rank = 0;
 	}
 }
 
@@ -191,7 +217,8 @@ int shk_gateway_open(struct shk_gateway *g, struct shk_err *err)
 	if (g->signals < 0)
 		return shk_err_sys(err, errno, "signals");
 	g->started = shk_now_real();
-	return shk_http_open(g, err);
+	shk_http_open(g);
+	return 0;
 }
 
 void shk_gateway_close(struct shk_gateway *g)
@@ -212,7 +239,7 @@ void shk_gateway_close(struct shk_gateway *g)
 	if (g->spool)
 		shk_spool_close(g->spool);
 	for (size_t i = 0; i < g->n_notes; i++)
-		free(g->notes[i]);
+		free(g->notes[i].text);
 	free(g->status);
 	shk_close(&g->engine);
 	shk_close(&g->signals);
@@ -221,7 +248,7 @@ void shk_gateway_close(struct shk_gateway *g)
 /* ---- outlets ---- */
 
 /* A message that its peer does not want, for people to look at. */
-static void set_aside(struct shk_gateway *g, const struct shk_outlet *o, struct shk_str record, const char *why)
+static void set_aside(struct shk_gateway *g, struct shk_outlet *o, struct shk_str record, bool internal, const char *why)
 {
 	int dir = shk_spool_dir(g->spool);
 	_cleanup_close_ int fd = -1;
@@ -236,15 +263,19 @@ static void set_aside(struct shk_gateway *g, const struct shk_outlet *o, struct 
 		fd = openat(dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || shk_write_all(fd, record.p, record.n) < 0)
 		shk_error("a refused alert cannot be kept in %s", name);
-	shk_link_tell(g, "alert set aside", "Error", o->cfg->net.name, 1,
-		      "Output %s refuses an alert, which is set aside (%s in the spool): %s", o->cfg->net.name, name,
-		      why);
+	if (internal) { /* an alert about it could be refused as well */
+		shk_warning("output %s refuses an alert of Shrike about itself: %s", o->cfg->net.name, why);
+		return;
+	}
+	o->aside++;
+	snprintf(o->aside_why, sizeof(o->aside_why), "%s", why);
 }
 
 static void refused(struct shk_gateway *g, struct shk_outlet *o, uint64_t now, const char *why)
 {
 	struct shk_print_caps caps = { .str = SHK_JOURNAL_ALERT_MAX, .items = SHK_JOURNAL_ALERT_MAX };
 	_cleanup_buf_ struct shk_buf record = { 0 };
+	bool internal = shk_outlet_is_internal(o);
 
 	shk_buf_init(&record, 4 * SHK_JOURNAL_ALERT_MAX);
 	if (o->n == 1) {
@@ -255,7 +286,7 @@ static void refused(struct shk_gateway *g, struct shk_outlet *o, uint64_t now, c
 		shk_buf_addc(&record, '\n');
 	}
 	if (shk_outlet_refused(o, now, why))
-		set_aside(g, o, shk_buf_view(&record), why);
+		set_aside(g, o, shk_buf_view(&record), internal, why);
 }
 
 static void send_batch(struct shk_gateway *g, struct shk_outlet *o, uint64_t now)
@@ -335,6 +366,38 @@ static void transfer(struct shk_gateway *g, uint64_t now, uint64_t real)
 
 /* ---- what is told ---- */
 
+/* A note that the engine did not take yet. */
+static bool waits_to_tell(const struct shk_gateway *g, const struct shk_outlet *o)
+{
+	for (size_t i = 0; i < g->n_notes; i++)
+		if (g->notes[i].lost_of == o)
+			return true;
+	return false;
+}
+
+static void tell_lost(struct shk_gateway *g, struct shk_outlet *o, uint64_t now, uint64_t lost)
+{
+	struct shk_note *note =
+		shk_link_tell(g, "alerts lost", "Critical", o->cfg->net.name, lost,
+			      "Alerts were lost: output %s did not take %" PRIu64 " of them before the bound of the spool",
+			      o->cfg->net.name, lost);
+
+	if (!note)
+		return;
+	note->lost_of = o;
+	note->lost = o->kept.dropped;
+	o->told_at = now;
+}
+
+static void tell_aside(struct shk_gateway *g, struct shk_outlet *o, uint64_t now)
+{
+	o->aside_at = now;
+	if (shk_link_tell(g, SHK_ASIDE_RULE, "Error", o->cfg->net.name, o->aside,
+			  "Output %s refused %" PRIu64 " alerts, which are set aside (set-aside-%s.json in the spool): %s",
+			  o->cfg->net.name, o->aside, o->cfg->net.name, o->aside_why))
+		o->aside = 0;
+}
+
 static void tell(struct shk_gateway *g, uint64_t now)
 {
 	struct shk_spool_state st;
@@ -343,14 +406,10 @@ static void tell(struct shk_gateway *g, uint64_t now)
 		struct shk_outlet *o = &g->outlet[i];
 		uint64_t lost = o->kept.dropped - o->kept.told;
 
-		if (lost && now - o->told_at >= TELL_EVERY && g->n_notes < SHK_NOTES) {
-			o->told_at = now;
-			o->kept.told = o->work.told = o->kept.dropped;
-			o->dirty = true;
-			shk_link_tell(g, "alerts lost", "Critical", o->cfg->net.name, lost,
-				      "Alerts were lost: output %s did not take %" PRIu64 " of them before the bound of "
-				      "the spool", o->cfg->net.name, lost);
-		}
+		if (lost && now - o->told_at >= TELL_EVERY && !waits_to_tell(g, o))
+			tell_lost(g, o, now, lost);
+		if (o->aside && now - o->aside_at >= TELL_EVERY)
+			tell_aside(g, o, now);
 		if (o->failing_since && now - o->failing_since >= FAILING_TELL && !o->failing_told) {
 			o->failing_told = true;
 			shk_link_tell(g, "output fails", "Error", o->cfg->net.name, o->failures,
@@ -399,8 +458,10 @@ static void on_keeper(struct shk_gateway *g)
 			g->ends = true;
 			return;
 		}
-		if (!nfds)
+		if (!nfds) { /* the kernel had no room for it */
+			g->engine_gone = true;
 			continue;
+		}
 		/* What the engine before had sent counts. */
 		while (g->engine >= 0 && !g->held) {
 			struct pollfd p = { .fd = g->engine, .events = POLLIN };
@@ -413,6 +474,7 @@ static void on_keeper(struct shk_gateway *g)
 		g->held = false;
 		g->acked = 0;
 		g->engine = fd;
+		g->engine_gone = false;
 	}
 }
 
@@ -495,10 +557,12 @@ int shk_gateway_serve(struct shk_gateway *g)
 			shk_spool_tick(g->spool, real);
 			tell(g, now);
 			shk_link_outputs(g);
+			shk_http_open(g);
 		}
 		save_and_trim(g);
 		shk_link_ack(g);
 		shk_link_notes(g);
+		shk_link_gone(g);
 		if (g->ends && !ends_at)
 			ends_at = now + END_MS * 1000000ull;
 		if (g->ends && (!is_sending(g) || now >= ends_at))

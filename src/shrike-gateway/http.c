@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "shrike-gateway/gateway.h"
 
 #define CONNECTIONS 16
@@ -28,22 +29,39 @@ static int bind_port(uint64_t port, struct shk_err *err)
 	return TAKE_FD(fd);
 }
 
-int shk_http_bind(struct shk_gateway *g, unsigned uid, unsigned gid, struct shk_err *err)
+static bool is_wanted(const struct shk_gateway *g)
+{
+	return g->cfg->metrics_listen && *g->cfg->metrics_listen;
+}
+
+static void failed(struct shk_gateway *g, const char *why)
+{
+	if (!g->http_failed)
+		shk_error("%s: there are no metrics until that works; alerts are sent", why);
+	g->http_failed = true;
+	shk_close(&g->http_listen);
+}
+
+void shk_http_bind(struct shk_gateway *g, unsigned uid, unsigned gid)
 {
 	const char *listen_at = g->cfg->metrics_listen;
+	struct shk_err err = { 0 };
 	uint64_t port;
 
 	g->http_listen = -1;
-	if (!listen_at || !*listen_at)
-		return 0;
+	if (!is_wanted(g))
+		return;
 	if (shk_str_to_u64(shk_str(listen_at), &port)) {
-		g->http_listen = bind_port(port, err);
+		g->http_listen = bind_port(port, &err);
 	} else {
-		g->http_listen = shk_listen_unix(listen_at, 0660, err);
-		if (g->http_listen >= 0 && geteuid() == 0 && lchown(listen_at, uid, gid) < 0)
-			return shk_err_sys(err, errno, "%s", listen_at);
+		g->http_listen = shk_listen_unix(listen_at, 0660, &err);
+		if (g->http_listen >= 0 && geteuid() == 0 && lchown(listen_at, uid, gid) < 0) {
+			shk_err_sys(&err, errno, "metrics_listen: %s", listen_at);
+			shk_close(&g->http_listen);
+		}
 	}
-	return SHK_MIN(g->http_listen, 0);
+	if (g->http_listen < 0)
+		failed(g, err.text);
 }
 
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned code, const char *type, struct shk_buf *body)
@@ -94,15 +112,25 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	return answer(c, code, "text/plain; charset=utf-8", &body);
 }
 
-int shk_http_open(struct shk_gateway *g, struct shk_err *err)
+void shk_http_open(struct shk_gateway *g)
 {
+	if (g->http || !is_wanted(g))
+		return;
+	/* By now the rights are gone, and with them what would have to be changed: a low port, another's directory. */
 	if (g->http_listen < 0)
-		return 0;
+		shk_http_bind(g, 0, 0);
+	if (g->http_listen < 0)
+		return;
 	g->http = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, g,
 				   MHD_OPTION_LISTEN_SOCKET, g->http_listen, MHD_OPTION_CONNECTION_LIMIT,
 				   (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
 				   MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_END);
-	return g->http ? 0 : shk_err_set(err, EIO, "metrics_listen: the HTTP server cannot be started");
+	if (!g->http) {
+		failed(g, "metrics_listen: the HTTP server cannot be started");
+	} else if (g->http_failed) {
+		shk_notice("metrics_listen: %s is served now", g->cfg->metrics_listen);
+		g->http_failed = false;
+	}
 }
 
 int shk_http_fd(const struct shk_gateway *g)

@@ -45,6 +45,26 @@ static bool has_tag(const char *lines, struct json_object *record)
 	return false;
 }
 
+static bool is_internal(struct json_object *record)
+{
+	return shk_str_eqz(shk_text_member(record, "source"), "internal");
+}
+
+bool shk_outlet_is_internal(const struct shk_outlet *o)
+{
+	return o->n == 1 && is_internal(o->batch[0]);
+}
+
+/* That this output refuses alerts is told by the others: it may refuse that as well, and so on for ever. */
+static bool is_about(const struct shk_sink_config *cfg, struct json_object *record)
+{
+	struct json_object *fields = NULL;
+
+	json_object_object_get_ex(record, "output_fields", &fields);
+	return cfg->net.name && shk_str_eqz(shk_text_member(record, "rule"), "Shrike internal: " SHK_ASIDE_RULE) &&
+	       shk_str_eqz(shk_text_member(fields, "output"), cfg->net.name);
+}
+
 bool shk_outlet_wants(const struct shk_sink_config *cfg, struct json_object *record)
 {
 	struct shk_str rule = shk_text_member(record, "rule");
@@ -53,8 +73,8 @@ bool shk_outlet_wants(const struct shk_sink_config *cfg, struct json_object *rec
 	if (!shk_priority_parse(shk_text_member(record, "priority"), &priority) || priority > cfg->min_priority)
 		return false;
 	/* What Shrike says of itself, losses above all, has neither tags nor a rule that one would name. */
-	if (shk_str_eqz(shk_text_member(record, "source"), "internal"))
-		return !cfg->net.not_rules || !matches(cfg->net.not_rules, rule);
+	if (is_internal(record))
+		return !is_about(cfg, record) && (!cfg->net.not_rules || !matches(cfg->net.not_rules, rule));
 	if (cfg->net.rules && !matches(cfg->net.rules, rule))
 		return false;
 	if (cfg->net.not_rules && matches(cfg->net.not_rules, rule))
@@ -113,6 +133,7 @@ static void read_samples(struct shk_outlet *o, struct shk_spool *s)
 		if (f->key && f->count && shk_spool_next(s, &pos, 1u << o->work.bit, &it, &text) == 1 &&
 		    it.number == f->number)
 			o->sample[i] = strndup(text.p, text.n);
+		shk_fold_restore(o, i);
 	}
 }
 

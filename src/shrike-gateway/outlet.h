@@ -21,7 +21,7 @@ enum { SHK_FOLD_SAME = 1, SHK_FOLD_LIMIT = 2 };
 
 /* Alerts that were not sent and will be told of together. */
 struct shk_fold {
-	uint64_t key;	 /* of what they say, or of rule and container; 0: free */
+	uint64_t key;	 /* of what they say, or of rule and container, in this process; 0: free */
 	uint64_t kind;
 	uint64_t number; /* in the spool, of the first of them */
 	uint64_t count;	 /* 0: nothing yet, only the first alert was sent */
@@ -74,6 +74,8 @@ struct shk_outlet {
 	uint64_t last_ok;   /* real, ns; 0: never */
 	char error[256];    /* of the last try, empty after a success */
 	uint64_t told_at;   /* mono: when losses were last told */
+	uint64_t aside, aside_at; /* set aside and not told; mono: when that was last told */
+	char aside_why[256];
 	uint64_t failing_since; /* mono; 0: it works */
 	bool failing_told;
 	void *transfer;	    /* transfer.c */
@@ -90,6 +92,9 @@ void shk_outlet_delivered(struct shk_outlet *o);
 void shk_outlet_failed(struct shk_outlet *o, uint64_t now, const char *why);
 /* The peer says that it is the message that is wrong. True: it is set aside (o->n is 1); else tried again. */
 bool shk_outlet_refused(struct shk_outlet *o, uint64_t now, const char *why);
+/* Is the batch, which is one record, one that Shrike wrote about itself? */
+bool shk_outlet_is_internal(const struct shk_outlet *o);
+#define SHK_ASIDE_RULE "alert set aside" /* an internal alert that its own output does not get */
 void shk_outlet_forget_batch(struct shk_outlet *o);
 /* The spool drops this record. */
 void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);
@@ -111,6 +116,8 @@ bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_
 		   const struct shk_spool_item *it, uint64_t real);
 /* An entry that is due, as a record; NULL: none. */
 struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real);
+/* The sample of entry i was read again: its key may be one of a process before. */
+void shk_fold_restore(struct shk_outlet *o, size_t i);
 /* When the next one is due; 0: none. */
 uint64_t shk_fold_next(const struct shk_outlet *o);
 

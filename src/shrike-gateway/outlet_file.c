@@ -68,6 +68,10 @@ int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t ne
 		/* What was on its way and had left the spool went with the gateway that had it. */
 		o->kept.dropped += o->kept.orphans;
 		o->kept.orphans = 0;
+		/* These counted nothing yet, and their keys are of another process: the next one like it is sent. */
+		for (size_t i = 0; i < SHK_FOLDS; i++)
+			if (!o->kept.fold[i].count)
+				o->kept.fold[i] = (struct shk_fold){ 0 };
 		return 0;
 	}
 	/* Its room is taken now: later the disk may be full. */

@@ -140,6 +140,53 @@ int shk_secrets_read(const struct shk_network_config *cfg, struct shk_secrets *r
 	return rc;
 }
 
+#define PART_MIN 6 /* shorter parts of an address are no secrets, and in many texts by chance */
+
+static bool has(struct shk_str text, const char *p, size_t n)
+{
+	return n && memmem(text.p, text.n, p, n);
+}
+
+/* Name and password in front of the host, parts of the path and of the query: each alone, as an answer may have them
+ * with other signs between. */
+static bool has_part_of(struct shk_str text, const char *url)
+{
+	const char *p = strstr(url, "://"), *end;
+
+	p = p ? p + 3 : url;
+	end = p + strcspn(p, "/?");
+	for (const char *at = memchr(p, '@', (size_t)(end - p)); at; at = NULL)
+		if (has(text, p, (size_t)(at - p)))
+			return true;
+	while (*end) {
+		p = end + 1;
+		end = p + strcspn(p, "/?&=#");
+		if ((size_t)(end - p) >= PART_MIN && has(text, p, (size_t)(end - p)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_value_of(struct shk_str text, const char *lines)
+{
+	while (*lines) {
+		size_t n = strcspn(lines, "\n"), at = SHK_MIN(strcspn(lines, ":") + 1, n);
+
+		at += strspn(lines + at, " \t");
+		if (at < n && has(text, lines + at, n - at))
+			return true;
+		lines += n + (lines[n] == '\n');
+	}
+	return false;
+}
+
+bool shk_secrets_in(const struct shk_secrets *s, struct shk_str text)
+{
+	return (s->token && has(text, s->token, strlen(s->token))) ||
+	       (s->password && has(text, s->password, strlen(s->password))) ||
+	       (s->url && has_part_of(text, s->url)) || (s->headers && has_value_of(text, s->headers));
+}
+
 static void wipe(char *p)
 {
 	if (p)

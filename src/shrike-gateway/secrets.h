@@ -19,6 +19,8 @@ struct shk_secrets {
 
 /* 0, or -errno with a text that names the file and what to do. */
 int shk_secrets_read(const struct shk_network_config *cfg, struct shk_secrets *ret, struct shk_err *err);
+/* Does the text hold one of them, or a part of the address that may be one? */
+bool shk_secrets_in(const struct shk_secrets *s, struct shk_str text);
 /* Overwrites and frees. */
 void shk_secrets_done(struct shk_secrets *s);
 

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "shrike-gateway/segment.h"
 
@@ -113,9 +114,15 @@ static int load(struct shk_spool *s)
 static int open_dir(struct shk_spool *s)
 {
 	int dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), lock;
+	struct stat st;
 
 	if (dir < 0)
 		return -errno;
+	/* What is read here is sent on as alerts. */
+	if (fstat(dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
+		close(dir);
+		return -EPERM;
+	}
 	lock = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock < 0 && errno == EROFS)
 		lock = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

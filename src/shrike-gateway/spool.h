@@ -38,7 +38,7 @@ struct shk_spool_ops {
 };
 
 struct shk_spool;
-/* dir: must exist. Another process that has it is waited for, up to 5 s, then -EBUSY. If the directory cannot be used
+/* dir: must exist, be ours, and be nobody else's to write. Another process that has it is waited for, up to 5 s, then -EBUSY. If the directory cannot be used
  * the spool is in memory alone, *why (not NULL) then says the reason; it is tried again. 0 or -errno. */
 int shk_spool_open(const char *dir, uint64_t max_bytes, uint64_t max_age, const struct shk_spool_ops *ops,
 		   struct shk_spool **ret, struct shk_err *why);

@@ -5,15 +5,16 @@
 
 #include "alerts/print.h"
 
-#define ANSWER_MAX 256 /* bytes of an answer that are read for messages */
-#define AGENT	   "shrike/" PACKAGE_VERSION
+#define ANSWER_MAX  256	 /* bytes of an answer that are told */
+#define ANSWER_SEEN 4096 /* bytes of it that are looked at for secrets */
+#define AGENT	    "shrike/" PACKAGE_VERSION
 
 struct transfer {
 	struct shk_outlet *o;
 	CURL *easy;
 	struct curl_slist *headers, *to;
 	size_t sent; /* of o->body, by SMTP */
-	char answer[ANSWER_MAX + 1];
+	char answer[ANSWER_SEEN + 1];
 	size_t answered;
 	char error[CURL_ERROR_SIZE];
 };
@@ -21,7 +22,7 @@ struct transfer {
 static size_t on_answer(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
-	size_t take = SHK_MIN(size * n, ANSWER_MAX - t->answered);
+	size_t take = SHK_MIN(size * n, ANSWER_SEEN - t->answered);
 
 	memcpy(t->answer + t->answered, p, take);
 	t->answered += take;
@@ -237,11 +238,15 @@ struct shk_outlet *shk_transfer_ended(CURLM *multi, enum shk_outcome *how, char 
 			*how = rc == CURLE_OK ? of_http(code) : SHK_FAILED;
 		/* An address that came from a file is a secret. */
 		if (rc != CURLE_OK)
-			shk_buf_printf(&said, "%s", t->error[0] && !strstr(t->error, t->o->secrets.url) ?
+			shk_buf_printf(&said, "%s", t->error[0] && !shk_secrets_in(&t->o->secrets, shk_str(t->error)) ?
 							    t->error : curl_easy_strerror(rc));
 		if (rc == CURLE_OK && *how != SHK_DELIVERED) {
 			shk_buf_printf(&said, "answered %ld ", code);
-			shk_print_line(&said, shk_utf8_cut(shk_str(t->answer), ANSWER_MAX));
+			/* Some peers repeat what they were asked. */
+			if (shk_secrets_in(&t->o->secrets, (struct shk_str){ t->answer, t->answered }))
+				shk_buf_adds(&said, "(the answer repeats a secret and is left out)");
+			else
+				shk_print_line(&said, shk_utf8_cut(shk_str(t->answer), ANSWER_MAX));
 		} else if (rc != CURLE_OK && code) {
 			shk_buf_printf(&said, " (answer %ld)", code);
 		}

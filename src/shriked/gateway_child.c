@@ -17,6 +17,18 @@
 #define BACKOFF_BAD   (60000 * MS) /* its configuration or a file of it is refused */
 #define LONG_LIFE     (10000 * MS)
 #define LINK_AGAIN    (50 * MS)
+#define HEARD	      16 /* packets of it, of one turn */
+
+/* The service is spared when memory is short: calls wait for keeper and engine. Nothing waits for the gateway, and what
+ * it keeps is on disk. */
+static void be_killable(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "0", 1) < 0)
+		shk_warning("oom_score_adj of the gateway: %s", strerror(errno));
+	shk_close(&fd);
+}
 
 static void become_gateway(const struct shk_gateway *g, int sock, pid_t keeper)
 {
@@ -42,6 +54,7 @@ static void become_gateway(const struct shk_gateway *g, int sock, pid_t keeper)
 	if (sock == SHK_KEEPER_FD_SOCK ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, SHK_KEEPER_FD_SOCK) < 0)
 		_exit(1);
 	close_range(SHK_KEEPER_FD_SOCK + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	be_killable();
 	execv(g->path, (char **)(uintptr_t)argv);
 	shk_error("cannot execute %s: %s", g->path, strerror(errno));
 	_exit(127);
@@ -82,13 +95,33 @@ void shk_gateway_run(struct shk_gateway *g, uint64_t now)
 	g->linked = false;
 }
 
+/* Whatever it says means that its way to the engine is gone. */
+static void hear(struct shk_gateway *g)
+{
+	ssize_t n = 1;
+	char c;
+
+	for (unsigned i = 0; g->sock >= 0 && i < HEARD && n == 1; i++) {
+		n = recv(g->sock, &c, 1, MSG_DONTWAIT);
+		if (n == 1)
+			g->linked = false;
+		else if (n == 0) /* it ends, or nothing can be brought to it any more */
+			shk_close(&g->sock);
+	}
+}
+
 void shk_gateway_link(struct shk_gateway *g, struct shk_engine *e)
 {
 	struct shk_keeper_msg m = { .op = SHK_KEEPER_GATEWAY, .flags = SHK_KEEPER_WITH_FD };
 	int pair[2];
 
-	if (!g->pid || g->linked || !e->pid || !e->ready || e->hung)
+	uint64_t now = shk_now_mono();
+
+	hear(g);
+	/* Not more often, whatever a gateway says. */
+	if (!g->pid || g->sock < 0 || g->linked || now < g->link_at || !e->pid || !e->ready || e->hung)
 		return;
+	g->link_at = now + LINK_AGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return;
 	/* One that got its end alone sees it hang up, and gets another. */
@@ -99,7 +132,7 @@ void shk_gateway_link(struct shk_gateway *g, struct shk_engine *e)
 	close(pair[1]);
 }
 
-void shk_gateway_died(struct shk_gateway *g, int status, uint64_t now)
+void shk_gateway_died(struct shk_gateway *g, int status, uint64_t now, bool stopping)
 {
 	pid_t pid = g->pid;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -108,6 +141,8 @@ void shk_gateway_died(struct shk_gateway *g, int status, uint64_t now)
 	g->pid = 0;
 	g->linked = false;
 	g->kill_at = 0;
+	if (stopping)
+		return;
 	if (code == SHK_GATEWAY_EXIT_NONE) {
 		g->idle = true;
 		return;
@@ -141,5 +176,5 @@ uint64_t shk_gateway_due(const struct shk_gateway *g, const struct shk_engine *e
 		return 0;
 	if (!g->pid)
 		return g->idle ? 0 : SHK_MAX(g->start_at, 1);
-	return !g->linked && e->ready ? shk_now_mono() + LINK_AGAIN : 0;
+	return g->sock >= 0 && !g->linked && e->ready ? SHK_MAX(g->link_at, 1) : 0;
 }

@@ -17,15 +17,15 @@ struct shk_gateway {
 	int sock;
 	bool linked;	   /* it and the engine have a pair */
 	bool idle;	   /* nothing to do until a SIGHUP */
-	uint64_t started, start_at, backoff, kill_at;
+	uint64_t started, start_at, backoff, kill_at, link_at;
 };
 
 /* Starts it when its time has come. */
 void shk_gateway_run(struct shk_gateway *g, uint64_t now);
-/* Gives both an end of a new pair, if they are there and have none. */
+/* Gives both an end of a new pair, if they are there and have none, or the gateway says that it is gone. */
 void shk_gateway_link(struct shk_gateway *g, struct shk_engine *e);
-/* It has ended. */
-void shk_gateway_died(struct shk_gateway *g, int status, uint64_t now);
+/* It has ended. stopping: as it was asked to, and none follows. */
+void shk_gateway_died(struct shk_gateway *g, int status, uint64_t now, bool stopping);
 /* SIGHUP. */
 void shk_gateway_reload(struct shk_gateway *g);
 /* When run or link has something to do, 0: never. */

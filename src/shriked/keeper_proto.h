@@ -18,7 +18,9 @@
  *   shrike-gateway --keeper [--user] [--config FILE]
  *
  * It ends with status SHK_GATEWAY_EXIT_NONE when the configuration has nothing for it: then it is not started again
- * before a SIGHUP; with SHK_GATEWAY_EXIT_AGAIN to be started at once, with a new configuration.
+ * before a SIGHUP; with SHK_GATEWAY_EXIT_AGAIN to be started at once, with a new configuration. After any other end,
+ * that by a signal that was not ours (status 0) included, it is started again. It sends a packet of one byte, whatever
+ * it is, when its way to the engine is gone: then both get a new one.
  *
  * N: engines before this one. Signals: SIGHUP reload, SIGTERM end. Exit status SHK_KEEPER_EXIT_CONFIG
  * before the first READY, with nothing stored, ends the keeper with the same status; after any other
@@ -32,7 +34,8 @@
 enum { SHK_KEEPER_FD_SOCK = 3, SHK_KEEPER_FD_JOURNAL, SHK_KEEPER_FD_CONTROL, SHK_KEEPER_FD_NOTIFY };
 
 #define SHK_KEEPER_EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h */
-enum { SHK_GATEWAY_EXIT_NONE = 0, SHK_GATEWAY_EXIT_AGAIN = 75 /* EX_TEMPFAIL */ };
+/* None is 0: that is how it ends after a SIGTERM, whoever sent it. */
+enum { SHK_GATEWAY_EXIT_AGAIN = 75 /* EX_TEMPFAIL */, SHK_GATEWAY_EXIT_NONE };
 
 #define SHK_KEEPER_BLOB_MAX 65536
 #define SHK_KEEPER_STORE_MAX 4096 /* entries; more are refused */

@@ -334,7 +334,7 @@ static int reap(struct keeper *k)
 		if (pid == k->engine.pid)
 			ret = on_death(k, status);
 		else if (pid == k->gateway.pid)
-			shk_gateway_died(&k->gateway, status, shk_now_mono());
+			shk_gateway_died(&k->gateway, status, shk_now_mono(), k->stopping);
 	}
 	if (k->stopping && !k->engine.pid && !k->gateway.pid)
 		ret = EXIT_SUCCESS;
@@ -414,13 +414,14 @@ static void end_gateway(struct keeper *k)
 	if (k->stopping && !k->engine.pid && k->gateway.pid && !k->gateway_ends) {
 		k->gateway_ends = true;
 		kill(k->gateway.pid, SIGTERM);
+		k->kill_at = shk_now_mono() + STOP_WAIT;
 	}
 }
 
 static int run(struct keeper *k)
 {
 	for (;;) {
-		struct pollfd p[2] = { { .fd = k->signals, .events = POLLIN }, { .fd = -1 } };
+		struct pollfd p[3] = { { .fd = k->signals, .events = POLLIN }, { .fd = -1 }, { .fd = -1 } };
 		uint64_t now = shk_now_mono();
 		int ms = -1, ret;
 
@@ -440,7 +441,9 @@ static int run(struct keeper *k)
 		if (k->engine.pid && !k->engine.hung)
 			p[1] = (struct pollfd){ .fd = k->engine.sock,
 						.events = shk_engine_events(&k->engine) };
-		if (poll(p, 2, ms) < 0 && errno != EINTR)
+		if (k->gateway.pid && k->gateway.linked)
+			p[2] = (struct pollfd){ .fd = k->gateway.sock, .events = POLLIN };
+		if (poll(p, 3, ms) < 0 && errno != EINTR)
 			return EXIT_FAILURE;
 		if (p[1].revents)
 			shk_engine_talk(&k->engine, &k->store);

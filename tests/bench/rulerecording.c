@@ -14,8 +14,8 @@
 
 #define ROUNDS 5
 
-enum figure { FRAME, COMPILED, VALUES, NO_MEMO, MANY, BASELINE, FIGURES };
-static const char *const names[] = { "frame", "compiled", "values", "no-memo", "many", "baseline" };
+enum figure { FRAME, COMPILED, VALUES, NO_MEMO, MANY, BASELINE, HANDED, FIGURES };
+static const char *const names[] = { "frame", "compiled", "values", "no-memo", "many", "baseline", "handed" };
 
 #define CONTAINERS_MAX 64
 
@@ -116,19 +116,32 @@ static bool next(struct recording *r)
 	return rc > 0;
 }
 
-/* What an earlier evaluation has read is read again. Arguments in memory and the task's record are what the source and
- * the state hand over: src/engine/pipeline.c has both before it asks the rules. */
-static void fresh(struct recording *r, struct shk_event *ev, struct shk_eval_ctx *ctx, struct shk_arena *a)
+/* What an earlier evaluation has read is read again. */
+static void clear(struct recording *r, struct shk_event *ev, struct shk_eval_ctx *ctx, struct shk_arena *a)
 {
 	shk_arena_reset(a);
 	*ev = r->ev;
 	ev->arena = a;
 	*ctx = r->ctx;
 	ctx->ev = ev;
+}
+
+/* Arguments in memory and the task's record are what the source and the state hand over: src/engine/pipeline.c has both before
+ * it asks the rules. */
+static void __attribute__((noinline)) hand_over(struct shk_eval_ctx *ctx)
+{
+	struct shk_event *ev = ctx->ev;
+
 	for (unsigned i = 0; i < ev->call->nargs; i++)
 		if (shk_arg_kind_follows(ev->call->arg[i].kind))
 			(void)shk_event_arg(ev, i);
 	(void)shk_proc_task_of(ctx);
+}
+
+static void fresh(struct recording *r, struct shk_event *ev, struct shk_eval_ctx *ctx, struct shk_arena *a)
+{
+	clear(r, ev, ctx, a);
+	hand_over(ctx);
 }
 
 static bool get_values(struct recording *r)
@@ -158,6 +171,9 @@ static void __attribute__((noinline)) evaluate(struct recording *r, enum figure 
 	case BASELINE:
 		bench_base_eval(r->base, ctx, m);
 		break;
+	case HANDED:
+		hand_over(ctx);
+		break;
 	case FRAME:
 	case FIGURES:
 		break;
@@ -179,7 +195,7 @@ static bool same_answers(struct recording *r)
 
 	if (!get_values(r))
 		return false;
-	for (unsigned f = COMPILED; f < FIGURES; f++) {
+	for (unsigned f = COMPILED; f < HANDED; f++) {
 		if (f == MANY)
 			continue;
 		fresh(r, &ev, &ctx, &r->scratch);
@@ -241,7 +257,7 @@ static void count_one(struct recording *r, enum figure f)
 	struct shk_matches m;
 	char name[128];
 
-	fresh(r, &ev, &ctx, &r->scratch);
+	(f == HANDED ? clear : fresh)(r, &ev, &ctx, &r->scratch);
 	ctx.memo = memo_of(r, f);
 	snprintf(name, sizeof(name), "%s %s %u %d", names[f], r->ev.call->name, r->step[r->ev.call->id], judged(r));
 	CALLGRIND_ZERO_STATS;
@@ -328,7 +344,7 @@ static double pass(struct recording *r, const struct bench_recording *b, enum fi
 
 		if ((f == VALUES || f == NO_MEMO) && !get_values(r))
 			exit(1);
-		fresh(r, &ev, &ctx, &r->scratch);
+		(f == HANDED ? clear : fresh)(r, &ev, &ctx, &r->scratch);
 		ctx.memo = memo_of(r, f);
 		t = bench_now_ns();
 		evaluate(r, f, &ctx, &m);

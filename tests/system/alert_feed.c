@@ -7,6 +7,8 @@
  *   storm N CONTAINERS SIZE                  N alerts as fast as they come, in turn for so many containers
  *   steady N CONTAINERS SIZE                 the same, waiting for room in the journal
  *   kill                                     SIGKILL to the gateway, and a new one
+ *   cut                                      the way between the two is cut; "told" when the gateway asked for another
+ *                                            and both got it, or "silent"
  *   pid                                      of the gateway
  *   settle SECONDS                           waits until the gateway keeps everything: "settled", or "late"
  *   stats                                    {"put","refused","sent","dropped","pid","rss_kb","outputs"}
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -27,17 +30,43 @@
 
 static const char *gateway, *config;
 static pid_t pid;
-static int channel = -1;
+static int channel = -1, way = -1; /* to the gateway; between both, to cut it */
 static struct shk_journal *journal;
 static struct shk_sinks *sinks;
 static uint64_t seq[1024], put_n, refused;
 
+static void link_both(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    shk_send_fds(channel, "e", 1, &pair[0], 1) != 1)
+		abort();
+	close(pair[0]);
+	shk_close(&way);
+	way = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);
+	shk_sinks_gateway(sinks, pair[1]);
+}
+
+static const char *cut(void)
+{
+	struct pollfd p = { .fd = channel, .events = POLLIN };
+	char c;
+
+	shutdown(way, SHUT_RDWR);
+	if (poll(&p, 1, 10000) <= 0 || read(channel, &c, 1) != 1)
+		return "silent";
+	link_both();
+	return "told";
+}
+
 static void start_gateway(void)
 {
-	int sv[2], pair[2];
+	int sv[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	/* Ours would keep it open after its end. */
+	shk_close(&way);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		abort();
 	pid = fork();
 	if (pid == 0) {
@@ -51,10 +80,7 @@ static void start_gateway(void)
 	close(sv[1]);
 	shk_close(&channel);
 	channel = sv[0];
-	if (shk_send_fds(channel, "e", 1, &pair[0], 1) != 1)
-		abort();
-	close(pair[0]);
-	shk_sinks_gateway(sinks, pair[1]);
+	link_both();
 }
 
 static void put(unsigned container, const char *name, const char *priority, const char *tag, const char *rule,
@@ -165,6 +191,8 @@ static void command(char *line)
 		waitpid(pid, NULL, 0);
 		start_gateway();
 		puts("ok");
+	} else if (!strcmp(line, "cut")) {
+		puts(cut());
 	} else if (!strcmp(line, "pid")) {
 		printf("%d\n", (int)pid);
 	} else if (sscanf(line, "settle %u", &a) == 1) {
@@ -208,6 +236,7 @@ int main(int argc, char **argv)
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
 	shk_close(&channel);
+	shk_close(&way);
 	shk_journal_close(journal);
 	close(fd);
 	return 0;

@@ -59,7 +59,7 @@ has_command() {
 
 @test "wrong usage ends with 2" {
 	for args in "ps x" "ps -x" "ps --socket" "ps --json=1" "events -n many" "events -n -1" \
-		"events --container x" "events --max-size 1M" "events --record x --container y -f" "run --max-size 1M x" \
+		"events --since tomorrow" "events --priority loud" "events --max-size 1M" "events --record x --container y -f" "run --max-size 1M x" \
 		"list" "list nothing" "list fields --json --tsv" "list fields syscalls"; do
 		# shellcheck disable=SC2086
 		apart "$S" $args
@@ -241,7 +241,7 @@ has_command() {
 	[ "${COMPREPLY[*]}" = status ]
 	COMP_WORDS=(shrike events --) COMP_CWORD=2
 	_shrike
-	[ "${COMPREPLY[*]}" = "--follow --last --json --record --max-size --container --socket --help" ]
+	[ "${COMPREPLY[*]}" = "--follow --last --json --record --max-size --container --priority --rule --since --file --socket --help" ]
 	COMP_WORDS=(shrike list f) COMP_CWORD=2
 	_shrike
 	[ "${COMPREPLY[*]}" = "fields flags" ]
@@ -254,7 +254,7 @@ has_command() {
 	m=$SHK_SRCDIR/docs/man/shrike.1
 	for c in $("$S" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
 		grep -q "^\.It Cm $c\b" "$m" || { echo "$c is missing"; false; }
-		for o in $("$S" help "$c" | sed -n '/^Options/,/^$/s/^ .*--\([a-z-]*\).*/\1/p'); do
+		for o in $("$S" help "$c" | sed -n '/^Options/,/^$/s/^ *\(-[a-zA-Z], \)\{0,1\}--\([a-z-]*\).*/\2/p'); do
 			grep -q -- "Fl -$o\b" "$m" || { echo "$c --$o is missing"; false; }
 		done
 	done

@@ -140,17 +140,21 @@ teardown() {
 
 @test "a message that its peer refuses is set aside, kept and told; those behind it go on" {
 	local i
+	http b --mode-file /dev/null
+	i=$PORT
 	http a
 	mode 400:poison
-	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }" "webhook: { name: other, url: \"http://127.0.0.1:$i/\" }"
 	feed_start
 	alert c1 Warning - 'r|one'
 	alert c1 Warning - 'r|this is poison'
 	alert c1 Warning - 'r|three'
-	# The third of those above, and the alert about it: its text is of the peer's answer and names no poison.
-	expect_messages 3 a
-	[ "$(taken a 'select(.source == "syscall").shrike.seq' | tr '\n' ' ')" = "1 3 " ]
-	taken a .rule | grep -q '^Shrike internal: alert set aside$'
+	expect_messages 2 a
+	[ "$(taken a .shrike.seq | tr '\n' ' ')" = "1 3 " ]
+	# The other one tells of it.
+	expect_messages 4 b
+	taken b 'select(.source == "internal") | "\(.rule) \(.output_fields.output) \(.output_fields.count)"' |
+		grep -q '^Shrike internal: alert set aside webhook 1$'
 	[ "$(jq -r .shrike.seq "$T/spool/set-aside-webhook.json")" = 2 ]
 	metric_is 'shrike_output_set_aside_total{output="webhook"}' 1
 	# In a batch the others are found not guilty.
@@ -166,6 +170,52 @@ teardown() {
 	wait_until 20 metric_is 'shrike_output_set_aside_total{output="alertmanager"}' 1
 	wait_until 10 metric_at_least 'shrike_output_sent_total{output="alertmanager"}' 5
 	[ "$(taken a '.[].labels.alertname' | grep '^rule' | sort -u | tr '\n' ' ')" = "rule 1 rule 2 rule 3 rule 5 rule 6 " ]
+}
+
+@test "a peer that refuses everything: what Shrike says of itself is not told of itself again" {
+	http a
+	mode 400
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	feed_start
+	alert c1 Warning - 'r|one'
+	wait_until 15 metric_is 'shrike_output_set_aside_total{output="webhook"}' 1
+	# The alert about that comes from the engine, and is for nobody.
+	wait_until 15 metric_at_least shrike_gateway_received_total 2
+	sleep 3
+	metric_is shrike_gateway_received_total 2
+	metric_is 'shrike_output_set_aside_total{output="webhook"}' 1
+}
+
+@test "metrics that cannot be served stop no alert, and are served when they can be" {
+	http a
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	mkdir -m 0777 "$T/place" "$T/place/metrics.sock"
+	sed -i "s|^metrics_listen:.*|metrics_listen: $T/place/metrics.sock|" "$T/gw.yaml"
+	feed_start
+	alert c1 Warning - 'r|t'
+	expect_messages 1 a
+	grep -q 'there are no metrics until that works' "$T/gw.log"
+	rmdir "$T/place/metrics.sock"
+	wait_until 10 test -S "$T/place/metrics.sock"
+	ln -s "$T/place/metrics.sock" "$T/metrics.sock"
+	wait_until 10 metric_is 'shrike_output_sent_total{output="webhook"}' 1
+}
+
+@test "a spool directory that others can write to is not used, and the remedy is said" {
+	http a
+	mkdir -m 0777 "$T/spool"
+	chown daemon "$T/spool"
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	feed_start
+	alert c1 Warning - 'r|t'
+	expect_messages 1 a
+	grep -q 'chmod 0700' "$T/gw.log"
+	[ -z "$(ls "$T/spool")" ]
+	feed_stop
+	chmod 0700 "$T/spool"
+	chown root "$T/spool"
+	feed_start
+	wait_until 10 grep -q "chown -R $(id -u daemon):" "$T/gw.log"
 }
 
 @test "Slack, Mattermost, Teams, Alertmanager: their forms; what a container says is shown and does nothing" {
@@ -245,6 +295,52 @@ teardown() {
 	alert c1 Warning - 'Same|the same again'
 	expect_messages 2 a
 	[ "$(taken a 'select(.shrike.folded != null).shrike.folded.count')" = 4 ]
+}
+
+@test "a way between engine and gateway that is lost while both run is made anew" {
+	http a
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	feed_start
+	alert c1 Warning - 'r|before'
+	expect_messages 1 a
+	[ "$(feed cut)" = told ]
+	alert c1 Warning - 'r|after'
+	expect_messages 2 a
+	[ "$(taken a .shrike.seq | tr '\n' ' ')" = "1 2 " ]
+}
+
+@test "the keeper: a gateway that a signal ended comes again, one with nothing to do does not, one that hangs ends with it" {
+	local control=$T/run/c.sock first keeper
+	start() {
+		"$SHK_BUILDDIR/shriked" --config "$T/gw.yaml" --control "$control" --notify "$T/run/n.sock" \
+			--engine "$SHK_BUILDDIR/shrike-engine" --gateway "$SHK_BUILDDIR/shrike-gateway" \
+			>"$T/keeper.log" 2>&1 3>&- 7>&- 8>&- &
+		keeper=$!
+		PEERS="$PEERS $keeper"
+		wait_until 20 test -S "$control"
+	}
+	gateway_of() { pgrep -P "$keeper" -f 'shrike-gateway --keeper' | head -n 1; }
+	is_there() { [ -n "$(gateway_of)" ] && [ "$(gateway_of)" != "${first:-}" ]; }
+	connected() { metric_is shrike_engine_connected 1; }
+	mkdir -p "$T/run"
+	config "webhook: { url: \"http://127.0.0.1:1/\" }"
+	start
+	wait_until 20 is_there
+	wait_until 20 connected
+	first=$(gateway_of)
+	[ "$(cat "/proc/$first/oom_score_adj")" = 0 ]
+	kill -TERM "$first"
+	wait_until 20 is_there
+	wait_until 20 connected
+	# It hangs: SIGKILL is for it as well.
+	kill -STOP "$(gateway_of)"
+	kill -TERM "$keeper"
+	is_gone() { ! kill -0 "$keeper" 2>/dev/null || grep -q '^State:.Z' "/proc/$keeper/status"; }
+	wait_until 30 is_gone
+	# Nothing to do.
+	printf 'spool_dir: %s\ngateway_user: daemon\n' "$T/spool" >"$T/gw.yaml"
+	run "$SHK_BUILDDIR/shrike-gateway" --keeper --config "$T/gw.yaml"
+	[ "$status" = 76 ]
 }
 
 @test "metrics are what promtool takes; health says what is wrong" {

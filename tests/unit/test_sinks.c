@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "alerts/gateway_proto.h"
 #include "base/io.h"
 
 /* A journal, a directory, and one alert to send again and again. */
@@ -553,6 +554,50 @@ static void syslog_marks_what_it_cut(void **state)
 	close(fd2);
 }
 
+/* A gateway that asks for alerts without end gets some, and how many it did not get is told. */
+static void gateway_cannot_flood(void **state)
+{
+	enum { ASKED = 200 };
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_frame_head h = { .op = SHK_FRAME_TELL };
+	struct shk_sinks *s = start(b, cfg, 2);
+	unsigned asked = 0, made;
+	uint64_t left_out;
+	char *own;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	shk_sinks_gateway(s, sv[1]);
+	while (asked < ASKED) {
+		int rc = shk_frame_send(sv[0], &h, SHK_STR("{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":\"t\","
+							   "\"fields\":{}}"));
+
+		assert_true(rc == 0 || rc == -EAGAIN);
+		asked += rc == 0;
+		if (rc < 0)
+			usleep(1000);
+	}
+	do {
+		usleep(20000);
+		slurp(b, b->path);
+	} while (!strstr(b->text, "alerts left out"));
+	shk_sinks_stop(s, 100);
+	close(sv[0]);
+	slurp(b, b->path);
+	made = 0;
+	for (own = b->text; (own = strstr(own, "Shrike internal: x\"")); own++)
+		made++;
+	left_out = 0;
+	for (own = b->text; (own = strstr(own, "\"count\":")); own++)
+		left_out += strtoull(own + 8, NULL, 10);
+	assert_in_range(made, 16, ASKED - 1); /* what is told of those left out is of the same bound */
+	assert_in_range(left_out, 1, ASKED - made);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -571,6 +616,7 @@ int main(void)
 		TEST(syslog_survives_a_new_daemon),
 		TEST(syslog_5424_escapes_its_parameters),
 		TEST(syslog_marks_what_it_cut),
+		TEST(gateway_cannot_flood),
 	};
 
 	setenv("TZ", "UTC", 1);

@@ -418,8 +418,68 @@ static void selections(void **state)
 	c.net.not_rules = (char[]){ "A *" };
 	assert_false(shk_outlet_wants(&c, o));
 	assert_false(shk_outlet_wants(&c, NULL));
+	/* What an output refuses is told by the others. */
+	json_object_put(own);
+	own = json_tokener_parse("{\"priority\":\"Error\",\"rule\":\"Shrike internal: alert set aside\",\"source\":"
+				 "\"internal\",\"output_fields\":{\"output\":\"one\"}}");
+	c.net.name = (char[]){ "one" };
+	assert_false(shk_outlet_wants(&c, own));
+	c.net.name = (char[]){ "two" };
+	assert_true(shk_outlet_wants(&c, own));
 	json_object_put(o);
 	json_object_put(own);
+}
+
+static void secrets_in_answers(void **state)
+{
+	struct shk_secrets s = { .url = (char[]){ "https://u:pw@hooks.example/services/T0001/Abcdefgh?key=Kkkkkkkk" },
+				 .token = (char[]){ "tok" }, .password = (char[]){ "word" },
+				 .headers = (char[]){ "X-Site: north\nX-Key:  kkk" } };
+
+	(void)state;
+	assert_false(shk_secrets_in(&s, SHK_STR("")));
+	assert_false(shk_secrets_in(&s, SHK_STR("no such hook at hooks.example, T0001")));
+	assert_true(shk_secrets_in(&s, SHK_STR("POST \\/services\\/T0001\\/Abcdefgh")));
+	assert_true(shk_secrets_in(&s, SHK_STR("key Kkkkkkkk unknown")));
+	assert_true(shk_secrets_in(&s, SHK_STR("u:pw")));
+	assert_true(shk_secrets_in(&s, SHK_STR("a tok b")));
+	assert_true(shk_secrets_in(&s, SHK_STR("passwords")));
+	assert_true(shk_secrets_in(&s, SHK_STR("from north")));
+	assert_true(shk_secrets_in(&s, SHK_STR("kkk")));
+	assert_false(shk_secrets_in(&(struct shk_secrets){ 0 }, SHK_STR("x")));
+}
+
+/* What was counted is told when the clock is set back as well, and of a process before with the right count. */
+static void folds_and_clocks(void **state)
+{
+	struct world *w = *state;
+	uint64_t real = shk_now_real();
+
+	w->cfg.net.fold = 60 * S;
+	for (unsigned i = 1; i <= 3; i++)
+		put(w, i, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_true(shk_outlet_collect(&w->o, w->spool, 1, real));
+	shk_outlet_delivered(&w->o);
+	assert_false(shk_outlet_collect(&w->o, w->spool, 1, real));
+	assert_int_equal(w->o.kept.folded, 2);
+	/* As a process before would have left it. */
+	for (size_t i = 0; i < SHK_FOLDS; i++)
+		if (w->o.kept.fold[i].key)
+			w->o.kept.fold[i].key ^= 0x1234567;
+	shk_outlet_save(&w->o);
+	close_world(w);
+	open_world(w, 1u << 20, 0);
+	put(w, 4, 5, "t");
+	put(w, 5, 5, "another");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_true(shk_outlet_collect(&w->o, w->spool, 1, real));
+	assert_non_null(strstr(json_object_to_json_string(w->o.batch[0]), "another"));
+	shk_outlet_delivered(&w->o);
+	assert_int_equal(w->o.kept.folded, 3);
+	assert_false(shk_outlet_collect(&w->o, w->spool, 1, real));
+	assert_true(shk_outlet_collect(&w->o, w->spool, 1, real - 3600 * S));
+	assert_non_null(strstr(json_object_to_json_string(w->o.batch[0]), "3 like this"));
 }
 
 /* ---- frames ---- */
@@ -471,7 +531,8 @@ int main(void)
 		T(is_read_back),	   T(a_torn_end_is_cut), T(the_bound_holds),
 		T(old_ones_go),		   T(memory_moves_to_disk), T(an_hour_without_a_peer),
 		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state),
-		cmocka_unit_test(selections), cmocka_unit_test(frames), T(mail_cannot_be_ended_from_inside),
+		cmocka_unit_test(selections), cmocka_unit_test(frames), cmocka_unit_test(secrets_in_answers), T(folds_and_clocks),
+		T(mail_cannot_be_ended_from_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

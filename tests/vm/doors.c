@@ -17,6 +17,7 @@
 
 #define I386_OPEN 5
 #define I386_GETPPID 64
+#define X32_BIT 0x40000000
 
 static char low_path[] = "/run/doors/i386";
 
@@ -80,6 +81,25 @@ static void make(const char *path)
 	close(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
 }
 
+static int by_x32(void *arg)
+{
+	(void)arg;
+	return syscall(X32_BIT | SYS_getppid) > 0 ? 0 : 1;
+}
+
+/* A kernel may have no x32 (tests/vm/check asks for it). */
+static void check_x32(int cgroup)
+{
+	struct seen_list l = { 0 };
+	const struct seen *s;
+
+	CHECK(in_child(cgroup, by_x32, NULL) == 0, "no x32 here");
+	drain(&l);
+	s = l.n ? &l.v[l.n - 1] : NULL;
+	CHECK(s && s->head.type == SHRIKE_SYSCALL && s->head.nr == SYS_getppid && !(s->head.flags & SHRIKE_F_COMPAT), "x32 call");
+	seen_free(&l);
+}
+
 static void check_calls(int cgroup)
 {
 	uint8_t native[SHRIKE_BITMAP_BYTES] = { 0 }, compat[SHRIKE_BITMAP_BYTES] = { 0 };
@@ -105,6 +125,10 @@ static void check_calls(int cgroup)
 	CHECK(s && s->head.type == SHRIKE_SYSCALL && s->head.nr == I386_GETPPID && (s->head.flags & SHRIKE_F_COMPAT) &&
 	      s->u.call.ret == getpid(), "32-bit call");
 	seen_free(&l);
+	unwatch(3);
+	native[SYS_getppid / 8] = 1 << SYS_getppid % 8;
+	watch(3, cgroup, 0, 1ull << SHRIKE_SYSCALL, 0, native, NULL);
+	check_x32(cgroup);
 	unwatch(3);
 }
 

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -41,7 +40,7 @@ static struct tally {
 	bool control;	/* one that is to lose: until it does */
 } *tally;
 
-static int install(int nr)
+int notify_on(int nr)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -151,7 +150,7 @@ static int racer(void *arg)
 	memcpy(path, GOOD, sizeof(GOOD));
 	to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(GOOD_PORT),
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	tally->listener = install(nr);
+	tally->listener = notify_on(nr);
 	tally->ready = getpid();
 	if (tally->listener < 0)
 		return 4;
@@ -173,7 +172,7 @@ static int racer(void *arg)
 
 /* ---- who decides ---- */
 
-static uint64_t soon(void)
+uint64_t soon(void)
 {
 	struct timespec t;
 
@@ -181,7 +180,7 @@ static uint64_t soon(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec + 5000000000u;
 }
 
-static void lease_for(const struct seccomp_notif *n, struct shrike_lease *l, unsigned kind)
+void lease_for(const struct seccomp_notif *n, struct shrike_lease *l, unsigned kind)
 {
 	*l = (struct shrike_lease){ .index = 20, .tid = n->pid, .kind = (uint16_t)kind, .arch = n->data.arch, .nr = n->data.nr,
 				    .ip = n->data.instruction_pointer, .expires_ns = soon(),
@@ -362,6 +361,7 @@ void test_leases(void)
 	serve(EVIL_PORT);
 	CHECK(shk_kmod_facts(kmod)->features & SHRIKE_FEATURE_REFUSE, "nothing can be refused here");
 	without_lease(cgroup);
+	test_held(cgroup);
 	compare(SYS_openat, SHRIKE_REQUIRE_OPEN, cgroup);
 	compare(SYS_connect, SHRIKE_REQUIRE_CONNECT, cgroup);
 	compare(SYS_execve, SHRIKE_REQUIRE_EXEC, cgroup);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmtest.h"
@@ -160,6 +161,20 @@ static void random_messages(unsigned n)
 	nl_socket_free(s);
 }
 
+/* Is joining the group of news answered as it should be? */
+static bool may_listen(bool expected)
+{
+	int family, group, e;
+	struct nl_sock *s = plain(&family);
+
+	if (!s)
+		return false;
+	group = genl_ctrl_resolve_grp(s, SHRIKE_GENL_NAME, SHRIKE_GENL_GROUP);
+	e = nl_socket_add_membership(s, group);
+	nl_socket_free(s);
+	return group >= 0 && (expected ? e == 0 : e == -NLE_PERM);
+}
+
 static int as_nobody(void *arg)
 {
 	struct shk_kmod *k = NULL;
@@ -168,9 +183,41 @@ static int as_nobody(void *arg)
 	(void)arg;
 	if (setgid(65534) || setuid(65534))
 		return 2;
+	if (!may_listen(false))
+		return 3;
 	e = shk_kmod_open(&k, NULL);
 	shk_kmod_close(k);
 	return e == -EPERM && open("/dev/shrike", O_RDWR | O_CLOEXEC) < 0 ? 0 : 1;
+}
+
+static int one_open(void *arg)
+{
+	return open(arg, O_RDONLY | O_CLOEXEC) < 0;
+}
+
+/* When probes have been taken off, and while they are, commands are answered, and a container that is taken is watched. */
+static void once_more(int cgroup)
+{
+	static char name[] = "/run/once-more";
+	struct seen_list l = { 0 };
+	struct timespec t;
+	time_t end;
+
+	close(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	/* Five seconds after the last container they go. */
+	for (end = t.tv_sec + 7; t.tv_sec < end; clock_gettime(CLOCK_MONOTONIC, &t)) {
+		CHECK(shk_kmod_list(kmod, NULL, 0, NULL) == 0, "no answer");
+		usleep(10000);
+	}
+	watch(10, cgroup, 0, 1ull << SHRIKE_OPEN, 0, NULL, NULL);
+	drain(&l);
+	seen_free(&l);
+	CHECK(in_child(cgroup, one_open, name) == 0, "the program itself failed");
+	drain(&l);
+	CHECK(count_seen(&l, SHRIKE_OPEN, name, NULL, NULL) == 1, "attached once more, and nothing is seen");
+	seen_free(&l);
+	unwatch(10);
 }
 
 void test_control(void)
@@ -190,7 +237,9 @@ void test_control(void)
 	root.index = 11;
 	CHECK(shk_kmod_add(kmod, &root, NULL) == -EEXIST, "one cgroup twice");
 	unwatch(10);
+	CHECK(may_listen(true), "root may not listen");
 	CHECK(in_child(-1, as_nobody, NULL) == 0, "nobody may");
+	once_more(root.cgroup_fd);
 	random_messages(2000);
 	n = shk_kmod_list(kmod, left, 256, NULL);
 	CHECK(n >= 0, "the module does not answer any more");

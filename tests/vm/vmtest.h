@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <sys/types.h>
 
@@ -63,6 +64,13 @@ void unwatch(uint32_t index);
 /* Runs fn in a child that is in the cgroup (-1: in none); its exit status as of waitpid. */
 int in_child(int cgroup, int (*fn)(void *), void *arg);
 
+/* leases.c: a filter that asks about calls of this number; its listener, or -1 */
+int notify_on(int nr);
+/* CLOCK_MONOTONIC in some seconds */
+uint64_t soon(void);
+/* A lease of container 20 for that call, on nothing yet. */
+void lease_for(const struct seccomp_notif *n, struct shrike_lease *l, unsigned kind);
+
 #define ALL_CLASSES (~0ull)
 
 /* The tests. */
@@ -74,6 +82,7 @@ void test_overrun(void);
 void test_control(void);
 void test_reader(void);
 void test_leases(void);
+void test_held(int cgroup);	/* part of it */
 int bench(const char *state);
 
 #endif

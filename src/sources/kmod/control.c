@@ -5,6 +5,7 @@
 #include <netlink/netlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "sources/kmod/kmod_impl.h"
@@ -147,10 +148,10 @@ static int connect_sockets(struct shk_kmod *k, struct shk_err *err)
 	k->group = genl_ctrl_resolve_grp(k->ask, SHRIKE_GENL_NAME, SHRIKE_GENL_GROUP);
 	/* News have no sequence of ours, and are asked for only when there are some. */
 	nl_socket_disable_seq_check(k->listen);
-	if (k->group < 0 || nl_socket_add_membership(k->listen, k->group) < 0 ||
-	    nl_socket_set_nonblocking(k->listen) < 0)
+	if (k->group < 0 || nl_socket_set_nonblocking(k->listen) < 0)
 		return shk_err_set(err, EPROTO, "the kernel module shrike has no news group");
-	return 0;
+	e = nl_socket_add_membership(k->listen, k->group);
+	return e < 0 ? shk_err_sys(err, -as_errno(e), "the kernel module shrike does not let us listen") : 0;
 }
 
 int shk_kmod_open(struct shk_kmod **ret, struct shk_err *err)
@@ -204,7 +205,7 @@ static int put_settings(struct nl_msg *m, const struct shk_kmod_scope *s)
 	return 0;
 }
 
-int shk_kmod_add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err)
+static int add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err)
 {
 	struct nl_msg *m = message(k, SHRIKE_CMD_ADD, 0, 0);
 	int e;
@@ -220,6 +221,19 @@ int shk_kmod_add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_
 	}
 	e = transact(k, m, NULL, NULL);
 	return e ? shk_err_sys(err, -e, "the kernel module does not watch container %u", s->index) : 0;
+}
+
+/* While probes of earlier containers are being taken off none is taken. That is over in a moment, but for busy machines. */
+int shk_kmod_add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	int e = add(k, s, err);
+
+	for (int i = 0; i < 50 && e == -EAGAIN; i++) {
+		nanosleep(&moment, NULL);
+		e = add(k, s, err);
+	}
+	return e;
 }
 
 int shk_kmod_set(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err)

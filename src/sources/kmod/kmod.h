@@ -53,6 +53,7 @@ struct shk_kmod *shk_kmod_close(struct shk_kmod *k); /* NULL is fine; returns NU
 SHK_DEFINE_CLEANUP(struct shk_kmod, shk_kmod_close)
 const struct shk_kmod_facts *shk_kmod_facts(const struct shk_kmod *k);
 
+/* -EAGAIN: the module is taking off what was attached for others, and has not been done for a second. */
 int shk_kmod_add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err);
 /* classes, leases and bitmaps of s->index are replaced. */
 int shk_kmod_set(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err);
