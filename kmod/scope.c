@@ -114,8 +114,8 @@ static void set_bits(const unsigned long *bits)
 }
 
 /*
- * Those who are on their way with a lowest level must find bits that fit it: all are set while it changes. With several levels they stay
- * set, since a task that is under none of the lowest may be under another.
+ * Those who are on their way with a lowest level must find bits that fit it: all are set while it changes. A container of another level
+ * has the bit of its ancestor at the lowest.
  */
 static void count_levels(void)
 {
@@ -141,12 +141,10 @@ static void count_levels(void)
 		WRITE_ONCE(shk_cgroup_level_min, min);
 		synchronize_rcu();
 	}
-	if (!(cgroups & (cgroups - 1))) {
-		bitmap_zero(bits, SHK_CGROUP_BITS);
-		list_for_each_entry(c, &shk_containers, all)
-			if (c->cgroup)
-				__set_bit(shk_cgroup_bit(c->cgroup, min), bits);
-	}
+	bitmap_zero(bits, SHK_CGROUP_BITS);
+	list_for_each_entry(c, &shk_containers, all)
+		if (c->cgroup)
+			__set_bit(shk_cgroup_bit(c->cgroup, min), bits);
 	set_bits(bits);
 }
 

@@ -45,8 +45,8 @@ extern struct list_head shk_containers;
 
 /* scope.c */
 /*
- * The lowest levels at which anything is watched; S32_MAX: none. Most tasks of a host are above them. Of the others most are no descendant of
- * a watched cgroup: a set of bits, one for each that is watched at the lowest level, says so without a lookup.
+ * The lowest levels at which anything is watched; S32_MAX: none. Most tasks of a host are above them. Of the others most are in no
+ * watched cgroup: a set of bits, one for each that is watched or has a watched one in it, at the lowest level, says so without a lookup.
  */
 extern int shk_cgroup_level_min, shk_ns_level_min;
 extern unsigned long shk_cgroup_bits[SHK_CGROUP_BITS / BITS_PER_LONG];
