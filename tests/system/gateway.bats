@@ -332,7 +332,8 @@ teardown() {
 @test "the keeper: a gateway that a signal ended comes again, one with nothing to do does not, one that hangs ends with it" {
 	local control=$T/run/c.sock first keeper
 	start() {
-		"$SHK_BUILDDIR/shriked" --config "$T/gw.yaml" --control "$control" --notify "$T/run/n.sock" \
+		# The leak checker of a sanitizer build waits for ever where it cannot trace itself or write its log.
+		ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 "$SHK_BUILDDIR/shriked" --config "$T/gw.yaml" --control "$control" --notify "$T/run/n.sock" \
 			--engine "$SHK_BUILDDIR/shrike-engine" --gateway "$SHK_BUILDDIR/shrike-gateway" \
 			>"$T/keeper.log" 2>&1 3>&- 7>&- 8>&- &
 		keeper=$!
