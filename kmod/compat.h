@@ -62,12 +62,23 @@ static inline int shk_call_nr(void)
 }
 
 /* What a cgroup's ancestor at a level is known by. */
-static inline u64 shk_cgroup_key(struct cgroup *c, int level)
+static __always_inline u64 shk_cgroup_key(struct cgroup *c, int level)
 {
 #ifdef HAVE_CGROUP_ANCESTORS
 	return (u64)(unsigned long)c->ancestors[level];
 #else
 	return c->ancestor_ids[level];
+#endif
+}
+
+/* A number below SHK_CGROUP_BITS from that: a cgroup's address is a multiple of 2 KiB or so, ids count up. */
+#define SHK_CGROUP_BITS 512
+static __always_inline unsigned int shk_cgroup_bit(struct cgroup *c, int level)
+{
+#ifdef HAVE_CGROUP_ANCESTORS
+	return shk_cgroup_key(c, level) >> 11 & (SHK_CGROUP_BITS - 1);
+#else
+	return shk_cgroup_key(c, level) & (SHK_CGROUP_BITS - 1);
 #endif
 }
 

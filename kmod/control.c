@@ -9,7 +9,6 @@
 #include <linux/pid_namespace.h>
 #include <net/genetlink.h>
 #include "shrike.h"
-#include "compat.h"
 
 static const struct nla_policy policy[SHRIKE_A_END] = {
 	[SHRIKE_A_ABI] = { .type = NLA_U32 },

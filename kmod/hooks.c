@@ -10,7 +10,6 @@
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include "shrike.h"
-#include "compat.h"
 
 static bool refuse = true;
 module_param(refuse, bool, 0444);

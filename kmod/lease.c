@@ -14,7 +14,6 @@
 #include <linux/workqueue.h>
 #include <asm/syscall.h>
 #include "shrike.h"
-#include "compat.h"
 
 #define TABLE_BITS 6
 /* Of O_*: what must be as it was judged. O_LARGEFILE and the like are the kernel's to add. */

@@ -13,7 +13,6 @@
 #include <linux/uaccess.h>
 #include <net/sock.h>
 #include "shrike.h"
-#include "compat.h"
 
 struct text {
 	const char *p;

@@ -15,7 +15,6 @@
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
 #include "shrike.h"
-#include "compat.h"
 
 static unsigned int ring_kb = 1024;
 module_param(ring_kb, uint, 0444);

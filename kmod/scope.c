@@ -3,12 +3,12 @@
  * scope.c - whose a task is. Two small tables, by (cgroup, level) and by (pid namespace, level): a task is looked up once for each
  * level in use that it has, whatever the number of containers. A task never leaves its pid namespace.
  */
+#include <linux/bitmap.h>
 #include <linux/hash.h>
 #include <linux/pid.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include "shrike.h"
-#include "compat.h"
 
 #define TABLE_BITS 8
 
@@ -20,6 +20,7 @@ static struct hlist_head by_cgroup[1 << TABLE_BITS], by_ns[1 << TABLE_BITS];
 static u64 cgroup_levels, ns_levels;
 static unsigned int n_containers;
 int shk_cgroup_level_min = S32_MAX, shk_ns_level_min = S32_MAX;
+unsigned long shk_cgroup_bits[SHK_CGROUP_BITS / BITS_PER_LONG];
 
 static struct hlist_head *bucket(struct hlist_head *table, u64 key)
 {
@@ -103,10 +104,25 @@ bool shk_scope_calls_wanted(void)
 	return false;
 }
 
+/* One word after the other: who is watched already has the bit before and after. */
+static void set_bits(const unsigned long *bits)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(shk_cgroup_bits); i++)
+		WRITE_ONCE(shk_cgroup_bits[i], bits[i]);
+}
+
+/*
+ * Those who are on their way with a lowest level must find bits that fit it: all are set while it changes. With several levels they stay
+ * set, since a task that is under none of the lowest may be under another.
+ */
 static void count_levels(void)
 {
+	DECLARE_BITMAP(bits, SHK_CGROUP_BITS);
 	struct shk_container *c;
 	u64 cgroups = 0, spaces = 0;
+	int min;
 
 	list_for_each_entry(c, &shk_containers, all) {
 		if (c->cgroup)
@@ -114,10 +130,24 @@ static void count_levels(void)
 		if (c->ns)
 			spaces |= BIT_ULL(c->ns->level);
 	}
+	min = cgroups ? __ffs64(cgroups) : S32_MAX;
 	WRITE_ONCE(cgroup_levels, cgroups);
 	WRITE_ONCE(ns_levels, spaces);
-	WRITE_ONCE(shk_cgroup_level_min, cgroups ? __ffs64(cgroups) : S32_MAX);
 	WRITE_ONCE(shk_ns_level_min, spaces ? __ffs64(spaces) : S32_MAX);
+	bitmap_fill(bits, SHK_CGROUP_BITS);
+	if (shk_cgroup_level_min != min) {
+		set_bits(bits);
+		synchronize_rcu();
+		WRITE_ONCE(shk_cgroup_level_min, min);
+		synchronize_rcu();
+	}
+	if (!(cgroups & (cgroups - 1))) {
+		bitmap_zero(bits, SHK_CGROUP_BITS);
+		list_for_each_entry(c, &shk_containers, all)
+			if (c->cgroup)
+				__set_bit(shk_cgroup_bit(c->cgroup, min), bits);
+	}
+	set_bits(bits);
 }
 
 static int take_cgroup(struct shk_container *c, int fd)

@@ -16,6 +16,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <shrike/uapi.h>
+#include "compat.h"
 
 struct genl_family;
 struct linux_binprm;
@@ -43,14 +44,24 @@ extern struct mutex shk_mutex;	/* control path: containers, what is attached */
 extern struct list_head shk_containers;
 
 /* scope.c */
-/* The lowest levels at which anything is watched; S32_MAX: none. Most tasks of a host are above them. */
+/*
+ * The lowest levels at which anything is watched; S32_MAX: none. Most tasks of a host are above them. Of the others most are no descendant of
+ * a watched cgroup: a set of bits, one for each that is watched at the lowest level, says so without a lookup.
+ */
 extern int shk_cgroup_level_min, shk_ns_level_min;
+extern unsigned long shk_cgroup_bits[SHK_CGROUP_BITS / BITS_PER_LONG];
 static __always_inline bool shk_scope_maybe(struct task_struct *t)
 {
-	struct pid *pid = task_pid(t);
+	struct cgroup *cgroup = rcu_dereference_raw(t->cgroups)->dfl_cgrp;
+	int level = READ_ONCE(shk_cgroup_level_min);
+	struct pid *pid;
 
-	return rcu_dereference_raw(t->cgroups)->dfl_cgrp->level >= READ_ONCE(shk_cgroup_level_min) ||
-	       (pid && (int)pid->level >= READ_ONCE(shk_ns_level_min));
+	if (cgroup->level >= level && test_bit(shk_cgroup_bit(cgroup, level), shk_cgroup_bits))
+		return true;
+	if (likely(READ_ONCE(shk_ns_level_min) == S32_MAX))
+		return false;
+	pid = task_pid(t);
+	return pid && (int)pid->level >= READ_ONCE(shk_ns_level_min);
 }
 struct shk_container *shk_scope_find(struct task_struct *t);	/* hot; NULL: not watched */
 struct shk_container *shk_scope_by_index(u32 index);		/* shk_mutex */

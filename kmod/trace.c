@@ -8,7 +8,6 @@
 #include <linux/tracepoint.h>
 #include <asm/syscall.h>
 #include "shrike.h"
-#include "compat.h"
 
 static void forked(void *data, struct task_struct *parent, struct task_struct *child)
 {

@@ -230,7 +230,8 @@ void shk_observer_start(struct shk_engine *g)
 		return;
 	o->g = g;
 	if (!o->k) {
-		if (o->state == SHK_OBSERVER_UNUSABLE)
+		/* A user's engine cannot have it. */
+		if (o->state == SHK_OBSERVER_UNUSABLE && geteuid() == 0)
 			shk_warning("kernel module: %s; calls are observed through seccomp notify alone", o->text);
 		else
 			shk_info("kernel module: %s; calls are observed through seccomp notify alone", o->text);

@@ -158,11 +158,17 @@ void shk_observer_watch(struct shk_engine *g, struct shk_entry *e, bool anew)
 	const struct shk_policy *p;
 	struct shk_observe what;
 	struct shk_err err = { 0 };
+	bool reading;
 	int r = 0;
 
 	/* Every filter notifies execve: without it there is none yet. */
 	if (!o || e->ctr->init_pid <= 0 || !(e->notified[SHK_CALL_execve / 64] >> SHK_CALL_execve % 64 & 1) ||
-	    (!anew && atomic_load(&e->observed) != SHK_OBSERVED_NOT) || shk_entry_init_dead(e))
+	    (!anew && atomic_load(&e->observed) != SHK_OBSERVED_NOT))
+		return;
+	pthread_mutex_lock(&o->lock);
+	reading = o->k;
+	pthread_mutex_unlock(&o->lock);
+	if (!reading || shk_entry_init_dead(e))
 		return;
 	arm = shk_entry_armed_with(e, &p);
 	plan = shk_armoury_plan(arm, p);

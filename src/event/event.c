@@ -28,6 +28,7 @@ void shk_event_init(struct shk_event *ev, struct shk_arena *arena)
 	ev->program_name = NULL;
 	ev->has_object = false;
 	ev->obj_dev = ev->obj_ino = 0;
+	ev->socket[0] = 0;
 }
 
 const char *shk_sensor_name(enum shk_sensor s)

@@ -88,6 +88,7 @@ struct shk_event {
 	const struct shk_str *object; /* what each path argument leads to, p NULL: not known; NULL: none is */
 	bool has_object;  /* the file that an open gave, as its source says: */
 	uint64_t obj_dev, obj_ino; /* makedev(3) number, inode */
+	int socket[3];	  /* SO_DOMAIN, SO_TYPE, SO_PROTOCOL of a socket whose descriptor the source does not know; domain 0: none */
 };
 
 /* Clears the record and sets what every event has. */

@@ -73,8 +73,13 @@ static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
 	v->present = true;
 	v->num = fd;
 	v->name = v->nameraw = (struct shk_str){ "", 0 };
-	if (fd >= 0 && shk_fd_facts(ctx, fd, &v->facts))
+	if (fd >= 0 && shk_fd_facts(ctx, fd, &v->facts)) {
 		from_facts(v);
+	} else if (fd < 0 && ctx->ev->socket[0]) {
+		v->facts.family = ctx->ev->socket[0];
+		v->facts.sock_type = ctx->ev->socket[1];
+		v->facts.proto = ctx->ev->socket[2];
+	}
 }
 
 static bool is_unspecified(const struct shk_ip *ip)

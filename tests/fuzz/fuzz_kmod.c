@@ -35,6 +35,11 @@ static void event(const uint8_t *ring, const struct shrike_record *rec, struct s
 		abort();
 	for (unsigned i = 0; !e && ev.call && i < ev.call->nargs; i++)
 		(void)shk_event_arg(&ev, i);
+	/* Any call that a task may be in. */
+	if (e || !ev.call || shk_kmod_event_as(&ev, &shk_syscalls[(uint32_t)rec->nr % SHK_CALL_N]) < 0)
+		return;
+	for (unsigned i = 0; i < ev.call->nargs; i++)
+		(void)shk_event_arg(&ev, i);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

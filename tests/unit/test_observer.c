@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 #define RULE(name, cond) "- rule: " name "\n  desc: d\n  condition: " cond "\n  output: f=%fd.name c=%container.id\n  priority: warning\n"
 static const char rules[] = RULE("shadow", "evt.type=openat and fd.name=/etc/shadow")
 	RULE("reader", "evt.type=openat and proc.name=test_observer and fd.name=/tmp/read")
+	RULE("name server", "evt.type=sendto and fd.sip=192.0.2.53 and fd.sport=53 and fd.l4proto=udp")
 	RULE("zero", "evt.type=read and evt.rawarg.size=4711");
 
 static char dir[] = "/tmp/shrike-test-observer-XXXXXX";
@@ -278,6 +280,28 @@ static void ends_are_calls(void **state)
 	assert_null(alert());
 }
 
+/* A send is not stopped for a rule that only tells; the socket is known, its number is not. */
+static void sends_have_an_address(void **state)
+{
+	struct { struct shrike_record head; struct shrike_sock sock; struct sockaddr_in a; } s = {
+		.head = { .length = sizeof(s), .type = SHRIKE_SENDMSG, .nr = SYS_sendto, .time = shk_now_mono(),
+			  .container = shk_observer_index(e), .tid = (uint32_t)getpid(), .tgid = (uint32_t)getpid() },
+		.sock = { .family = AF_INET, .type = SOCK_DGRAM, .protocol = IPPROTO_UDP, .addr_len = sizeof(s.a) },
+		.a = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc0000235) },
+	};
+	(void)state;
+
+	shk_observer_take(g->observer, &s.head);
+	alert_is("name server", "192.0.2.53:53");
+	s.sock.protocol = IPPROTO_TCP;
+	shk_observer_take(g->observer, &s.head);
+	assert_null(alert());
+	s.sock.protocol = IPPROTO_UDP;
+	s.head.nr = SYS_sendmsg; /* which the rule does not name */
+	shk_observer_take(g->observer, &s.head);
+	assert_null(alert());
+}
+
 static void losses_are_told(void **state)
 {
 	struct { struct shrike_record head; struct shrike_loss loss; } l = {
@@ -339,7 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_are_opens),   cmocka_unit_test(calls_are_told_once), cmocka_unit_test(setup_is_not_judged),
-		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(sends_have_an_address), cmocka_unit_test(losses_are_told),
 		cmocka_unit_test(says_how_it_stands),
 	};
 

@@ -28,6 +28,7 @@ static const struct {
 } tests[] = {
 	{ "classes", classes_here }, { "doors", test_doors },	  { "namespace", test_namespace }, { "many", test_many },
 	{ "overrun", test_overrun }, { "control", test_control }, { "reader", test_reader },	   { "leases", test_leases },
+	{ "levels", test_levels },
 };
 #define N_TESTS (sizeof(tests) / sizeof(tests[0]))
 

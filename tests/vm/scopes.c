@@ -152,3 +152,58 @@ void test_many(void)
 		cgroup_remove(name);
 	}
 }
+
+#define OPENS 20000
+
+static int open_often(void *arg)
+{
+	for (int i = 0; i < OPENS; i++) {
+		int fd = open(arg, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return 1;
+		close(fd);
+	}
+	return 0;
+}
+
+/* Containers come and go above while a program below another one works: nothing it does is missed. */
+void test_levels(void)
+{
+	static char name[] = "/run/scopes/often";
+	int above = cgroup_make("above"), outer = cgroup_make("levels"), dir = cgroup_make("levels/a");
+	int below = cgroup_make("levels/a/below"), status = 0, rounds = 0;
+	struct seen_list l = { 0 };
+	struct shk_kmod_counts c;
+	struct shk_err err = { 0 };
+	pid_t pid;
+
+	mkdir("/run/scopes", 0755);
+	close(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	watch(30, dir, 0, 1ull << SHRIKE_OPEN, 0, NULL, NULL);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		cgroup_enter(below);
+		_exit(open_often(name));
+	}
+	for (; waitpid(pid, &status, WNOHANG) == 0; rounds++) {
+		watch(31, above, 0, 0, 0, NULL, NULL);
+		unwatch(31);
+	}
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0 && rounds > 0, "the program itself failed: %x, %d", status, rounds);
+	CHECK(shk_kmod_counts(kmod, 30, &c, &err) == 0, "%s", err.text);
+	CHECK(c.recorded[SHRIKE_OPEN] + c.lost[SHRIKE_OPEN] == OPENS, "%llu + %llu after %d changes",
+	      (unsigned long long)c.recorded[SHRIKE_OPEN], (unsigned long long)c.lost[SHRIKE_OPEN], rounds);
+	drain(&l);
+	seen_free(&l);
+	unwatch(30);
+	close(below);
+	close(dir);
+	close(outer);
+	close(above);
+	cgroup_remove("levels/a/below");
+	cgroup_remove("levels/a");
+	cgroup_remove("levels");
+	cgroup_remove("above");
+}

@@ -78,6 +78,7 @@ void test_classes(const char *dir);
 void test_doors(void);
 void test_namespace(void);
 void test_many(void);
+void test_levels(void);
 void test_overrun(void);
 void test_control(void);
 void test_reader(void);

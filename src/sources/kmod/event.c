@@ -157,6 +157,9 @@ static int other_registers(struct shk_event *ev, const struct shk_krecord *r)
 	case SHRIKE_SENDMSG:
 		/* The socket is known, its number in the task's table is not. */
 		ev->raw[0] = (uint32_t)-1;
+		ev->socket[0] = s->family;
+		ev->socket[1] = s->type;
+		ev->socket[2] = s->protocol;
 		if (r->head->type == SHRIKE_LISTEN)
 			ev->raw[1] = s->arg;
 		else
