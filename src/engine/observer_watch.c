@@ -64,7 +64,7 @@ static int add(struct shk_observer *o, struct shk_entry *e, const struct shk_obs
 	_cleanup_close_ int cgroup = open_cgroup(e->ctr);
 	int pid = leads_namespace(e->ctr->init_pid) ? (int)e->ctr->init_pid : 0, r = -ENOENT;
 	struct shk_kmod_scope s = { .index = shk_observer_index(e), .classes = what->classes, .native = what->native,
-				    .compat = what->compat };
+				    .compat = what->compat, .at_once = true };
 	const struct { int cgroup, pid; } tries[] = { { cgroup, pid }, { cgroup, 0 }, { -1, pid } };
 
 	if (cgroup < 0 && !pid)
@@ -158,7 +158,7 @@ void shk_observer_watch(struct shk_engine *g, struct shk_entry *e, bool anew)
 	const struct shk_policy *p;
 	struct shk_observe what;
 	struct shk_err err = { 0 };
-	bool reading;
+	bool reading, removed;
 	int r = 0;
 
 	/* Every filter notifies execve: without it there is none yet. */
@@ -178,15 +178,19 @@ void shk_observer_watch(struct shk_engine *g, struct shk_entry *e, bool anew)
 	pthread_mutex_lock(&o->lock);
 	if (o->k) {
 		r = watch(o, e, &what, &drop, &err);
-		atomic_store(&e->observed, r < 0 ? SHK_OBSERVED_FAILED :
+		/* Nobody waits for probes being taken off: it is tried again by the second. */
+		atomic_store(&e->observed, r == -EAGAIN ? SHK_OBSERVED_NOT : r < 0 ? SHK_OBSERVED_FAILED :
 				       what.classes ? SHK_OBSERVED_YES : SHK_OBSERVED_NOTHING);
 	}
 	pthread_mutex_unlock(&o->lock);
 	shk_entry_unref(drop);
-	if (r < 0)
+	if (r < 0 && r != -EAGAIN)
 		shk_warning("container " SHK_STR_FMT " is not watched by the kernel module: %s", SHK_STR_ARG(e->ctr->id), err.text);
-	/* The number was its init's all the time, or somebody else is watched now. */
-	else if (atomic_load(&e->observed) == SHK_OBSERVED_YES && shk_entry_init_dead(e))
+	/* The number was its init's all the time, or somebody else is watched now; and the container may be over since. */
+	pthread_mutex_lock(&g->reg_lock);
+	removed = e->removed;
+	pthread_mutex_unlock(&g->reg_lock);
+	if (atomic_load(&e->observed) == SHK_OBSERVED_YES && (removed || shk_entry_init_dead(e)))
 		shk_observer_unwatch(g, e);
 }
 

@@ -229,7 +229,7 @@ int shk_kmod_add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_
 	const struct timespec moment = { .tv_nsec = 20000000 };
 	int e = add(k, s, err);
 
-	for (int i = 0; i < 50 && e == -EAGAIN; i++) {
+	for (int i = 0; i < 50 && e == -EAGAIN && !s->at_once; i++) {
 		nanosleep(&moment, NULL);
 		e = add(k, s, err);
 	}

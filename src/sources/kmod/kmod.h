@@ -31,6 +31,7 @@ struct shk_kmod_scope {
 	int pid;	/* 0: none */
 	uint64_t classes;
 	uint32_t leases;
+	bool at_once;	/* ADD: -EAGAIN is not waited for */
 	const uint8_t *native, *compat;	/* SHRIKE_BITMAP_BYTES each; NULL: none */
 };
 
