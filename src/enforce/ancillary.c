@@ -41,18 +41,6 @@ int shk_ancillary_widen(struct shk_arena *arena, char **control, size_t *n)
 	return 0;
 }
 
-static enum shk_pinned fails(struct shk_socket *s, int err)
-{
-	s->err = err;
-	return SHK_PINNED_ERROR;
-}
-
-static enum shk_pinned unable(struct shk_socket *s, const char *why)
-{
-	s->why = why;
-	return SHK_PINNED_UNABLE;
-}
-
 static enum shk_pinned take_rights(struct shk_eval_ctx *ctx, struct shk_socket *s, struct shk_message *m, char *p,
 				   size_t bytes)
 {
@@ -60,13 +48,13 @@ static enum shk_pinned take_rights(struct shk_eval_ctx *ctx, struct shk_socket *
 		int fd;
 
 		if (m->n_rights == SHK_RIGHTS_MAX)
-			return fails(s, EINVAL);
+			return shk_socket_fails(s, EINVAL);
 		memcpy(&fd, p + i * sizeof(fd), sizeof(fd));
 		fd = shk_actor_take(ctx, &s->caller, fd);
 		if (fd == -EOPNOTSUPP || fd == -EPERM || fd == -EREMOTE)
-			return unable(s, "a descriptor in a message, which cannot be taken");
+			return shk_socket_unable(s, "a descriptor in a message, which cannot be taken");
 		if (fd < 0)
-			return fails(s, -fd);
+			return shk_socket_fails(s, -fd);
 		m->rights[m->n_rights++] = fd;
 		memcpy(p + i * sizeof(fd), &fd, sizeof(fd));
 	}
@@ -84,14 +72,14 @@ static enum shk_pinned take_ids(struct shk_eval_ctx *ctx, struct shk_socket *s, 
 	const struct shk_proc_creds *c = shk_proc_creds(shk_proc_task_of(ctx));
 
 	if (!c)
-		return fails(s, ESRCH);
+		return shk_socket_fails(s, ESRCH);
 	/* Its numbers are not ours. */
 	if (s->caller.other_users)
-		return unable(s, "ids in a message of a task in another user namespace");
+		return shk_socket_unable(s, "ids in a message of a task in another user namespace");
 	if (u->pid != s->caller.vpid ||
 	    (!is_one(u->uid, c->ruid, c->uid, c->suid) && !(s->caller.effective & 1ull << CAP_SETUID)) ||
 	    (!is_one(u->gid, c->rgid, c->gid, c->sgid) && !(s->caller.effective & 1ull << CAP_SETGID)))
-		return fails(s, EPERM);
+		return shk_socket_fails(s, EPERM);
 	u->pid = s->caller.tgid;
 	return SHK_PINNED_OBJECT;
 }
@@ -147,12 +135,12 @@ enum shk_pinned shk_ancillary_take(struct shk_eval_ctx *ctx, struct shk_socket *
 		return r;
 	}
 	if (!c)
-		return fails(s, ESRCH);
+		return shk_socket_fails(s, ESRCH);
 	ids = (struct ucred){ s->caller.tgid, c->ruid, c->rgid };
 	m->control = shk_arena_alloc(ctx->ev->arena, m->n_given + CMSG_SPACE(0) + CMSG_SPACE(sizeof(ids)));
 	m->rights = m->n_given ? SHK_ARENA_ARRAY(ctx->ev->arena, int, SHK_RIGHTS_MAX) : NULL;
 	if (!m->control || (m->n_given && !m->rights))
-		return fails(s, ENOBUFS);
+		return shk_socket_fails(s, ENOBUFS);
 	if (m->n_given)
 		memcpy(m->control, m->given, m->n_given);
 	/* What is no header the kernel refuses when it comes to it: nothing behind it counts. */
@@ -180,7 +168,7 @@ enum shk_pinned shk_ancillary_take(struct shk_eval_ctx *ctx, struct shk_socket *
 	m->n_control = m->n_first = whole ? at : m->n_given;
 	if (shk_rights_are_users()) {
 		/* It may name nobody but itself. */
-		return r == SHK_PINNED_OBJECT && m->tells_ids ? unable(s, "ids in a message, which a user's supervisor cannot give") : r;
+		return r == SHK_PINNED_OBJECT && m->tells_ids ? shk_socket_unable(s, "ids in a message, which a user's supervisor cannot give") : r;
 	}
 	if (r == SHK_PINNED_OBJECT && whole)
 		add_ids(m, CMSG_ALIGN(at), &ids);

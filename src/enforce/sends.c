@@ -236,12 +236,6 @@ static const char *unfit(const struct shk_socket *s, const struct shk_message *m
 	}
 }
 
-static enum shk_pinned fails(struct shk_socket *s, int err)
-{
-	s->err = err;
-	return SHK_PINNED_ERROR;
-}
-
 static enum shk_pinned take_address(struct shk_eval_ctx *ctx, struct shk_socket *s, const struct shk_message *m)
 {
 	bool to = ctx->ev->call->id == SHK_CALL_sendto;
@@ -251,12 +245,12 @@ static enum shk_pinned take_address(struct shk_eval_ctx *ctx, struct shk_socket 
 	if (!m->named)
 		return SHK_PINNED_OBJECT;
 	if (to && (len < 0 || (size_t)len > sizeof(s->addr)))
-		return fails(s, EINVAL);
+		return shk_socket_fails(s, EINVAL);
 	s->len = 0;
 	if (to && !len)
 		return SHK_PINNED_OBJECT;
 	if (!shk_event_sockaddr(ctx->ev, &name) || (to && name.n < (size_t)len))
-		return fails(s, EFAULT);
+		return shk_socket_fails(s, EFAULT);
 	s->len = (socklen_t)SHK_MIN(name.n, sizeof(s->addr));
 	memcpy(&s->addr, name.p, s->len);
 	return SHK_PINNED_OBJECT;
@@ -283,7 +277,7 @@ enum shk_pinned shk_send_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 
 	/* Looked at before the descriptor is (net/socket.c, __sys_sendmsg). */
 	if (m->flags & MSG_CMSG_COMPAT && r != SHK_PINNED_UNABLE)
-		return fails(s, EINVAL);
+		return shk_socket_fails(s, EINVAL);
 	if (r != SHK_PINNED_OBJECT)
 		return r;
 	if (!m->read) {
@@ -294,7 +288,7 @@ enum shk_pinned shk_send_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	if (ctx->ev->call->id == SHK_CALL_sendto)
 		r = take_address(ctx, s, m);
 	if (r == SHK_PINNED_OBJECT && m->err)
-		r = fails(s, m->err);
+		r = shk_socket_fails(s, m->err);
 	if (r == SHK_PINNED_OBJECT && ctx->ev->call->id == SHK_CALL_sendmsg)
 		r = take_address(ctx, s, m);
 	if (r != SHK_PINNED_OBJECT)

@@ -15,30 +15,18 @@ bool shk_socket_knows(enum shk_call_id id)
 	return id == SHK_CALL_connect || id == SHK_CALL_bind;
 }
 
-static enum shk_pinned fails(struct shk_socket *s, int err)
-{
-	s->err = err;
-	return SHK_PINNED_ERROR;
-}
-
-static enum shk_pinned unable(struct shk_socket *s, const char *why)
-{
-	s->why = why;
-	return SHK_PINNED_UNABLE;
-}
-
 static enum shk_pinned read_address(struct shk_eval_ctx *ctx, struct shk_socket *s)
 {
 	const struct shk_arg *a = shk_event_arg(ctx->ev, 1);
 	int len = (int)ctx->ev->raw[2];
 
 	if (len < 0 || (size_t)len > sizeof(s->addr))
-		return fails(s, EINVAL);
+		return shk_socket_fails(s, EINVAL);
 	s->len = (socklen_t)len;
 	if (!len)
 		return SHK_PINNED_OBJECT;
 	if (a->state != SHK_ARG_OK || a->bytes.n < (size_t)len)
-		return fails(s, EFAULT);
+		return shk_socket_fails(s, EFAULT);
 	memcpy(&s->addr, a->bytes.p, (size_t)len);
 	return SHK_PINNED_OBJECT;
 }
@@ -72,7 +60,7 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 		while (at && path.p[at - 1] == '/')
 			at--;
 		if (!at)
-			return fails(s, EADDRINUSE);
+			return shk_socket_fails(s, EADDRINUSE);
 		while (at && path.p[at - 1] != '/')
 			at--;
 		memcpy(s->last, path.p + at, path.n - at);
@@ -94,18 +82,18 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 	}
 	shk_rights_own(a->rights);
 	if (r == -EREMOTE || r == -ESTALE)
-		return unable(s, "the path of a socket that cannot be followed");
+		return shk_socket_unable(s, "the path of a socket that cannot be followed");
 	if (r < 0)
-		return fails(s, -r);
+		return shk_socket_fails(s, -r);
 	if (s->pin.missing)
-		return fails(s, ENOENT);
+		return shk_socket_fails(s, ENOENT);
 	if (s->pin.fd < 0 || shk_actor_look(a, &s->from, s->pin.fd, &sx, &fs) < 0)
-		return fails(s, EIO);
+		return shk_socket_fails(s, EIO);
 	if (!shk_fs_is_fit(fs))
-		return unable(s, "a filesystem that may wait for somebody");
+		return shk_socket_unable(s, "a filesystem that may wait for somebody");
 	n = shk_pin_name(&s->from, &s->pin, buf, sizeof(buf) - NAME_MAX - 2);
 	if (n < 0)
-		return unable(s, "an object without a name in the container");
+		return shk_socket_unable(s, "an object without a name in the container");
 	if (s->binds) {
 		if (n > 1)
 			buf[n++] = '/';
@@ -138,9 +126,9 @@ static enum shk_pinned take(struct shk_eval_ctx *ctx, struct shk_socket *s, int 
 		return SHK_PINNED_UNABLE;
 	s->fd = shk_actor_take(ctx, &s->caller, (int)ctx->ev->raw[0]);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
-		return unable(s, "the table of descriptors of a thread");
+		return shk_socket_unable(s, "the table of descriptors of a thread");
 	if (s->fd < 0 && s->fd != -EREMOTE)
-		return fails(s, -s->fd);
+		return shk_socket_fails(s, -s->fd);
 	if (s->fd < 0) /* a file of a filesystem that may not answer is no socket */
 		*err = ENOTSOCK;
 	else if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
@@ -155,7 +143,7 @@ enum shk_pinned shk_socket_take(struct shk_eval_ctx *ctx, struct shk_socket *s)
 	int err;
 	enum shk_pinned what = take(ctx, s, &err);
 
-	return what == SHK_PINNED_OBJECT && err ? fails(s, err) : what;
+	return what == SHK_PINNED_OBJECT && err ? shk_socket_fails(s, err) : what;
 }
 
 enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_socket *s)
@@ -168,10 +156,10 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		return what;
 	/* connect looks at the address first (net/socket.c), unless the descriptor is none at all. */
 	if (err && (s->binds || err != ENOTSOCK))
-		return fails(s, err);
+		return shk_socket_fails(s, err);
 	what = read_address(ctx, s);
 	if (what != SHK_PINNED_OBJECT || err)
-		return what != SHK_PINNED_OBJECT ? what : fails(s, err);
+		return what != SHK_PINNED_OBJECT ? what : shk_socket_fails(s, err);
 	return shk_socket_hold(a, ctx, s);
 }
 

@@ -50,4 +50,17 @@ enum shk_pinned shk_socket_hold(struct shk_actor *a, struct shk_eval_ctx *ctx, s
 /* A netlink socket without a number gets its caller's, before it would get ours. */
 void shk_socket_name_netlink(const struct shk_socket *s);
 
+/* Why a call on it is not carried out: it fails by itself, or nobody can act on it. */
+static inline enum shk_pinned shk_socket_fails(struct shk_socket *s, int err)
+{
+	s->err = err;
+	return SHK_PINNED_ERROR;
+}
+
+static inline enum shk_pinned shk_socket_unable(struct shk_socket *s, const char *why)
+{
+	s->why = why;
+	return SHK_PINNED_UNABLE;
+}
+
 #endif

@@ -30,7 +30,7 @@ struct looks {
 /* In the ring, in 8-byte words: then registers, lengths of the texts, and texts one behind the other. Whether there is
  * a working directory, the names tell. */
 struct kept {
-	uint32_t hash, node;
+	uint32_t node;
 	uint32_t call; /* and ABI */
 	uint32_t n_text;
 	int64_t result;
@@ -260,7 +260,7 @@ static void write_face(struct kept *k, const struct shk_event *ev, const struct 
 	uint16_t *n = (uint16_t *)(w + l->n_reg);
 	char *p = (char *)(n + LENGTHS);
 
-	*k = (struct kept){ .hash = f->hash, .node = node, .call = call_of(ev), .n_text = f->n_text,
+	*k = (struct kept){ .node = node, .call = call_of(ev), .n_text = f->n_text,
 			    .result = result_of(ev), .comm = { f->comm[0], f->comm[1] } };
 	for (unsigned i = 0; i < l->n_reg; i++)
 		w[i] = ev->raw[l->reg[i]];
