@@ -6,16 +6,19 @@
 #ifndef SHK_ENGINE_OBSERVER_IMPL_H
 #define SHK_ENGINE_OBSERVER_IMPL_H
 
+#include "enforce/exec.h"
 #include "engine/internal.h"
 #include "engine/observer.h"
 #include "policy/observe.h"
 #include "sources/kmod/kmod.h"
+#include "sources/kmod/post.h"
 
 struct shk_observed {
 	struct shk_entry *e; /* one reference */
 	uint32_t index;
 	bool ending;	     /* unwatch waits until all that is there was judged */
 	struct shk_observe what;
+	bool by_ns;	     /* no task leaves it */
 	uint64_t lost;	     /* as the module counted when it was told last */
 };
 
@@ -32,11 +35,15 @@ struct shk_observer {
 	unsigned n_left;
 	char *leave;		/* why the thread is to give the module back */
 
+	pthread_mutex_t post_lock; /* a leaf; guards */
+	struct shk_kpost *post;	   /* NULL: no leases */
+
 	int wake;		/* eventfd */
 	pthread_t thread;
 	bool started;
 	atomic_bool stop;
-	_Atomic uint64_t n_records, n_lost;
+	_Atomic uint64_t n_records, n_lost, n_leases;
+	_Atomic uint64_t held_until; /* CLOCK_MONOTONIC: when the last lease expires */
 
 	/* the thread's alone */
 	struct shk_arena arena;
@@ -61,6 +68,12 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec);
 void shk_observer_tell_loss(struct shk_observer *o, bool at_once);
 /* Records of this container that the module has lost since it was added; 0 also when it does not say. Holding lock. */
 uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index);
+
+/* observer_lease.c */
+/* has: the leases that the module has of the container now. Holding lock. */
+void shk_observer_hold_wanted(struct shk_observer *o, uint32_t has, struct shk_observe *what);
+/* The record says that a task was killed. */
+void shk_observer_tell_killed(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec);
 
 /* observer_watch.c */
 /* Stops watching all. Holding lock. */

@@ -18,7 +18,7 @@
 #define START_SLACK   30000000u	 /* start times are exact to 10 ms, clocks are read one after the other */
 #define LOSS_EVERY_NS 1000000000u
 
-/* The container a record is about, with a reference, and the call its event is to be. NULL: nobody asks for it. */
+/* The container a record is about, with a reference, and the call its event is to be; none for one of a lease. NULL: nobody asks for it. */
 static struct shk_entry *whose(struct shk_observer *o, const struct shrike_record *rec, const struct shk_syscall **as)
 {
 	enum shk_abi abi = rec->flags & SHRIKE_F_COMPAT ? SHK_ABI_I386 : SHK_ABI_X86_64;
@@ -29,7 +29,7 @@ static struct shk_entry *whose(struct shk_observer *o, const struct shrike_recor
 	pthread_mutex_lock(&o->lock);
 	w = shk_map_get_u64(&o->by_index, rec->container);
 	*as = w ? shk_observe_call(&w->what, rec->type, in) : NULL;
-	if (*as)
+	if (*as || (w && rec->type == SHRIKE_LEASE))
 		e = shk_entry_ref(w->e);
 	pthread_mutex_unlock(&o->lock);
 	return e;
@@ -159,6 +159,11 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
 	e = whose(o, rec, &as);
 	if (!e)
 		return;
+	if (rec->type == SHRIKE_LEASE) {
+		shk_observer_tell_killed(o, e, rec);
+		shk_entry_unref(e);
+		return;
+	}
 	armed = atomic_load(&e->armed_ns);
 	if (armed && rec->time >= armed && !atomic_load(&e->released))
 		judge(o, e, rec, as);

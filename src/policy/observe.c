@@ -58,6 +58,12 @@ void shk_observe_notified(const struct shk_plan *plan, uint64_t *ret)
 			set(ret, i);
 }
 
+bool shk_observe_holds_exec(const struct shk_policy *p, const struct shk_plan *plan)
+{
+	return p->exec_verify == SHK_EXEC_VERIFY_AUTO && p->mode == SHK_MODE_ENFORCE &&
+	       (plan->call[SHK_CALL_execve].enforced || plan->call[SHK_CALL_execveat].enforced);
+}
+
 void shk_observe_make(const struct shk_policy *p, const struct shk_plan *plan, const uint64_t *notified,
 		      struct shk_observe *ret)
 {
@@ -87,6 +93,11 @@ void shk_observe_make(const struct shk_policy *p, const struct shk_plan *plan, c
 		}
 		if (!by_object && !has(notified, id))
 			want_end(ret, id);
+	}
+	if (shk_observe_holds_exec(p, plan)) {
+		ret->leases = SHRIKE_HOLD_EXEC;
+		/* What is killed for it is told. */
+		ret->classes |= UINT64_C(1) << SHRIKE_LEASE;
 	}
 }
 
@@ -119,6 +130,18 @@ static void print_names(const char *what, const uint64_t *bits, struct shk_buf *
 		shk_buf_addc(out, '\n');
 }
 
+static void print_exec(const struct shk_policy *p, const struct shk_plan *plan, struct shk_buf *out)
+{
+	if (shk_observe_holds_exec(p, plan))
+		shk_buf_adds(out, "an execve is verified by\n"
+				  "  a lease of the kernel module, where it is loaded: the same is compared, nobody traces the caller, and it costs less\n"
+				  "  ptrace else; also for a thread that does not lead its process, more than 256 bytes of name and arguments, a rule\n"
+				  "    that asks for the environment, and a container without a pid namespace of its own\n");
+	else if (p->exec_verify == SHK_EXEC_VERIFY_PTRACE && p->mode == SHK_MODE_ENFORCE &&
+		 (plan->call[SHK_CALL_execve].enforced || plan->call[SHK_CALL_execveat].enforced))
+		shk_buf_adds(out, "an execve is verified by ptrace, as the policy says\n");
+}
+
 void shk_observe_print(const struct shk_policy *p, const struct shk_plan *plan, struct shk_buf *out)
 {
 	uint64_t notified[SHK_CALL_WORDS];
@@ -126,7 +149,8 @@ void shk_observe_print(const struct shk_policy *p, const struct shk_plan *plan, 
 
 	shk_observe_notified(plan, notified);
 	shk_observe_make(p, plan, notified, &o);
-	if (!o.classes)
+	print_exec(p, plan, out);
+	if (!(o.classes & ~(UINT64_C(1) << SHRIKE_LEASE)))
 		return;
 	shk_buf_adds(out, "observed with the kernel module, and not without (alerts only):\n");
 	print_names("  through io_uring: ", o.rings, out);

@@ -17,6 +17,7 @@
 
 struct shk_observe {
 	uint64_t classes; /* 1 << SHRIKE_*: types of records that are wanted; 0: the module has nothing to add */
+	uint64_t leases;  /* SHRIKE_HOLD_*: what the module is to hold to what was judged */
 	uint8_t native[SHRIKE_BITMAP_BYTES], compat[SHRIKE_BITMAP_BYTES]; /* numbers of calls whose ends are wanted */
 	uint64_t objects[SHK_CALL_WORDS]; /* calls that are seen by the object they reach, before their result is known */
 	uint64_t ends[SHK_CALL_WORDS];	  /* calls that are seen by their end: registers and result */
@@ -26,6 +27,8 @@ struct shk_observe {
 /* notified: a bit for each call that the installed filter notifies or refuses. */
 void shk_observe_make(const struct shk_policy *p, const struct shk_plan *plan, const uint64_t *notified,
 		      struct shk_observe *ret);
+/* Is an execve that this policy lets go to be held by the module, where there is one? Without it, by ptrace. */
+bool shk_observe_holds_exec(const struct shk_policy *p, const struct shk_plan *plan);
 /* The calls of this plan's own filter, for the above. */
 void shk_observe_notified(const struct shk_plan *plan, uint64_t *ret);
 /* The call that an event of a record of this type (SHRIKE_*) is to be, made by a task that is in the call `in`; NULL: in none, or in

@@ -302,6 +302,54 @@ static void sends_have_an_address(void **state)
 	assert_null(alert());
 }
 
+/* What the module has killed for its lease, and what it refused for having none, which is nobody's doing here. */
+static void killed_is_told(void **state)
+{
+	struct { struct shrike_record head; struct shrike_path path; char name[16]; } k = {
+		.head = { .length = sizeof(k), .type = SHRIKE_LEASE, .nr = SYS_execve, .time = shk_now_mono(), .tgid = 4711,
+			  .container = shk_observer_index(e) },
+		.path = { .arg = SHRIKE_KIND_EXEC, .path_len = 10 },
+		.name = "/race/e\x1bil",
+	};
+	uint64_t killed = atomic_load(&e->ctr->n_killed);
+	struct json_object *o;
+	(void)state;
+
+	shk_observer_take(g->observer, &k.head);
+	assert_null(alert());
+	k.path.arg |= 256;
+	shk_observer_take(g->observer, &k.head);
+	o = alert();
+	assert_non_null(o);
+	assert_true(shk_str_eqz(shk_json_str(o, "rule"), "Shrike internal: exec was exchanged"));
+	assert_non_null(strstr(shk_json_str(o, "output").p, "Process 4711 was killed"));
+	assert_non_null(strstr(shk_json_str(o, "output").p, "(loaded \"/race/e\xef\xbf\xbd" "il\")"));
+	json_object_put(o);
+	assert_int_equal(atomic_load(&e->ctr->n_killed), killed + 1);
+	k.head.container++;
+	shk_observer_take(g->observer, &k.head);
+	assert_null(alert());
+}
+
+/* A module that is not there any more holds nothing: whoever asks is told, and nobody asks again. */
+static void nothing_holds(void **state)
+{
+	struct shk_exec_judged x = { .has_argv = true, .has_path = true };
+	struct seccomp_notif n = { .pid = (uint32_t)getpid() };
+	(void)state;
+
+	shk_buf_init(&x.path, 4096);
+	shk_buf_init(&x.argv, 4096);
+	shk_buf_add(&x.path, "/bin/x", 7);
+	shk_buf_add(&x.argv, "x", 2);
+	assert_int_equal(shk_observer_hold(g, e, &n, &x), -EOPNOTSUPP);
+	atomic_store(&e->held_execs, true);
+	assert_int_equal(shk_observer_hold(g, e, &n, &x), -ENOENT);
+	assert_false(atomic_load(&e->held_execs));
+	shk_buf_done(&x.path);
+	shk_buf_done(&x.argv);
+}
+
 static void losses_are_told(void **state)
 {
 	struct { struct shrike_record head; struct shrike_loss loss; } l = {
@@ -364,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_are_opens),   cmocka_unit_test(calls_are_told_once), cmocka_unit_test(setup_is_not_judged),
 		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(sends_have_an_address), cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(killed_is_told),    cmocka_unit_test(nothing_holds),
 		cmocka_unit_test(says_how_it_stands),
 	};
 

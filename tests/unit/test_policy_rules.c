@@ -29,7 +29,8 @@ static const char rules[] = RULE("open", "evt.type=openat and evt.is_open_write=
 	RULE("read", "evt.type=openat", "info", "  tags: [file]\n  enabled: false\n")
 	RULE("connect", "evt.type=connect", "notice", "  tags: [net]\n")
 	RULE("mkdir", "evt.type=mkdir", "debug", "  tags: [file, b]\n")
-	RULE("send", "evt.type in (sendto, sendmsg) and fd.sport=53", "debug", "  enabled: false\n");
+	RULE("send", "evt.type in (sendto, sendmsg) and fd.sport=53", "debug", "  enabled: false\n")
+	RULE("exec", "evt.type=execve and proc.name=evil", "debug", "  enabled: false\n");
 
 static int write_rules(void **state)
 {
@@ -93,7 +94,7 @@ static void selects_in_order(void **state)
 		 "  - disable: { rule: mk* }\n", "open read");
 	selected("  select:\n  - disable: { rule: connect, tag: b }\n", "open");
 	selected("  select: [ enable: { rule: '*' } ]\n  disable: { tags: [a] }\n",
-		 "read connect mkdir send");
+		 "read connect mkdir send exec");
 	selected("  select: [ enable: { rule: '*' } ]\n  priority: notice\n", "open connect");
 	selected("  priority: informational\n", "open connect");
 	/* A rule that its file switches off may be named. */
@@ -363,6 +364,36 @@ static void observes_the_rest(void **state)
 		assert_int_equal(o.native[i] | o.compat[i], 0);
 }
 
+/* An execve that an action may refuse is held by the module, if the policy does not say otherwise. */
+static void holds_execs(void **state)
+{
+#define EXECS "  select: [ enable: { rule: exec } ]\n"
+#define DENIED "actions: [ { match: { rules: [exec] }, then: { deny: EPERM } } ]\n"
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = NULL;
+	_cleanup_buf_ struct shk_buf out;
+	struct shk_err err = { 0 };
+	struct shk_observe o;
+	(void)state;
+
+	observe(EXECS, "mode: enforce\n" DENIED, EXECS, &o);
+	assert_int_equal(o.leases, SHRIKE_HOLD_EXEC);
+	assert_int_equal(o.classes, TYPE(LEASE));
+	assert_null(shk_observe_call(&o, SHRIKE_LEASE, &shk_syscalls[SHK_CALL_execve]));
+	observe(EXECS, "mode: enforce\nexec_verify: ptrace\n" DENIED, EXECS, &o);
+	assert_int_equal(o.leases | o.classes, 0);
+	observe(EXECS, "mode: shadow\n" DENIED, EXECS, &o);
+	assert_int_equal(o.leases | o.classes, 0);
+	observe(EXECS, "mode: enforce\n", EXECS, &o);
+	assert_int_equal(o.leases | o.classes, 0);
+	shk_buf_init(&out, 1 << 20);
+	assert_int_equal(load(EXECS, "mode: enforce\n" DENIED, &ps, &err), 0);
+	assert_int_equal(shk_plan_make(shk_policyset_at(ps, 0), &plan, &err), 0);
+	shk_observe_print(shk_policyset_at(ps, 0), plan, &out);
+	assert_non_null(strstr(out.p, "a lease of the kernel module, where it is loaded"));
+	assert_null(strstr(out.p, "alerts only"));
+}
+
 static void observes_ends(void **state)
 {
 	static const char reads[] = RULE("reads", "evt.type=read", "info", "");
@@ -402,6 +433,7 @@ int main(void)
 		cmocka_unit_test(tells_what_is_missing),
 		cmocka_unit_test(stops_sends),
 		cmocka_unit_test(observes_the_rest),
+		cmocka_unit_test(holds_execs),
 		cmocka_unit_test(observes_ends),
 	};
 
