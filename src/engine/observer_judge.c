@@ -44,21 +44,14 @@ static bool is_runtime(struct shk_eval_ctx *ctx)
 	return exe && exe->dev == ctx->ctr->runtime_dev && exe->ino == ctx->ctr->runtime_ino;
 }
 
-/* Names are the kernel's own and whole: they need no task to be understood. */
+/* A younger task has another one's number. */
 static void find_task(struct shk_eval_ctx *ctx)
 {
-	struct shk_event *ev = ctx->ev;
 	struct shk_proc *task = shk_proc_task_of(ctx);
 	uint64_t start;
 
-	if (task && shk_proc_start(task, &start) && start > ev->time_ns + START_SLACK)
-		task = ctx->proc = NULL; /* stays so: it was tried */
-	for (unsigned i = 0; !task && i < ev->call->nargs; i++)
-		if (ev->call->arg[i].kind == SHK_ARG_PATH && ev->arg[i].state == SHK_ARG_OK && ev->arg[i].bytes.n &&
-		    ev->arg[i].bytes.p[0] == '/') {
-			ctx->abs_path[i] = ev->arg[i].bytes;
-			ctx->abs_path_state[i] = SHK_PATH_KNOWN;
-		}
+	if (task && shk_proc_start(task, &start) && start > ctx->ev->time_ns + START_SLACK)
+		ctx->proc = NULL; /* stays so: it was tried */
 }
 
 static void tell(struct shk_observer *o, struct shk_entry *e, struct shk_eval_ctx *ctx, const struct shk_policy *p, unsigned rule,
@@ -91,18 +84,19 @@ static void tell(struct shk_observer *o, struct shk_entry *e, struct shk_eval_ct
 /* Holding the container's lock. */
 static void evaluate(struct shk_observer *o, struct shk_entry *e, struct shk_event *ev, const struct shk_policy *p)
 {
-	/* No memo: it knows events by registers and texts that lie in a task's memory. */
 	struct shk_eval_ctx ctx = { .ev = ev, .ctr = e->ctr };
-	struct shk_matches m = { 0 };
+	bool recorded = shk_recorder_on(&o->g->recorder);
+	struct shk_judgement j = { 0 };
 
 	find_task(&ctx);
-	shk_ruleset_eval(p->rules, &ctx, p->must, !p->match_all, &m);
-	/* Falco's first match; and a rule that acts is told in any case, as here it could not. */
-	if (m.n && !is_runtime(&ctx))
-		for (unsigned i = 0; i < m.n; i++)
-			if (i == 0 || p->match_all ||
-			    (p->mode != SHK_MODE_OBSERVE && p->actions[m.rule[i]].kind != SHK_ACT_NONE))
-				tell(o, e, &ctx, p, m.rule[i], i);
+	shk_judge_made(p, &ctx, &j);
+	if ((j.m.n || recorded) && !is_runtime(&ctx)) {
+		for (unsigned i = 0; i < j.m.n; i++)
+			if (shk_judge_made_tells(p, &j, i))
+				tell(o, e, &ctx, p, j.m.rule[i], i);
+		if (recorded && shk_recorder_note(&o->g->recorder, &e->lines, &ctx, &j))
+			shk_loop_wake(o->g->loop);
+	}
 	shk_proc_apply(e->ctr, ev, !ev->has_ret || ev->ret >= 0);
 }
 

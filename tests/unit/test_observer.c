@@ -17,12 +17,16 @@
 
 #include "base/io.h"
 #include "engine/observer_impl.h"
+#include "engine/offline.h"
+#include "sources/replay/replay.h"
 
 #define RULE(name, cond) "- rule: " name "\n  desc: d\n  condition: " cond "\n  output: f=%fd.name c=%container.id\n  priority: warning\n"
 static const char rules[] = RULE("shadow", "evt.type=openat and fd.name=/etc/shadow")
 	RULE("reader", "evt.type=openat and proc.name=test_observer and fd.name=/tmp/read")
 	RULE("name server", "evt.type=sendto and fd.sip=192.0.2.53 and fd.sport=53 and fd.l4proto=udp")
-	RULE("zero", "evt.type=read and evt.rawarg.size=4711");
+	RULE("renamed", "evt.type in (rename, renameat, renameat2) and fs.path.source=\"/tmp/old name\" and fs.path.target=/tmp/new")
+	RULE("sender", "evt.type=sendmsg and fd.sip=192.0.2.53 and fd.sport=54 and fd.l4proto=udp")
+	RULE("zero", "evt.type=read and evt.rawarg.size=4711 and evt.failed=true");
 
 static char dir[] = "/tmp/shrike-test-observer-XXXXXX";
 static struct shk_engine *g;
@@ -59,6 +63,8 @@ static void make_engine(void)
 	g->hostname = strdup("host");
 	pthread_mutex_init(&g->reg_lock, NULL);
 	shk_figures_init(&g->figures);
+	shk_recorder_init(&g->recorder);
+	assert_int_equal(shk_loop_new(&g->loop, &err), 0);
 	assert_int_equal(shk_limits_new(&g->limits), 0);
 	g->journal_fd = shk_journal_create(&err);
 	assert_true(g->journal_fd >= 0);
@@ -124,6 +130,8 @@ static int tear_down(void **state)
 	shk_limits_free(g->limits);
 	shk_journal_close(g->journal);
 	shk_figures_done(&g->figures);
+	shk_recorder_done(&g->recorder);
+	shk_loop_free(g->loop);
 	shk_close(&g->journal_fd);
 	pthread_mutex_destroy(&g->reg_lock);
 	free(g->hostname);
@@ -350,6 +358,158 @@ static void nothing_holds(void **state)
 	shk_buf_done(&x.argv);
 }
 
+/* ---- recordings ---- */
+
+static struct {
+	struct shk_buf live, again; /* alerts, a line each */
+} both;
+
+/* What an alert says, but for what is of the machine that judges. */
+static void put_alert(struct shk_buf *out, struct json_object *o)
+{
+	struct json_object *ours = shk_json_object(o, "shrike");
+
+	shk_buf_printf(out, SHK_STR_FMT " | " SHK_STR_FMT " | " SHK_STR_FMT " | " SHK_STR_FMT " | " SHK_STR_FMT "\n",
+		       SHK_STR_ARG(shk_json_str(o, "rule")), SHK_STR_ARG(shk_json_str(o, "output")),
+		       SHK_STR_ARG(shk_json_str(o, "time")), SHK_STR_ARG(shk_json_str(ours, "sensor")),
+		       SHK_STR_ARG(shk_json_str(ours, "verdict")));
+}
+
+static void take_live(void)
+{
+	struct json_object *o = alert();
+
+	assert_non_null(o);
+	put_alert(&both.live, o);
+	json_object_put(o);
+}
+
+static int on_replayed(const struct shk_rule_info *rule, struct shk_str record, void *arg)
+{
+	struct json_object *o = shk_json_parse(record, SHK_JOURNAL_ALERT_MAX, NULL);
+
+	(void)rule;
+	(void)arg;
+	assert_non_null(o);
+	put_alert(&both.again, o);
+	json_object_put(o);
+	return 0;
+}
+
+static unsigned replay(struct shk_str text)
+{
+	SHK_CLEANUP(shk_replay_freep) struct shk_replay *r = NULL;
+	struct shk_eval_ctx ctx;
+	struct shk_offline off;
+	struct shk_err err = { 0 };
+	unsigned n = 0;
+	int rc;
+
+	shk_offline_init(&off);
+	off.boot = "b";
+	off.hostname = "host";
+	off.on_alert = on_replayed;
+	if (shk_replay_open_text("recording", text, &r, &err) < 0)
+		fail_msg("%s", err.text);
+	while ((rc = shk_replay_next(r, &ctx, &err)) > 0) {
+		assert_int_equal(ctx.ev->sensor, SHK_SENSOR_MODULE);
+		assert_int_equal(shk_offline_judge(&off, e->policy, &ctx), 0);
+		n++;
+	}
+	if (rc < 0)
+		fail_msg("%s", err.text);
+	shk_offline_done(&off);
+	return n;
+}
+
+static void renamed(const char *from, const char *to)
+{
+	static uint64_t buf[128];
+	struct shrike_record *rec = (void *)buf;
+	struct shrike_path p = { .path_len = (uint16_t)strlen(from), .path2_len = (uint16_t)strlen(to) };
+	char *at = (char *)(rec + 1) + sizeof(p);
+
+	memset(buf, 0, sizeof(buf));
+	*rec = (struct shrike_record){ .length = (uint32_t)((sizeof(*rec) + sizeof(p) + p.path_len + p.path2_len + 7) & ~7ul),
+				       .type = SHRIKE_RENAME, .time = shk_now_mono(), .nr = -1, .container = shk_observer_index(e),
+				       .tid = (uint32_t)getpid(), .tgid = (uint32_t)getpid() };
+	memcpy(rec + 1, &p, sizeof(p));
+	memcpy(at, from, p.path_len);
+	memcpy(at + p.path_len, to, p.path2_len);
+	shk_observer_take(g->observer, rec);
+}
+
+static void sent(int nr, int port)
+{
+	struct { struct shrike_record head; struct shrike_sock sock; struct sockaddr_in a; } s = {
+		.head = { .length = sizeof(s), .type = SHRIKE_SENDMSG, .nr = nr, .time = shk_now_mono(),
+			  .container = shk_observer_index(e), .tid = (uint32_t)getpid(), .tgid = (uint32_t)getpid() },
+		.sock = { .family = AF_INET, .type = SOCK_DGRAM, .protocol = IPPROTO_UDP, .addr_len = sizeof(s.a) },
+		.a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(0xc0000235) },
+	};
+
+	shk_observer_take(g->observer, &s.head);
+}
+
+static void read_of(uint64_t size)
+{
+	struct { struct shrike_record head; struct shrike_call call; } c = {
+		.head = { .length = sizeof(c), .type = SHRIKE_SYSCALL, .nr = SYS_read, .time = shk_now_mono(),
+			  .container = shk_observer_index(e), .tid = (uint32_t)getpid(), .tgid = (uint32_t)getpid() },
+		.call = { .ret = -9, .args = { 5, 6, size } },
+	};
+
+	shk_observer_take(g->observer, &c.head);
+}
+
+/* What is recorded of the module's events is judged on replay as it was, whoever made the call is there or not. */
+static void recorded_is_the_same(void **state)
+{
+	struct shk_buf text;
+	struct shk_err err = { 0 };
+	uint64_t lost;
+	(void)state;
+
+	shk_buf_init(&both.live, 1 << 20);
+	shk_buf_init(&both.again, 1 << 20);
+	shk_buf_init(&text, 4 << 20);
+	shk_buf_adds(&text, SHK_TEXT_HEAD "\n");
+	assert_int_equal(shk_recorder_start(&g->recorder, "host", NULL, 0, &err), 0);
+	opened("/etc/shadow", -1, getpid(), shk_now_mono());
+	take_live();
+	opened("/tmp/read", SYS_io_uring_enter, getpid(), shk_now_mono());
+	take_live();
+	opened("/etc/shadow", -1, 0x3ffffff, shk_now_mono());
+	take_live();
+	opened("/tmp/read", -1, 0x3ffffff, shk_now_mono());
+	opened("/etc/passwd", -1, getpid(), shk_now_mono());
+	assert_null(alert());
+	renamed("/tmp/old name", "/tmp/new");
+	take_live();
+	sent(SYS_sendto, 53);
+	take_live();
+	sent(SYS_sendmsg, 54);
+	take_live();
+	read_of(4711);
+	take_live();
+	read_of(4712);
+	assert_null(alert());
+	shk_recorder_stop(&g->recorder);
+	shk_recorder_take(&g->recorder, 4 << 20, &text, &lost);
+	assert_int_equal(lost, 0);
+	assert_int_equal(replay(shk_buf_view(&text)), 10);
+	assert_string_equal(both.again.p, both.live.p);
+	/* Nobody records: nothing is kept. */
+	opened("/etc/shadow", -1, getpid(), shk_now_mono());
+	json_object_put(alert());
+	shk_buf_reset(&text);
+	shk_recorder_take(&g->recorder, 4 << 20, &text, &lost);
+	assert_int_equal(text.n, 0);
+	shk_buf_done(&text);
+	shk_buf_done(&both.live);
+	shk_buf_done(&both.again);
+}
+
 static void losses_are_told(void **state)
 {
 	struct { struct shrike_record head; struct shrike_loss loss; } l = {
@@ -413,6 +573,7 @@ int main(void)
 		cmocka_unit_test(rings_are_opens),   cmocka_unit_test(calls_are_told_once), cmocka_unit_test(setup_is_not_judged),
 		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(sends_have_an_address), cmocka_unit_test(losses_are_told),
 		cmocka_unit_test(killed_is_told),    cmocka_unit_test(nothing_holds),
+		cmocka_unit_test(recorded_is_the_same),
 		cmocka_unit_test(says_how_it_stands),
 	};
 
