@@ -79,6 +79,7 @@ static void leave(struct shk_observer *o, const char *why)
 {
 	struct shk_kmod *k;
 
+	shk_observer_waited(o, true);
 	pthread_mutex_lock(&o->lock);
 	shk_observer_drop_all(o);
 	close_post(o);
@@ -172,6 +173,7 @@ static bool look(struct shk_observer *o, bool *any)
 
 	hear_news(o);
 	*any = drain(o, ending);
+	shk_observer_waited(o, ending);
 	if (ending)
 		end_passed(o);
 	shk_observer_tell_loss(o, ending);
@@ -215,6 +217,7 @@ static void *observer_main(void *arg)
 		o->real_minus_mono = (int64_t)(shk_now_real() - shk_now_mono());
 		idle = any || p[2].revents & POLLIN ? 0 : idle + 1;
 	}
+	shk_observer_waited(o, true);
 	return NULL;
 }
 
@@ -316,6 +319,7 @@ void shk_observer_free(struct shk_observer *o)
 		(void)eventfd_write(o->wake, 1);
 		pthread_join(o->thread, NULL);
 	}
+	shk_observer_waited(o, true);
 	if (o->g && o->g->keeper_fd < 0)
 		shk_observer_drop_all(o);
 	for (size_t pos = 0; (s = shk_map_next(&o->by_index, &pos));)

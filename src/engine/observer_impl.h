@@ -22,6 +22,13 @@ struct shk_observed {
 	uint64_t lost;	     /* as the module counted when it was told last */
 };
 
+/* An attempt that waits for the end of its call. */
+struct shk_waiting {
+	struct shk_entry *e;	   /* one reference */
+	struct shrike_record *rec; /* owned; NULL: the place is free */
+	const struct shk_syscall *as;
+};
+
 struct shk_observer {
 	struct shk_engine *g;
 	enum { SHK_OBSERVER_OFF, SHK_OBSERVER_ABSENT, SHK_OBSERVER_UNUSABLE, SHK_OBSERVER_READING, SHK_OBSERVER_LEFT } state;
@@ -49,6 +56,8 @@ struct shk_observer {
 	struct shk_arena arena;
 	struct shk_buf rendered;
 	int64_t real_minus_mono;
+	struct shk_waiting waiting[256]; /* by tid */
+	unsigned n_waiting;
 	struct {
 		uint64_t count, since, until; /* CLOCK_MONOTONIC; since 0: not known */
 		bool some;		      /* the module says that there are, not how many */
@@ -64,10 +73,21 @@ uint32_t shk_observer_index(const struct shk_entry *e);
 
 /* observer_judge.c: one record, of the thread. */
 void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec);
+/* Asks the rules about it, as this call; ret: what came of it, NULL: nobody knows. */
+void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as,
+			const int64_t *ret);
 /* What was lost, at most once a second unless at once. */
 void shk_observer_tell_loss(struct shk_observer *o, bool at_once);
 /* Records of this container that the module has lost since it was added; 0 also when it does not say. Holding lock. */
 uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index);
+
+/* observer_join.c, of the thread */
+/* Judged when the end of its call is told, or after a while. */
+void shk_observer_wait(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as);
+/* The record is an end. true: of a call that was waited for, which was judged. */
+bool shk_observer_ended(struct shk_observer *o, const struct shrike_record *rec);
+/* Those who have waited long enough, or all. */
+void shk_observer_waited(struct shk_observer *o, bool all);
 
 /* observer_lease.c */
 /* has: the leases that the module has of the container now. Holding lock. */

@@ -18,8 +18,9 @@
 #define START_SLACK   30000000u	 /* start times are exact to 10 ms, clocks are read one after the other */
 #define LOSS_EVERY_NS 1000000000u
 
-/* The container a record is about, with a reference, and the call its event is to be; none for one of a lease. NULL: nobody asks for it. */
-static struct shk_entry *whose(struct shk_observer *o, const struct shrike_record *rec, const struct shk_syscall **as)
+/* The container a record is about, with a reference, and the call its event is to be; none for one of a lease. joins: it waits for its end.
+ * NULL: nobody asks for it. */
+static struct shk_entry *whose(struct shk_observer *o, const struct shrike_record *rec, const struct shk_syscall **as, bool *joins)
 {
 	enum shk_abi abi = rec->flags & SHRIKE_F_COMPAT ? SHK_ABI_I386 : SHK_ABI_X86_64;
 	const struct shk_syscall *in = rec->nr < 0 ? NULL : shk_syscall_by_nr(abi, rec->nr);
@@ -29,6 +30,7 @@ static struct shk_entry *whose(struct shk_observer *o, const struct shrike_recor
 	pthread_mutex_lock(&o->lock);
 	w = shk_map_get_u64(&o->by_index, rec->container);
 	*as = w ? shk_observe_call(&w->what, rec->type, in) : NULL;
+	*joins = *as && rec->type != SHRIKE_SYSCALL && shk_observe_joins(&w->what, *as, in);
 	if (*as || (w && rec->type == SHRIKE_LEASE))
 		e = shk_entry_ref(w->e);
 	pthread_mutex_unlock(&o->lock);
@@ -100,7 +102,8 @@ static void evaluate(struct shk_observer *o, struct shk_entry *e, struct shk_eve
 	shk_proc_apply(e->ctr, ev, !ev->has_ret || ev->ret >= 0);
 }
 
-static void judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as)
+void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as,
+			const int64_t *ret)
 {
 	struct timespec until = { .tv_sec = (time_t)(shk_now_mono() / 1000000000u) + LOCK_S };
 	SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = NULL;
@@ -111,6 +114,11 @@ static void judge(struct shk_observer *o, struct shk_entry *e, const struct shri
 	shk_event_init(&ev, &o->arena);
 	if (shk_kmod_event(rec, o->real_minus_mono, &ev) < 0 || !ev.call || shk_kmod_event_as(&ev, as) < 0)
 		return;
+	if (ret) {
+		ev.attempt = false;
+		ev.has_ret = true;
+		ev.ret = *ret;
+	}
 	ev.ctr = e->ctr;
 	shk_place_event(o->g, &ev, ev.time_ns);
 	atomic_fetch_add_explicit(&e->ctr->n_events, 1, memory_order_relaxed);
@@ -144,13 +152,16 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
 	const struct shk_syscall *as;
 	struct shk_entry *e;
 	uint64_t armed;
+	bool joins;
 
 	atomic_fetch_add_explicit(&o->n_records, 1, memory_order_relaxed);
 	if (rec->type == SHRIKE_LOSS) {
 		note_loss(o, rec);
 		return;
 	}
-	e = whose(o, rec, &as);
+	if (rec->type == SHRIKE_SYSCALL && o->n_waiting && shk_observer_ended(o, rec))
+		return;
+	e = whose(o, rec, &as, &joins);
 	if (!e)
 		return;
 	if (rec->type == SHRIKE_LEASE) {
@@ -159,8 +170,12 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
 		return;
 	}
 	armed = atomic_load(&e->armed_ns);
-	if (armed && rec->time >= armed && !atomic_load(&e->released))
-		judge(o, e, rec, as);
+	if (armed && rec->time >= armed && !atomic_load(&e->released)) {
+		if (joins)
+			shk_observer_wait(o, e, rec, as);
+		else
+			shk_observer_judge(o, e, rec, as, NULL);
+	}
 	shk_entry_unref(e);
 }
 

@@ -21,6 +21,7 @@ struct shk_observe {
 	uint8_t native[SHRIKE_BITMAP_BYTES], compat[SHRIKE_BITMAP_BYTES]; /* numbers of calls whose ends are wanted */
 	uint64_t objects[SHK_CALL_WORDS]; /* calls that are seen by the object they reach, before their result is known */
 	uint64_t ends[SHK_CALL_WORDS];	  /* calls that are seen by their end: registers and result */
+	uint64_t joined[SHK_CALL_WORDS];  /* of objects: a rule asks for the result, so the end is waited for */
 	uint64_t rings[SHK_CALL_WORDS];	  /* calls that rings of io_uring make without a call */
 };
 
@@ -34,6 +35,8 @@ void shk_observe_notified(const struct shk_plan *plan, uint64_t *ret);
 /* The call that an event of a record of this type (SHRIKE_*) is to be, made by a task that is in the call `in`; NULL: in none, or in
  * one that is not known. NULL: the filter has shown it, or no rule asks for it. */
 const struct shk_syscall *shk_observe_call(const struct shk_observe *o, unsigned type, const struct shk_syscall *in);
+/* Is the record of this call, which the task is in, to wait for its end? */
+bool shk_observe_joins(const struct shk_observe *o, const struct shk_syscall *call, const struct shk_syscall *in);
 /* For people: which calls the module would bring, and how. Nothing is printed if there are none. */
 void shk_observe_print(const struct shk_policy *p, const struct shk_plan *plan, struct shk_buf *out);
 

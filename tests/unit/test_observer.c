@@ -25,6 +25,9 @@ static const char rules[] = RULE("shadow", "evt.type=openat and fd.name=/etc/sha
 	RULE("reader", "evt.type=openat and proc.name=test_observer and fd.name=/tmp/read")
 	RULE("name server", "evt.type=sendto and fd.sip=192.0.2.53 and fd.sport=53 and fd.l4proto=udp")
 	RULE("renamed", "evt.type in (rename, renameat, renameat2) and fs.path.source=\"/tmp/old name\" and fs.path.target=/tmp/new")
+	RULE("failed", "evt.type=openat and fd.name=/etc/joined and evt.rawres=-13")
+	RULE("came true", "evt.type=openat and fd.name=/etc/joined and evt.failed=false")
+	RULE("not there", "evt.type=openat and evt.rawres=-2")
 	RULE("sender", "evt.type=sendmsg and fd.sip=192.0.2.53 and fd.sport=54 and fd.l4proto=udp")
 	RULE("zero", "evt.type=read and evt.rawarg.size=4711 and evt.failed=true");
 
@@ -510,6 +513,70 @@ static void recorded_is_the_same(void **state)
 	shk_buf_done(&both.again);
 }
 
+/* ---- results ---- */
+
+/* A filter that lets opens pass, since it was made for other rules; one of these asks what came of them. */
+static void ask_for_results(void)
+{
+	struct shk_observed *w = shk_map_get_u64(&g->observer->by_index, shk_observer_index(e));
+	uint64_t notified[SHK_CALL_WORDS] = { 0 };
+
+	assert_non_null(w);
+	shk_observe_make(e->policy, shk_armoury_plan(e->arm, e->policy), notified, &w->what);
+	assert_true(w->what.joined[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
+	assert_false(w->what.joined[SHK_CALL_connect / 64] >> SHK_CALL_connect % 64 & 1);
+	assert_true(w->what.native[SYS_openat >> 3] >> (SYS_openat & 7) & 1);
+	assert_true(w->what.classes >> SHRIKE_SYSCALL & 1);
+}
+
+static void ended(int nr, pid_t tid, int64_t ret)
+{
+	struct { struct shrike_record head; struct shrike_call call; } c = {
+		.head = { .length = sizeof(c), .type = SHRIKE_SYSCALL, .nr = nr, .time = shk_now_mono(),
+			  .container = shk_observer_index(e), .tid = (uint32_t)tid, .tgid = (uint32_t)tid },
+		.call = { .ret = ret, .args = { (uint32_t)AT_FDCWD, 4096 } },
+	};
+
+	shk_observer_take(g->observer, &c.head);
+}
+
+/* What came of a call is that of the attempt at its object; an attempt whose end nobody tells is judged all the same. */
+static void results_are_joined(void **state)
+{
+	const pid_t gone = 0x3ffffff;
+	(void)state;
+
+	ask_for_results();
+	opened("/etc/joined", SYS_openat, gone, shk_now_mono());
+	assert_null(alert());
+	ended(SYS_openat, gone, -EACCES);
+	alert_is("failed", "f=/etc/joined");
+	opened("/etc/joined", SYS_openat, gone, shk_now_mono());
+	ended(SYS_openat, gone, 5);
+	alert_is("came true", "f=/etc/joined");
+	/* Another task, another call, another time: not this one's end. */
+	opened("/etc/joined", SYS_openat, gone, shk_now_mono());
+	ended(SYS_openat, gone - 256, -EACCES);
+	ended(SYS_close, gone, -EACCES);
+	assert_null(alert());
+	shk_observer_waited(g->observer, false);
+	assert_null(alert());
+	/* The next one of the same task ends its wait; what has waited long is an attempt. */
+	opened("/etc/joined", SYS_openat, gone, shk_now_mono() - 60000000);
+	alert_is("came true", "f=/etc/joined");
+	shk_observer_waited(g->observer, false);
+	alert_is("came true", "f=/etc/joined");
+	/* One that has failed before there was an object: its end is all there is. */
+	ended(SYS_openat, gone, -ENOENT);
+	alert_is("not there", "c=0123456789ab");
+	ended(SYS_openat, gone, 7);
+	assert_null(alert());
+	/* A ring's has no end. */
+	opened("/etc/joined", SYS_io_uring_enter, gone, shk_now_mono());
+	alert_is("came true", "f=/etc/joined");
+	assert_int_equal(g->observer->n_waiting, 0);
+}
+
 static void losses_are_told(void **state)
 {
 	struct { struct shrike_record head; struct shrike_loss loss; } l = {
@@ -573,7 +640,7 @@ int main(void)
 		cmocka_unit_test(rings_are_opens),   cmocka_unit_test(calls_are_told_once), cmocka_unit_test(setup_is_not_judged),
 		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(sends_have_an_address), cmocka_unit_test(losses_are_told),
 		cmocka_unit_test(killed_is_told),    cmocka_unit_test(nothing_holds),
-		cmocka_unit_test(recorded_is_the_same),
+		cmocka_unit_test(recorded_is_the_same), cmocka_unit_test(results_are_joined),
 		cmocka_unit_test(says_how_it_stands),
 	};
 
