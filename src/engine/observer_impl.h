@@ -10,6 +10,7 @@
 #include "engine/internal.h"
 #include "engine/observer.h"
 #include "policy/observe.h"
+#include "sources/kmod/event.h"
 #include "sources/kmod/kmod.h"
 #include "sources/kmod/post.h"
 
@@ -88,6 +89,14 @@ void shk_observer_wait(struct shk_observer *o, struct shk_entry *e, const struct
 bool shk_observer_ended(struct shk_observer *o, const struct shrike_record *rec);
 /* Those who have waited long enough, or all. */
 void shk_observer_waited(struct shk_observer *o, bool all);
+
+/* observer_tree.c, of the thread */
+/* A task was made, runs a program, has ended. */
+void shk_observer_tree(struct shk_observer *o, const struct shrike_record *rec);
+/* Records were lost. */
+void shk_observer_forget_trees(struct shk_observer *o);
+/* The event's task is gone: what was told of it answers from now on, if there is anything. Holding the container's lock. */
+bool shk_observer_gone_task(struct shk_entry *e, struct shk_eval_ctx *ctx);
 
 /* observer_lease.c */
 /* has: the leases that the module has of the container now. Holding lock. */

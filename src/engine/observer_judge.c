@@ -91,6 +91,8 @@ static void evaluate(struct shk_observer *o, struct shk_entry *e, struct shk_eve
 	struct shk_judgement j = { 0 };
 
 	find_task(&ctx);
+	if (!shk_proc_task_of(&ctx))
+		(void)shk_observer_gone_task(e, &ctx);
 	shk_judge_made(p, &ctx, &j);
 	if ((j.m.n || recorded) && !is_runtime(&ctx)) {
 		for (unsigned i = 0; i < j.m.n; i++)
@@ -157,6 +159,11 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
 	atomic_fetch_add_explicit(&o->n_records, 1, memory_order_relaxed);
 	if (rec->type == SHRIKE_LOSS) {
 		note_loss(o, rec);
+		shk_observer_forget_trees(o);
+		return;
+	}
+	if (rec->type == SHRIKE_FORK || rec->type == SHRIKE_EXEC || rec->type == SHRIKE_EXIT) {
+		shk_observer_tree(o, rec);
 		return;
 	}
 	if (rec->type == SHRIKE_SYSCALL && o->n_waiting && shk_observer_ended(o, rec))

@@ -110,6 +110,9 @@ void shk_observe_make(const struct shk_policy *p, const struct shk_plan *plan, c
 			set(ret->ends, id);
 		}
 	}
+	/* Whose call it was, should the task have ended when rules are asked. */
+	if (ret->classes)
+		ret->classes |= UINT64_C(1) << SHRIKE_FORK | UINT64_C(1) << SHRIKE_EXEC | UINT64_C(1) << SHRIKE_EXIT;
 	if (shk_observe_holds_exec(p, plan)) {
 		ret->leases = SHRIKE_HOLD_EXEC;
 		/* What is killed for it is told. */

@@ -25,6 +25,9 @@ static const char rules[] = RULE("shadow", "evt.type=openat and fd.name=/etc/sha
 	RULE("reader", "evt.type=openat and proc.name=test_observer and fd.name=/tmp/read")
 	RULE("name server", "evt.type=sendto and fd.sip=192.0.2.53 and fd.sport=53 and fd.l4proto=udp")
 	RULE("renamed", "evt.type in (rename, renameat, renameat2) and fs.path.source=\"/tmp/old name\" and fs.path.target=/tmp/new")
+	RULE("kid", "evt.type=openat and fd.name=/tmp/kid and proc.name=kid and proc.exepath=/opt/kid and proc.args=\"-x y\" and "
+	     "proc.pname=test_observer and user.uid=4712 and proc.vpid=7")
+	RULE("grandkid", "evt.type=openat and fd.name=/tmp/grandkid and proc.cmdline startswith kid and proc.exepath=/opt/kid")
 	RULE("failed", "evt.type=openat and fd.name=/etc/joined and evt.rawres=-13")
 	RULE("came true", "evt.type=openat and fd.name=/etc/joined and evt.failed=false")
 	RULE("not there", "evt.type=openat and evt.rawres=-2")
@@ -361,6 +364,88 @@ static void nothing_holds(void **state)
 	shk_buf_done(&x.argv);
 }
 
+/* ---- tasks that are gone ---- */
+
+#define KID 0x3fffff0
+
+static void task_record(unsigned type, pid_t tid, const char *comm, const void *body, size_t n, const char *text, size_t len)
+{
+	static uint64_t buf[128];
+	struct shrike_record *rec = (void *)buf;
+
+	memset(buf, 0, sizeof(buf));
+	*rec = (struct shrike_record){ .length = (uint32_t)((sizeof(*rec) + n + len + 7) & ~7ul), .type = (uint16_t)type, .nr = -1,
+				       .time = shk_now_mono(), .container = shk_observer_index(e), .tid = (uint32_t)tid,
+				       .tgid = (uint32_t)tid, .vtid = 7, .vtgid = 7, .uid = 4711, .euid = 4712 };
+	strncpy(rec->comm, comm, sizeof(rec->comm) - 1);
+	memcpy(rec + 1, body, n);
+	memcpy((char *)(rec + 1) + n, text, len);
+	shk_observer_take(g->observer, rec);
+}
+
+static void made(pid_t parent, const char *comm, pid_t kid)
+{
+	struct shrike_fork f = { .tid = (uint32_t)kid, .tgid = (uint32_t)kid, .vtid = 7, .vtgid = 7 };
+
+	task_record(SHRIKE_FORK, parent, comm, &f, sizeof(f), "", 0);
+}
+
+static void ran(pid_t tid, const char *comm, const char *path, const char *args, size_t n_args)
+{
+	struct shrike_path p = { .path_len = (uint16_t)strlen(path), .path2_len = (uint16_t)n_args };
+	char text[256];
+
+	memcpy(text, path, strlen(path));
+	memcpy(text + strlen(path), args, n_args);
+	task_record(SHRIKE_EXEC, tid, comm, &p, sizeof(p), text, strlen(path) + n_args);
+}
+
+static void is_over(pid_t tid)
+{
+	struct shrike_exit x = { 0 };
+
+	task_record(SHRIKE_EXIT, tid, "kid", &x, sizeof(x), "", 0);
+}
+
+/* What a task was is known from the records about it, until its end; what it was called is no rule's any more after that. */
+static void gone_tasks_are_known(void **state)
+{
+	struct { struct shrike_record head; struct shrike_loss loss; } l = {
+		.head = { .length = sizeof(l), .type = SHRIKE_LOSS, .nr = -1, .time = shk_now_mono() }, .loss = { .count = 1 },
+	};
+	(void)state;
+
+	made(getpid(), "test_observer", KID);
+	opened("/tmp/read", -1, KID, shk_now_mono());
+	alert_is("reader", "f=/tmp/read");
+	ran(KID, "kid", "/opt/kid", "kid\0-x y", 9);
+	opened("/tmp/read", -1, KID, shk_now_mono());
+	assert_null(alert());
+	opened("/tmp/kid", -1, KID, shk_now_mono());
+	alert_is("kid", "f=/tmp/kid");
+	/* Its child, after its own end. */
+	made(KID, "kid", KID + 1);
+	is_over(KID);
+	opened("/tmp/kid", -1, KID, shk_now_mono());
+	assert_null(alert());
+	opened("/tmp/grandkid", -1, KID + 1, shk_now_mono());
+	alert_is("grandkid", "f=/tmp/grandkid");
+	/* Who is there is asked. */
+	ran(getpid(), "kid", "/opt/kid", "kid\0-x y", 9);
+	opened("/tmp/kid", -1, getpid(), shk_now_mono());
+	assert_null(alert());
+	/* Something was lost: ends, perhaps. */
+	shk_observer_take(g->observer, &l.head);
+	opened("/tmp/grandkid", -1, KID + 1, shk_now_mono());
+	assert_null(alert());
+	made(getpid(), "test_observer", KID);
+	opened("/tmp/read", -1, KID, shk_now_mono());
+	alert_is("reader", "f=/tmp/read");
+	is_over(KID);
+	shk_observer_tell_loss(g->observer, true);
+	json_object_put(alert());
+}
+
 /* ---- recordings ---- */
 
 static struct {
@@ -619,7 +704,7 @@ static void says_how_it_stands(void **state)
 
 	assert_non_null(o);
 	assert_int_equal(shk_json_int(o, "containers", 0), 1);
-	assert_int_equal(shk_json_int(o, "lost", 0), 21);
+	assert_int_equal(shk_json_int(o, "lost", 0), 22);
 	json_object_put(o);
 	off.module = 0;
 	none = shk_observer_open(&off);
@@ -641,6 +726,7 @@ int main(void)
 		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(sends_have_an_address), cmocka_unit_test(losses_are_told),
 		cmocka_unit_test(killed_is_told),    cmocka_unit_test(nothing_holds),
 		cmocka_unit_test(recorded_is_the_same), cmocka_unit_test(results_are_joined),
+		cmocka_unit_test(gone_tasks_are_known),
 		cmocka_unit_test(says_how_it_stands),
 	};
 

@@ -328,6 +328,7 @@ static void observe(const char *select, const char *keys, const char *installed,
 }
 
 #define TYPE(t) (UINT64_C(1) << SHRIKE_##t)
+#define TASKS	(TYPE(FORK) | TYPE(EXEC) | TYPE(EXIT))
 
 /* What the module is asked for is what the filter does not see. */
 static void observes_the_rest(void **state)
@@ -340,10 +341,10 @@ static void observes_the_rest(void **state)
 	observe("", "", "", &o);
 	assert_int_equal(o.classes, 0);
 	observe(all, "", all, &o);
-	assert_int_equal(o.classes, TYPE(SENDMSG));
+	assert_int_equal(o.classes, TYPE(SENDMSG) | TASKS);
 	/* io_uring: what rules name is reached by it too; mkdir is not, by its own call it is notified. */
 	observe("", "io_uring: allow\n", "", &o);
-	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
+	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR) | TASKS);
 	assert_true(o.rings[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_false(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, NULL), &shk_syscalls[SHK_CALL_openat]);
@@ -354,7 +355,7 @@ static void observes_the_rest(void **state)
 	assert_null(shk_observe_call(&o, SHRIKE_UNLINK, NULL));
 	/* A filter made for a policy without rules */
 	observe("", "", none, &o);
-	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
+	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR) | TASKS);
 	assert_true(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_openat]), &shk_syscalls[SHK_CALL_openat]);
 	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_open]));
@@ -415,7 +416,7 @@ static void observes_ends(void **state)
 	assert_int_equal(shk_plan_make(shk_policyset_at(ps, 0), &plan, &err), 0);
 	shk_observe_notified(plan, notified);
 	shk_observe_make(shk_policyset_at(ps, 0), plan, notified, &o);
-	assert_int_equal(o.classes, TYPE(SYSCALL));
+	assert_int_equal(o.classes, TYPE(SYSCALL) | TASKS);
 	assert_int_equal(o.native[SYS_read >> 3], 1 << (SYS_read & 7));
 	assert_int_equal(o.compat[0], 1 << 3); /* number 3 there */
 	shk_observe_print(shk_policyset_at(ps, 0), plan, &out);
