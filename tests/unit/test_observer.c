@@ -574,6 +574,13 @@ static void recorded_is_the_same(void **state)
 	assert_null(alert());
 	renamed("/tmp/old name", "/tmp/new");
 	take_live();
+	/* Of a task that is known by its records alone, until it is over. */
+	made(getpid(), "test_observer", KID);
+	opened("/tmp/read", -1, KID, shk_now_mono());
+	take_live();
+	is_over(KID);
+	opened("/tmp/read", -1, KID, shk_now_mono());
+	assert_null(alert());
 	sent(SYS_sendto, 53);
 	take_live();
 	sent(SYS_sendmsg, 54);
@@ -585,7 +592,7 @@ static void recorded_is_the_same(void **state)
 	shk_recorder_stop(&g->recorder);
 	shk_recorder_take(&g->recorder, 4 << 20, &text, &lost);
 	assert_int_equal(lost, 0);
-	assert_int_equal(replay(shk_buf_view(&text)), 10);
+	assert_int_equal(replay(shk_buf_view(&text)), 12);
 	assert_string_equal(both.again.p, both.live.p);
 	/* Nobody records: nothing is kept. */
 	opened("/etc/shadow", -1, getpid(), shk_now_mono());
