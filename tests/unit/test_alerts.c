@@ -315,7 +315,7 @@ static void full_queue_drops_the_oldest_of_the_least_severe(void **state)
 	struct shk_queue q;
 
 	(void)state;
-	shk_queue_init(&q, 4, 1000);
+	shk_queue_init(&q, 4 * (2 + SHK_LINE_COST));
 	assert_int_equal(push(&q, 0, 1), 0); /* of a verdict */
 	assert_int_equal(push(&q, 8, 2), 0); /* Debug */
 	assert_int_equal(push(&q, 8, 3), 0);
@@ -330,9 +330,10 @@ static void full_queue_drops_the_oldest_of_the_least_severe(void **state)
 		shk_line_unref(l);
 	}
 	assert_null(shk_queue_pop(&q));
-	shk_queue_init(&q, 100, 5); /* bytes count as well: two lines of two */
-	assert_int_equal(push(&q, 1, 1) + push(&q, 1, 2), 0);
-	assert_int_equal(push(&q, 1, 3), 1);
+	assert_int_equal(q.bytes, 0);
+	shk_queue_init(&q, 2 * (2 + SHK_LINE_COST) - 1); /* the text counts as well */
+	assert_int_equal(push(&q, 1, 1), 0);
+	assert_int_equal(push(&q, 1, 2), 1);
 	shk_queue_done(&q);
 }
 
