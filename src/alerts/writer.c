@@ -191,7 +191,8 @@ static bool put_own(struct shk_sinks *s, const char *rule, enum shk_priority pri
 	rc = shk_alert_render(&a, s->hostname, &b);
 	if (rc < 0)
 		return false;
-	rc = shk_journal_put_alert(s->journal, SHK_JA_PRIORITY(priority), b.p, b.n);
+	/* Few (REPORT_EVERY, NOTE_EVERY), and what says how much was lost must not be lost with it. */
+	rc = shk_journal_put_alert(s->journal, SHK_JA_VERDICT | SHK_JA_PRIORITY(priority), b.p, b.n);
 	if (rc < 0) {
 		s->refused += rc == -ENOSPC; /* the journal counted it */
 		return false;

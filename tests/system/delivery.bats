@@ -48,7 +48,9 @@ adds_up() {
 
 # killed_at_random RUNTIME ALERTS
 killed_at_random() {
-	local r=$1 n=$2 port e kills=0 began=$SECONDS
+	local r=$1 n=$2 port e kills=0 began=$SECONDS least=${SHK_LONG:+60}
+
+	least=${least:-10}
 	http a
 	port=$PORT
 	cat >"$T/rules.yaml" <<-'END'
@@ -66,12 +68,12 @@ killed_at_random() {
 	END
 	write_config "  - webhook: { url: \"http://127.0.0.1:$port/\", timeout: 2s }" "spool_dir: $T/spool" "gateway_user: daemon"
 	start_daemon
-	ARGS='["/bin/sh", "-c", "i=0; while [ $i -lt '"$n"' ]; do { read x </odd/$i; } 2>/dev/null; i=$((i + 1)); done"]' make_bundle "$T/b"
+	ARGS='["/bin/sh", "-c", "i=0; while [ $i -lt '"$n"' ]; do { read x </odd/$i; } 2>/dev/null; i=$((i + 1)); [ $((i % 50)) != 0 ] || sleep 0.1; done"]' make_bundle "$T/b"
 	add_hook "$T/b" prestart
 	start "$r" "k-$$" "$T/b"
 	over() { [ "$(runtime "$r" state "k-$$" 2>/dev/null | jq -r .status)" != running ]; }
 	# Until the container is done, and then some, so that what is left is delivered among deaths, too.
-	while ! over || [ $kills -lt 10 ]; do
+	while ! over || [ $kills -lt "$least" ]; do
 		case $((RANDOM % 3)) in
 		0)
 			e=$(pgrep -P "$KEEPER" -f shrike-gateway | head -n 1)
