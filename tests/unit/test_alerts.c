@@ -161,15 +161,15 @@ static void text_line_in_both_time_forms(void **state)
 	_cleanup_buf_ struct shk_buf b;
 
 	(void)state;
-	fixture_init(&f, "two\nlines: \x1b[31m\xc2\x9b" "red");
+	fixture_init(&f, "two\nlines: \x1b[31m\xc2\x9b" "red \xe2\x80\xae" "gpj");
 	text = fixture_render(&f);
 	shk_buf_init(&b, 4096);
 	assert_int_equal(shk_record_text(text, false, &b, &err), 0);
-	assert_string_equal(b.p, "22:13:20.000000001: Notice two lines: \xef\xbf\xbd[31m\xef\xbf\xbdred");
+	assert_string_equal(b.p, "22:13:20.000000001: Notice two lines: \xef\xbf\xbd[31m\xef\xbf\xbdred \\u202egpj");
 	shk_buf_reset(&b);
 	assert_int_equal(shk_record_text(text, true, &b, &err), 0);
 	assert_string_equal(b.p, "2023-11-14T22:13:20.000000001+0000: Notice two lines: "
-				 "\xef\xbf\xbd[31m\xef\xbf\xbdred");
+				 "\xef\xbf\xbd[31m\xef\xbf\xbdred \\u202egpj");
 	assert_int_equal(shk_record_text(SHK_STR("[1]"), false, &b, &err), -EINVAL);
 	assert_int_equal(shk_record_text(SHK_STR("{\"output\":\"x\"}"), false, &b, &err), -EINVAL);
 	free((char *)(uintptr_t)text.p);
