@@ -5,6 +5,8 @@
 #include <json-c/json.h>
 #include <math.h>
 
+#include "base/clean.h"
+
 #define DEPTH_MAX   8
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define ELLIPSIS    "\xe2\x80\xa6" /* U+2026 */
@@ -225,11 +227,14 @@ void shk_print_line(struct shk_buf *out, struct shk_str s)
 		size_t len = shk_utf8_len(s.p + i, s.n - i);
 		/* C1 controls are U+0080..U+009F: C2 80 .. C2 9F. */
 		bool c1 = len == 2 && c == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0;
+		uint32_t hidden;
 
 		if (c == '\n' || c == '\t' || c == '\r' || c == '\v' || c == '\f')
 			shk_buf_addc(out, ' ');
 		else if (!len || c1 || c < 0x20 || c == 0x7f)
 			shk_buf_adds(out, REPLACEMENT);
+		else if (len > 1 && shk_clean_hidden(s.p + i, s.n - i, &hidden))
+			shk_buf_printf(out, "\\u%04" PRIx32, hidden);
 		else
 			shk_buf_add(out, s.p + i, len);
 		i += len ? len : 1;

@@ -8,14 +8,45 @@ void shk_line_unref(struct shk_line *l)
 {
 	if (!l || --l->refs)
 		return;
-	json_object_put(l->record);
 	free((char *)(uintptr_t)l->json.p);
 	free(l);
 }
 
-void shk_queue_init(struct shk_queue *q, size_t max_n, size_t max_bytes)
+void shk_line_done(struct shk_line *l)
 {
-	*q = (struct shk_queue){ .max_n = max_n, .max_bytes = max_bytes };
+	struct shk_owing *o = l->owing;
+
+	if (--l->needed || !o)
+		return;
+	TAILQ_REMOVE(&o->lines, l, link);
+	o->n--;
+	l->owing = NULL;
+	shk_line_unref(l);
+}
+
+struct json_object *shk_line_parse(const struct shk_line *l)
+{
+	struct json_tokener *tok = json_tokener_new();
+	struct json_object *o;
+
+	if (!tok)
+		return NULL;
+	o = json_tokener_parse_ex(tok, l->json.p, (int)l->json.n);
+	json_tokener_free(tok);
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
+static size_t cost_of(const struct shk_line *l)
+{
+	return l->json.n + SHK_LINE_COST;
+}
+
+void shk_queue_init(struct shk_queue *q, size_t max_bytes)
+{
+	*q = (struct shk_queue){ .max_bytes = max_bytes };
 	TAILQ_INIT(&q->all);
 	for (unsigned i = 0; i < SHK_RANKS; i++)
 		TAILQ_INIT(&q->rank[i]);
@@ -29,7 +60,7 @@ static struct shk_line *unlink_node(struct shk_queue *q, struct shk_queue_node *
 	TAILQ_REMOVE(&q->all, node, all);
 	TAILQ_REMOVE(&q->rank[l->rank], node, same);
 	q->n--;
-	q->bytes -= l->json.n;
+	q->bytes -= cost_of(l);
 	free(node);
 	return l;
 }
@@ -43,7 +74,7 @@ static void drop_one(struct shk_queue *q)
 		if (!node)
 			continue;
 		l = unlink_node(q, node);
-		l->needed--;
+		shk_line_done(l);
 		shk_line_unref(l);
 		return;
 	}
@@ -62,8 +93,8 @@ unsigned shk_queue_push(struct shk_queue *q, struct shk_line *l)
 	TAILQ_INSERT_TAIL(&q->all, node, all);
 	TAILQ_INSERT_TAIL(&q->rank[l->rank], node, same);
 	q->n++;
-	q->bytes += l->json.n;
-	while (q->n > q->max_n || q->bytes > q->max_bytes) {
+	q->bytes += cost_of(l);
+	while (q->bytes > q->max_bytes) {
 		drop_one(q);
 		dropped++;
 	}
@@ -87,7 +118,7 @@ int shk_queue_unpop(struct shk_queue *q, struct shk_line *l)
 	TAILQ_INSERT_HEAD(&q->all, node, all);
 	TAILQ_INSERT_HEAD(&q->rank[l->rank], node, same);
 	q->n++;
-	q->bytes += l->json.n;
+	q->bytes += cost_of(l);
 	return 0;
 }
 

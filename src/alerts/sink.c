@@ -51,7 +51,7 @@ int shk_sink_new(const struct shk_sink_config *cfg, struct shk_sink **ret, struc
 	atomic_init(&s->offered, -1);
 	TAILQ_INIT(&s->on_way);
 	pthread_mutex_init(&s->status_lock, NULL);
-	shk_queue_init(&s->queue, SHK_QUEUE_LINES, SHK_QUEUE_BYTES);
+	shk_queue_init(&s->queue, SHK_QUEUE_BYTES);
 	shk_buf_init(&s->out, 2 * SHK_JOURNAL_ALERT_MAX);
 	if (copy_config(s, cfg) < 0) {
 		shk_sink_free(s);
@@ -142,7 +142,7 @@ bool shk_sink_idle(const struct shk_sink *s)
 
 static void finish(struct shk_sink *s, bool dropped)
 {
-	s->cur->needed--;
+	shk_line_done(s->cur);
 	shk_line_unref(TAKE_PTR(s->cur));
 	s->off = 0;
 	if (dropped) {
@@ -155,7 +155,7 @@ static void finish(struct shk_sink *s, bool dropped)
 
 static void is_sent(struct shk_sink *s, struct shk_line *l)
 {
-	l->needed--;
+	shk_line_done(l);
 	shk_line_unref(l);
 	atomic_fetch_add(&s->sent, 1);
 	atomic_store(&s->error, 0);
@@ -191,7 +191,7 @@ void shk_sink_take_back(struct shk_sink *s)
 		s->on_way_bytes -= l->json.n;
 		free(node);
 		if (shk_queue_unpop(&s->queue, l) < 0) {
-			l->needed--;
+			shk_line_done(l);
 			shk_line_unref(l);
 			count_drops(s, 1);
 		}

@@ -2,9 +2,10 @@
 /*
  * sink.h - what the writer thread and the sinks agree on (internal to this folder).
  *
- * The writer reads the journal's ring, parses each record once and offers it to every sink's own
- * bounded queue; it then moves each sink on by as much as goes without waiting. A kind of sink is one
- * struct shk_sink_ops. Everything here belongs to the writer thread but for the counters.
+ * The writer reads the journal's ring and offers each record to every sink's own queue, which is
+ * bounded in bytes; it then moves each sink on by as much as goes without waiting. A record is text until a
+ * sink needs it parsed: ten times as many fit. A kind of sink is one struct shk_sink_ops. Everything here
+ * belongs to the writer thread but for the counters.
  */
 #ifndef SHK_ALERTS_SINK_H
 #define SHK_ALERTS_SINK_H
@@ -17,21 +18,31 @@
 
 /* One record on its way, shared by the sinks that still need it. */
 struct shk_line {
-	TAILQ_ENTRY(shk_line) link; /* in the writer's list while the ring still holds it */
+	TAILQ_ENTRY(shk_line) link; /* in the writer's list while the ring still holds it, or in owing */
+	struct shk_owing *owing;    /* not NULL: the ring has it no more */
 	unsigned refs;		    /* queues (or sinks busy with it), and the writer's list */
 	unsigned needed;	    /* sinks that have neither sent nor dropped it */
 	uint64_t cookie;	    /* of the journal */
 	unsigned rank;		    /* 0: alert of a verdict; else 1 + priority: high ranks go first */
 	enum shk_priority priority;
-	struct json_object *record; /* json parsed */
 	struct shk_str json;	    /* as it was in the ring; owned */
 };
+TAILQ_HEAD(shk_line_list, shk_line);
+/* Lines that left the ring and that some sink needs still, oldest first. */
+struct shk_owing {
+	struct shk_line_list lines;
+	uint64_t n;
+};
 void shk_line_unref(struct shk_line *l);
+/* One sink less needs it. */
+void shk_line_done(struct shk_line *l);
+/* Its record, the caller's; NULL: no memory, or no record. */
+struct json_object *shk_line_parse(const struct shk_line *l);
 
 /* ---- queue: queue.c ---- */
-#define SHK_RANKS	     9
-#define SHK_QUEUE_LINES	     4096
-#define SHK_QUEUE_BYTES	     (8u << 20)
+#define SHK_RANKS	 9
+#define SHK_QUEUE_BYTES	 (16u << 20) /* of one sink; lines are shared, so equal queues take it once */
+#define SHK_LINE_COST	 256	     /* what a line takes beside its text, at most */
 
 struct shk_queue_node {
 	TAILQ_ENTRY(shk_queue_node) all, same; /* by age; by age within the rank */
@@ -40,10 +51,10 @@ struct shk_queue_node {
 TAILQ_HEAD(shk_queue_list, shk_queue_node);
 struct shk_queue {
 	struct shk_queue_list all, rank[SHK_RANKS];
-	size_t n, bytes;
-	size_t max_n, max_bytes;
+	size_t n, bytes; /* bytes: with SHK_LINE_COST each */
+	size_t max_bytes;
 };
-void shk_queue_init(struct shk_queue *q, size_t max_n, size_t max_bytes);
+void shk_queue_init(struct shk_queue *q, size_t max_bytes);
 /* Takes a reference of its own. Returns how many lines were dropped for want of room: the oldest of
  * the highest rank present, which may be this one. */
 unsigned shk_queue_push(struct shk_queue *q, struct shk_line *l);

@@ -119,7 +119,7 @@ static void head_5424(struct shk_buf *out, int pri, struct json_object *record)
 
 /* ---- both ---- */
 
-static int body(struct shk_sink *s, struct shk_line *l)
+static int body(struct shk_sink *s, struct shk_line *l, struct json_object *record)
 {
 	_cleanup_buf_ struct shk_buf text;
 	size_t room = s->max_message - s->out.n, mark = sizeof(CUT_MARK) - 1;
@@ -130,11 +130,11 @@ static int body(struct shk_sink *s, struct shk_line *l)
 		/* Cut JSON is none: it is shortened inside instead. */
 		if (l->json.n <= room)
 			shk_buf_addstr(&s->out, l->json);
-		else if (shk_record_fit(l->record, room, &s->out) < 0)
+		else if (shk_record_fit(record, room, &s->out) < 0)
 			return -EMSGSIZE;
 		return 0;
 	}
-	rc = shk_record_text_of(l->record, s->cfg.iso8601, &text);
+	rc = shk_record_text_of(record, s->cfg.iso8601, &text);
 	if (rc < 0)
 		return rc;
 	if (text.n <= room) {
@@ -146,7 +146,7 @@ static int body(struct shk_sink *s, struct shk_line *l)
 	return text.failed ? -ENOMEM : 0;
 }
 
-static int syslog_shape(struct shk_sink *s, struct shk_line *l)
+static int shape(struct shk_sink *s, struct shk_line *l, struct json_object *record)
 {
 	int pri = s->cfg.facility | (int)l->priority; /* Falco's priorities are syslog's severities */
 	_cleanup_buf_ struct shk_buf head;
@@ -154,7 +154,7 @@ static int syslog_shape(struct shk_sink *s, struct shk_line *l)
 
 	shk_buf_init(&head, MESSAGE_MAX);
 	if (s->cfg.rfc5424)
-		head_5424(&head, pri, l->record);
+		head_5424(&head, pri, record);
 	else
 		head_3164(&head, pri);
 	/* The smallest message leaves at least half of itself to the text. */
@@ -163,8 +163,17 @@ static int syslog_shape(struct shk_sink *s, struct shk_line *l)
 	if (head.n > s->max_message - MESSAGE_MIN / 2)
 		return -EMSGSIZE;
 	shk_buf_addstr(&s->out, shk_buf_view(&head));
-	rc = body(s, l);
+	rc = body(s, l, record);
 	return rc < 0 ? rc : s->out.failed ? -ENOMEM : 0;
+}
+
+static int syslog_shape(struct shk_sink *s, struct shk_line *l)
+{
+	struct json_object *record = shk_line_parse(l);
+	int rc = record ? shape(s, l, record) : -EINVAL;
+
+	json_object_put(record);
+	return rc;
 }
 
 /* The kernel refuses a datagram that is longer than the send buffer (net.core.wmem_default). */

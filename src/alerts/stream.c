@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <json-c/json.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,10 +11,16 @@
 
 int shk_stream_shape(struct shk_sink *s, struct shk_line *l)
 {
-	if (s->cfg.json)
+	if (s->cfg.json) {
 		shk_buf_addstr(&s->out, l->json);
-	else if (shk_record_text_of(l->record, s->cfg.iso8601, &s->out) < 0)
-		return -EINVAL;
+	} else {
+		struct json_object *record = shk_line_parse(l);
+		int rc = record ? shk_record_text_of(record, s->cfg.iso8601, &s->out) : -EINVAL;
+
+		json_object_put(record);
+		if (rc < 0)
+			return rc;
+	}
 	shk_buf_addc(&s->out, '\n');
 	return s->out.failed ? -ENOMEM : 0;
 }

@@ -26,13 +26,12 @@
 #define HOLD_MAX      (SHK_JOURNAL_RING / 4)
 #define READ_BATCH    64
 #define SEND_BATCH    256
+#define PACE_NS	      (SHK_NS_PER_S / 200) /* between two beginnings of work */
 #define IDLE_MS	      1000 /* losses are counted without a kick */
 #define REPORT_EVERY  SHK_NS_PER_S
 #define NOTES_BURST   32 /* alerts that the gateway may ask for at once */
 #define NOTE_EVERY    SHK_NS_PER_S /* and one more in so long */
 #define STOP_GRACE_NS (2 * SHK_NS_PER_S) /* for a thread that hangs in a write */
-
-TAILQ_HEAD(line_list, shk_line);
 
 struct shk_sinks {
 	pthread_t thread;
@@ -53,10 +52,11 @@ struct shk_sinks {
 	char origin[32];	/* numbers our own alerts: the engine's are numbered by container */
 	uint64_t seq;
 	uint64_t cookie;	/* read so far */
-	struct line_list held;	/* read and still in the ring, oldest first */
+	struct shk_line_list held; /* read and still in the ring, oldest first */
 	size_t held_bytes;
-	struct line_list owing; /* no longer in the ring, and needed still */
-	uint64_t owed, left;	/* how many these are; how many an engine before us left */
+	struct shk_owing owing;
+	uint64_t owed, left;	/* of these, what the journal says; how many an engine before us left */
+	uint64_t woke;		/* mono: when the writer last began to work */
 	struct shk_buf in;
 	uint64_t lost_reported, lost_at;
 	uint64_t refused;	/* alerts of our own that the ring did not take: no loss */
@@ -79,6 +79,23 @@ static struct json_object *parse(struct shk_str text)
 	return NULL;
 }
 
+/* The journal's word, or the record's, of an engine that did not say. */
+static bool priority_of(const struct shk_line *l, uint32_t flags, enum shk_priority *ret)
+{
+	int p = SHK_JA_PRIORITY_OF(flags);
+	struct json_object *o;
+	bool ok;
+
+	if (p >= 0 && p <= SHK_PRIO_DEBUG) {
+		*ret = (enum shk_priority)p;
+		return true;
+	}
+	o = shk_line_parse(l);
+	ok = o && shk_priority_parse(shk_text_member(o, "priority"), ret);
+	json_object_put(o);
+	return ok;
+}
+
 /* NULL: no memory, or no record. */
 static struct shk_line *line_new(struct shk_str text, uint32_t flags, uint64_t cookie)
 {
@@ -88,10 +105,8 @@ static struct shk_line *line_new(struct shk_str text, uint32_t flags, uint64_t c
 		return NULL;
 	l->refs = 1;
 	l->cookie = cookie;
-	l->record = parse(text);
 	l->json = (struct shk_str){ strndup(text.p, text.n), text.n };
-	if (!l->record || !l->json.p ||
-	    !shk_priority_parse(shk_text_member(l->record, "priority"), &l->priority)) {
+	if (!l->json.p || !priority_of(l, flags, &l->priority)) {
 		shk_line_unref(l);
 		return NULL;
 	}
@@ -138,35 +153,20 @@ static void release(struct shk_sinks *s)
 		s->held_bytes -= l->json.n;
 		upto = l->cookie;
 		if (l->needed) {
-			TAILQ_INSERT_TAIL(&s->owing, l, link);
-			s->owed++;
+			l->owing = &s->owing;
+			TAILQ_INSERT_TAIL(&s->owing.lines, l, link);
+			s->owing.n++;
 		} else {
 			shk_line_unref(l);
 		}
 	}
 	/* Counted before they leave the ring: an engine that dies between counts too many, never too few. */
-	if (upto) {
+	if (upto || s->owed != s->owing.n) {
+		s->owed = s->owing.n;
 		shk_journal_set_owed(s->journal, s->left + s->owed);
+	}
+	if (upto)
 		shk_journal_drop_alerts(s->journal, upto);
-	}
-}
-
-/* Those that no sink needs any more: sent, or dropped and counted. */
-static void settle(struct shk_sinks *s)
-{
-	struct shk_line *l, *next;
-	uint64_t before = s->owed;
-
-	for (l = TAILQ_FIRST(&s->owing); l; l = next) {
-		next = TAILQ_NEXT(l, link);
-		if (l->needed)
-			continue;
-		TAILQ_REMOVE(&s->owing, l, link);
-		shk_line_unref(l);
-		s->owed--;
-	}
-	if (s->owed != before)
-		shk_journal_set_owed(s->journal, s->left + s->owed);
 }
 
 /* ---- losses ---- */
@@ -191,7 +191,8 @@ static bool put_own(struct shk_sinks *s, const char *rule, enum shk_priority pri
 	rc = shk_alert_render(&a, s->hostname, &b);
 	if (rc < 0)
 		return false;
-	rc = shk_journal_put_alert(s->journal, 0, b.p, b.n);
+	/* Few (REPORT_EVERY, NOTE_EVERY), and what says how much was lost must not be lost with it. */
+	rc = shk_journal_put_alert(s->journal, SHK_JA_VERDICT | SHK_JA_PRIORITY(priority), b.p, b.n);
 	if (rc < 0) {
 		s->refused += rc == -ENOSPC; /* the journal counted it */
 		return false;
@@ -285,7 +286,7 @@ static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 	_cleanup_free_ char *text = NULL;
 
 	if (!k->unreported || atomic_load(&k->sent) <= k->sent_at_drop ||
-	    k->queue.n > k->queue.max_n / 2 || k->queue.bytes > k->queue.max_bytes / 2 ||
+	    k->queue.bytes > k->queue.max_bytes / 2 ||
 	    now - k->reported_at < REPORT_EVERY)
 		return;
 	if (asprintf(&text, "Alerts were lost: output %s could not take %" PRIu64 " of them", k->name,
@@ -358,6 +359,20 @@ static int timeout_ms(const struct shk_sinks *s, uint64_t now)
 	return until <= now ? 0 : (int)((until - now + 999999) / 1000000);
 }
 
+/* Under a storm the writer, and the gateway behind it, would be woken for each alert, which costs the callers of the
+ * calls more than the alerts do. So whatever comes within a few ms of what came before it goes out together; the first
+ * one after a silence goes at once, and a sink that waits for its reader is not kept waiting. */
+static void pace(struct shk_sinks *s)
+{
+	uint64_t now = shk_now_mono(), until = s->woke + PACE_NS;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->sink[i]->waiting)
+			return;
+	if (now < until && !atomic_load(&s->stop))
+		nanosleep(&(struct timespec){ .tv_nsec = (long)(until - now) }, NULL);
+}
+
 static void wait_for_work(struct shk_sinks *s)
 {
 	struct pollfd pfd[SINKS_MAX + 1] = { { .fd = s->kick, .events = POLLIN } };
@@ -412,7 +427,6 @@ static bool round_of(struct shk_sinks *s, bool *ret_end)
 	}
 	pthread_mutex_lock(&s->life);
 	if (!s->abandoned) {
-		settle(s);
 		release(s);
 		report(s);
 	}
@@ -433,8 +447,11 @@ static void *writer(void *arg)
 
 		if (stop && (end || shk_now_mono() >= atomic_load(&s->stop_at)))
 			break;
-		if (!more)
-			wait_for_work(s);
+		if (more)
+			continue;
+		pace(s);
+		wait_for_work(s);
+		s->woke = shk_now_mono();
 	}
 	until = atomic_load(&s->stop_at);
 	for (size_t i = 0; i < s->n; i++)
@@ -454,8 +471,9 @@ static void sinks_free(struct shk_sinks *s)
 		TAILQ_REMOVE(&s->held, l, link);
 		shk_line_unref(l);
 	}
-	while ((l = TAILQ_FIRST(&s->owing))) {
-		TAILQ_REMOVE(&s->owing, l, link);
+	while ((l = TAILQ_FIRST(&s->owing.lines))) {
+		TAILQ_REMOVE(&s->owing.lines, l, link);
+		l->owing = NULL;
 		shk_line_unref(l);
 	}
 	for (size_t i = 0; i < s->n; i++)
@@ -495,7 +513,7 @@ int shk_sinks_start(const struct shk_sink_config *cfg, size_t n, struct shk_jour
 	s->on_line = on_line;
 	s->arg = arg;
 	TAILQ_INIT(&s->held);
-	TAILQ_INIT(&s->owing);
+	TAILQ_INIT(&s->owing.lines);
 	s->left = shk_journal_owed(j);
 	pthread_mutex_init(&s->life, NULL);
 	shk_buf_init(&s->in, SHK_JOURNAL_ALERT_MAX);

@@ -124,3 +124,34 @@ void shk_clean_append(struct shk_buf *out, struct shk_str s)
 		i += (size_t)-shk_clean_step(s.p + i, s.n - i);
 	}
 }
+
+size_t shk_clean_hidden(const char *text, size_t n, uint32_t *ret)
+{
+	static const struct {
+		uint32_t first, last;
+	} hidden[] = {
+		{ 0xad, 0xad },	    { 0x34f, 0x34f },	{ 0x61c, 0x61c },   { 0x115f, 0x1160 },
+		{ 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e },
+		{ 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
+		{ 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+		{ 0xe0000, 0xe0fff },
+	};
+	const unsigned char *p = (const unsigned char *)text;
+	int len = p[0] < 0x80 ? 0 : shk_clean_step(text, n);
+	uint32_t c;
+
+	if (len < 2)
+		return 0;
+	c = p[0] & (0x7fu >> len);
+	for (int i = 1; i < len; i++)
+		c = c << 6 | (p[i] & 0x3fu);
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		if (c < hidden[i].first)
+			return 0;
+		if (c <= hidden[i].last) {
+			*ret = c;
+			return (size_t)len;
+		}
+	}
+	return 0;
+}

@@ -11,6 +11,8 @@
 #ifndef SHK_BASE_CLEAN_H
 #define SHK_BASE_CLEAN_H
 
+#include <stdint.h>
+
 #include "base/arena.h"
 
 #define SHK_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
@@ -24,6 +26,12 @@ size_t shk_clean_length(struct shk_str s);
 void shk_clean_append(struct shk_buf *out, struct shk_str s);
 /* Of text that is not clean beyond its first `good` bytes: a clean copy. p NULL: no memory. */
 struct shk_str shk_clean_copy(struct shk_arena *a, struct shk_str s, size_t good);
+
+/* Clean text can still lie to whoever reads it: characters that are not seen, and those that turn the order of others
+ * around (Unicode's default ignorable code points, bidirectional controls, line separators). Such a one at p (n > 0):
+ * its length, and *ret is its code point; 0: another, or none. Values keep them, as programs compare them; text for
+ * people shows them as \u202e. */
+size_t shk_clean_hidden(const char *p, size_t n, uint32_t *ret);
 
 /* *s becomes clean. false: no memory. */
 static inline bool shk_clean(struct shk_arena *a, struct shk_str *s)

@@ -41,7 +41,7 @@ void shk_tell(struct shk_engine *g, struct shk_entry *e, enum shk_priority prio,
 						  .internal_text = text,
 						  .internal_fields = fields },
 			     g->hostname, &out) == 0 &&
-	    shk_journal_put_alert(g->journal, SHK_JA_VERDICT, out.p, out.n) == 0 && g->sinks)
+	    shk_journal_put_alert(g->journal, SHK_JA_VERDICT | SHK_JA_PRIORITY(prio), out.p, out.n) == 0 && g->sinks)
 		shk_sinks_kick(g->sinks);
 	shk_buf_done(&out);
 }

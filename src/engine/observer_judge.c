@@ -74,8 +74,11 @@ static void tell(struct shk_observer *o, struct shk_entry *e, struct shk_eval_ct
 		return;
 	a.seq = shk_take_seq(g, e, NULL);
 	shk_buf_reset(&o->rendered);
-	if (shk_alert_render(&a, g->hostname, &o->rendered) != 0 ||
-	    shk_journal_put_alert(g->journal, 0, o->rendered.p, o->rendered.n) != 0)
+	if (shk_alert_render(&a, g->hostname, &o->rendered) != 0) {
+		shk_journal_lose_alert(g->journal);
+		return;
+	}
+	if (shk_journal_put_alert(g->journal, SHK_JA_PRIORITY(a.rule->priority), o->rendered.p, o->rendered.n) != 0)
 		return;
 	shk_figures_rule(&g->figures, a.rule->name);
 	atomic_fetch_add_explicit(&e->ctr->n_alerts, 1, memory_order_relaxed);

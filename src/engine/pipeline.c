@@ -29,7 +29,7 @@ struct outcome {
 	struct shk_verdict v;
 	int err;		/* answer: 0 continue */
 	unsigned n_alerts;	/* in w->rendered */
-	bool verdict_alert[SHK_MATCH_MAX];
+	uint32_t alert_flags[SHK_MATCH_MAX]; /* SHK_JA_* */
 	bool unreadable;	/* something to tell about it */
 	struct shk_act act;
 	struct shk_exec_judged *exec; /* what an execve is about to run; owned */
@@ -121,6 +121,7 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		.verdict = "allow",
 		.n = o->n_alerts,
 	};
+	uint32_t flags = (verdict ? SHK_JA_VERDICT : 0) | SHK_JA_PRIORITY(a.rule->priority);
 
 	if (o->n_alerts == SHK_MATCH_MAX)
 		return;
@@ -132,9 +133,11 @@ static void render(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 	shk_judged_alert(&a, p, &o->v, verdict);
 	a.decision_ns = shk_now_mono() - s->recv_mono_ns;
 	shk_buf_reset(&w->rendered[o->n_alerts]);
-	if (shk_alert_render(&a, l->g->hostname, &w->rendered[o->n_alerts]) != 0)
+	if (shk_alert_render(&a, l->g->hostname, &w->rendered[o->n_alerts]) != 0) {
+		shk_journal_lose_alert(l->g->journal);
 		return;
-	o->verdict_alert[o->n_alerts++] = verdict;
+	}
+	o->alert_flags[o->n_alerts++] = flags;
 	shk_figures_rule(&l->g->figures, a.rule->name);
 }
 
@@ -246,10 +249,10 @@ static void commit(struct shk_worker *w, struct outcome *o)
 	struct shk_engine *g = w->l->g;
 
 	for (unsigned i = 0; i < o->n_alerts; i++) {
-		if (!o->verdict_alert[i])
+		if (!(o->alert_flags[i] & SHK_JA_VERDICT))
 			wait_for_room(g, w->rendered[i].n);
-		(void)shk_journal_put_alert(g->journal, o->verdict_alert[i] ? SHK_JA_VERDICT : 0,
-					    w->rendered[i].p, w->rendered[i].n);
+		(void)shk_journal_put_alert(g->journal, o->alert_flags[i], w->rendered[i].p,
+					    w->rendered[i].n);
 	}
 	if (!o->n_alerts)
 		return;

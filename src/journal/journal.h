@@ -89,6 +89,10 @@ void shk_journal_forget_container(struct shk_journal *j, uint64_t container);
 
 /* -- alerts: any thread (internal mutex) -- */
 enum { SHK_JA_VERDICT = 1 /* may use the reserved quarter of the ring */ };
+/* What its priority is (0: the most severe of eight), beside the flags, so that the writer need not parse a record to
+ * know. -1: it does not say. */
+#define SHK_JA_PRIORITY(p)	  ((1u + (uint32_t)(p)) << 8)
+#define SHK_JA_PRIORITY_OF(flags) ((int)((flags) >> 8 & 15) - 1)
 /* Commits a record. -ENOSPC: full (counted; the caller need not), -EMSGSIZE. */
 int shk_journal_put_alert(struct shk_journal *j, uint32_t flags, const void *p, size_t n);
 /* Would a record of n bytes be taken now? Counts nothing. */
@@ -103,7 +107,9 @@ void shk_journal_drop_alerts(struct shk_journal *j, uint64_t cookie);
  * keeps the number up to date; a new one finds there what the one before left. */
 uint64_t shk_journal_owed(const struct shk_journal *j);
 void shk_journal_set_owed(struct shk_journal *j, uint64_t n);
-/* Alerts refused for want of room since creation. */
+/* One alert more is lost: it could not even be written. Any thread. */
+void shk_journal_lose_alert(struct shk_journal *j);
+/* Alerts refused for want of room, or lost otherwise, since creation. */
 uint64_t shk_journal_lost_alerts(const struct shk_journal *j);
 
 #endif

@@ -160,6 +160,11 @@ void shk_journal_set_owed(struct shk_journal *j, uint64_t n)
 	atomic_store(&j->f->head.owed, n);
 }
 
+void shk_journal_lose_alert(struct shk_journal *j)
+{
+	atomic_fetch_add(&j->f->head.lost, 1);
+}
+
 uint64_t shk_journal_lost_alerts(const struct shk_journal *j)
 {
 	return atomic_load(&j->f->head.lost);

@@ -4,13 +4,18 @@
  */
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 
+#include "alerts/sink.h"
 #include "base/log.h"
 #include "shrike-gateway/gateway.h"
 
-#define READS 256 /* packets of one round; they are synced together */
+#define READS	 SHK_WINDOW_LINES /* packets of one round; they are synced together */
+#define MANY	 64 /* so many at once are a burst: more of it is worth waiting for, */
+#define MORE_MS	 1  /* so long each time, */
+#define MORE_MAX 8  /* and so often */
 
 static uint32_t mask_of(const struct shk_gateway *g, struct json_object *record)
 {
@@ -103,10 +108,19 @@ void shk_link_ack(struct shk_gateway *g)
 
 void shk_link_read(struct shk_gateway *g)
 {
+	unsigned n = 0, waits = 0;
 	int rc = 0;
 
-	for (unsigned i = 0; i < READS && rc == 0; i++)
+	while (n < READS && rc == 0) {
 		rc = read_one(g);
+		n += rc == 0;
+		/* The socket holds a few hundred, and to sync takes longer than to fill it. */
+		if (rc == -EAGAIN && n >= MANY && waits++ < MORE_MAX) {
+			struct pollfd p = { .fd = g->engine, .events = POLLIN };
+
+			rc = poll(&p, 1, MORE_MS) == 1 ? 0 : rc;
+		}
+	}
 	/* The answer comes after this, and says what it found. */
 	(void)shk_spool_commit(g->spool);
 	if (rc == 0 || rc == -EAGAIN || rc == -EINTR || rc == -EBUSY || rc == -ENOBUFS || rc == -ENOMEM)

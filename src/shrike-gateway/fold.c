@@ -26,13 +26,14 @@ static struct json_object *ours(struct json_object *record)
 	return o;
 }
 
-/* Whoever chooses the texts cannot choose them so that two have one key, and one hides the other: the hash has a key of
- * this process. Keys of a process before are made anew (shk_fold_restore). */
-static uint64_t key_of(struct json_object *record, uint64_t kind)
+/* What makes alerts the same, in full (`what`), and its hash. Whoever chooses the texts cannot choose them so that many have
+ * one key: the hash has a key of this process; keys of a process before are made anew (shk_fold_restore). Two that have one by
+ * chance are told apart by the text. what->failed: there was no memory. */
+static uint64_t key_of(struct json_object *record, uint64_t kind, struct shk_buf *what)
 {
 	struct json_object *own = ours(record), *ctr = NULL;
 	struct shk_str part[6] = { { 0 } };
-	uint64_t hash[SHK_ARRAY_SIZE(part) + 1] = { kind }, h;
+	uint64_t h;
 
 	json_object_object_get_ex(own, "container", &ctr);
 	part[0] = shk_text_member(record, "rule");
@@ -43,9 +44,13 @@ static uint64_t key_of(struct json_object *record, uint64_t kind)
 		part[4] = shk_text_member(own, "verdict");
 		part[5] = shk_text_message(record);
 	}
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(part); i++)
-		hash[i + 1] = shk_hash(part[i].p ? part[i].p : "", part[i].n);
-	h = shk_hash(hash, sizeof(hash));
+	shk_buf_init(what, 2 * SHK_JOURNAL_ALERT_MAX);
+	shk_buf_add(what, &kind, sizeof(kind));
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(part); i++) {
+		shk_buf_add(what, &part[i].n, sizeof(part[i].n));
+		shk_buf_addstr(what, part[i]);
+	}
+	h = shk_hash(what->p ? what->p : "", what->n);
 	return h <= OTHERS_KEY ? h + 2 : h;
 }
 
@@ -55,6 +60,40 @@ static size_t find(const struct shk_outlet *o, uint64_t key)
 		if (o->work.fold[i].key == key)
 			return i;
 	return SHK_FOLDS;
+}
+
+static char *copy_of(const char *p, size_t n)
+{
+	char *copy = malloc(n);
+
+	return copy ? memcpy(copy, p, n) : NULL;
+}
+
+static void is_what(struct shk_outlet *o, size_t i, uint64_t key, const struct shk_buf *what)
+{
+	free(o->what[i].p);
+	o->what[i].p = what->failed ? NULL : copy_of(what->p, what->n);
+	o->what[i].n = what->n;
+	o->what[i].key = key;
+}
+
+/* Is it known what entry i counts? */
+static bool is_known(const struct shk_outlet *o, size_t i)
+{
+	return o->what[i].p && o->what[i].key == o->work.fold[i].key;
+}
+
+static bool counts(const struct shk_outlet *o, size_t i, const struct shk_buf *what)
+{
+	return is_known(o, i) && !what->failed && o->what[i].n == what->n && !memcmp(o->what[i].p, what->p, what->n);
+}
+
+void shk_fold_forget(struct shk_outlet *o, size_t i)
+{
+	free(o->sample[i]);
+	o->sample[i] = NULL;
+	free(o->what[i].p);
+	o->what[i].p = NULL;
 }
 
 static void count(struct shk_outlet *o, size_t i, struct shk_str text, const struct shk_spool_item *it)
@@ -100,56 +139,75 @@ static bool has_token(struct shk_outlet *o, uint64_t key, uint64_t real)
 static bool is_same(struct shk_outlet *o, struct json_object *record, struct shk_str text,
 		    const struct shk_spool_item *it, uint64_t real, size_t *ret_new)
 {
-	uint64_t key = key_of(record, SHK_FOLD_SAME);
-	size_t i = find(o, key), room = find(o, 0);
+	_cleanup_buf_ struct shk_buf what = { 0 };
+	uint64_t key = key_of(record, SHK_FOLD_SAME, &what);
+	size_t i = find(o, key), room = i;
 
-	if (i < SHK_FOLDS && real < o->work.fold[i].due) {
+	if (i < SHK_FOLDS && real < o->work.fold[i].due && counts(o, i, &what)) {
 		count(o, i, text, it);
 		o->work.folded++;
 		return true;
 	}
-	/* Without room for an entry it is sent, as all that follow. */
-	if (i == SHK_FOLDS && room < SHK_FOLDS - 1) {
-		o->work.fold[room] = (struct shk_fold){ .key = key, .kind = SHK_FOLD_SAME,
-							.due = real + o->cfg->net.fold };
-		*ret_new = room;
+	/* Without room for an entry it is sent, as all that follow; so is one whose key another has by chance. An entry that
+	 * has counted nothing and of which a batch that was given up took the text begins anew. */
+	if (i == SHK_FOLDS) {
+		room = find(o, 0);
+		if (room >= SHK_FOLDS - 1)
+			return false;
+	} else if (is_known(o, i) || o->work.fold[i].count) {
+		return false;
 	}
+	o->work.fold[room] = (struct shk_fold){ .key = key, .kind = SHK_FOLD_SAME,
+						.due = real + o->cfg->net.fold };
+	is_what(o, room, key, &what);
+	*ret_new = room;
 	return false;
 }
 
-bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_str text,
-		   const struct shk_spool_item *it, uint64_t real)
+/* Counts what is above its rate. False: there is no entry for it. */
+static bool hold_back(struct shk_outlet *o, uint64_t key, const struct shk_buf *what, struct shk_str text,
+		      const struct shk_spool_item *it, uint64_t real)
 {
-	size_t i, fresh = SHK_FOLDS;
-	uint64_t key;
+	size_t i = find(o, key);
 
-	if (o->cfg->net.fold && is_same(o, record, text, it, real, &fresh))
-		return false;
-	if (!o->cfg->net.rate)
-		return true;
-	key = key_of(record, SHK_FOLD_LIMIT);
-	if (has_token(o, key, real))
-		return true;
-	/* The entry of what is not sent would have nothing before it. */
-	if (fresh < SHK_FOLDS)
-		o->work.fold[fresh] = (struct shk_fold){ 0 };
-	i = find(o, key);
-	if (i == SHK_FOLDS && find(o, 0) == SHK_FOLDS - 1) { /* the last one is for all others */
+	/* The last one is for all others, and for one whose key another has by chance. */
+	if (i == SHK_FOLDS ? find(o, 0) == SHK_FOLDS - 1 : !counts(o, i, what)) {
 		key = OTHERS_KEY;
 		i = find(o, key);
 	}
 	if (i == SHK_FOLDS) {
 		i = find(o, 0);
 		if (i == SHK_FOLDS)
-			return true;
+			return false;
 		o->work.fold[i] = (struct shk_fold){
 			.key = key, .kind = SHK_FOLD_LIMIT,
 			.due = real + SHK_MAX(LIMIT_TELL, 60 * NS_PER_S / o->cfg->net.rate),
 		};
+		is_what(o, i, key, what);
 	}
 	count(o, i, text, it);
 	o->work.limited++;
-	return false;
+	return true;
+}
+
+bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_str text,
+		   const struct shk_spool_item *it, uint64_t real)
+{
+	_cleanup_buf_ struct shk_buf what = { 0 };
+	size_t fresh = SHK_FOLDS;
+	uint64_t key;
+
+	if (o->cfg->net.fold && is_same(o, record, text, it, real, &fresh))
+		return false;
+	if (!o->cfg->net.rate)
+		return true;
+	key = key_of(record, SHK_FOLD_LIMIT, &what);
+	if (has_token(o, key, real))
+		return true;
+	/* The entry of what is not sent would have nothing before it. */
+	if (fresh < SHK_FOLDS)
+		o->work.fold[fresh] = (struct shk_fold){ 0 };
+	return !hold_back(o, key, &what, text, it, real);
 }
 
 /* ---- told ---- */
@@ -213,11 +271,14 @@ static struct json_object *told(struct shk_outlet *o, size_t i)
 
 void shk_fold_restore(struct shk_outlet *o, size_t i)
 {
+	_cleanup_buf_ struct shk_buf what = { 0 };
 	struct shk_fold *f = &o->work.fold[i];
 	struct json_object *record = f->key > OTHERS_KEY ? parsed(o->sample[i]) : NULL;
 
-	if (record)
-		f->key = key_of(record, f->kind);
+	if (record) {
+		f->key = key_of(record, f->kind, &what);
+		is_what(o, i, f->key, &what);
+	}
 	json_object_put(record);
 }
 
@@ -246,8 +307,7 @@ struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real)
 				o->work.dropped += n;
 		}
 		*f = (struct shk_fold){ 0 };
-		free(o->sample[i]);
-		o->sample[i] = NULL;
+		shk_fold_forget(o, i);
 		if (record)
 			return record;
 	}

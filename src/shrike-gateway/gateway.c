@@ -229,7 +229,7 @@ void shk_gateway_close(struct shk_gateway *g)
 		shk_transfer_free(o, g->multi);
 		shk_outlet_forget_batch(o);
 		for (size_t k = 0; k < SHK_FOLDS; k++)
-			free(o->sample[k]);
+			shk_fold_forget(o, k);
 		shk_buf_done(&o->body);
 		shk_secrets_done(&o->secrets);
 		shk_close(&o->file);

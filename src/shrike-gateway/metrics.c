@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 
+#include "base/clean.h"
 #include "control/control.h"
 #include "shrike-gateway/gateway.h"
 
@@ -26,9 +27,15 @@ static void seconds(struct shk_buf *out, const char *name, const char *help, uin
 	shk_buf_printf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", name, ns / 1000000000, ns / 1000000 % 1000);
 }
 
-/* A label's value: backslash, quote and line feed are escaped. */
-static void label(struct shk_buf *out, struct shk_str s)
+/* A label's value: backslash, quote and line feed are escaped. One that is no UTF-8 would have the whole page refused. */
+static void label(struct shk_buf *out, struct shk_str text)
 {
+	_cleanup_buf_ struct shk_buf clean = { 0 };
+	struct shk_str s;
+
+	shk_buf_init(&clean, 3 * text.n + 1);
+	shk_clean_append(&clean, text);
+	s = shk_buf_view(&clean);
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\n') {
 			shk_buf_adds(out, "\\n");

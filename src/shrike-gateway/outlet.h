@@ -55,6 +55,11 @@ struct shk_outlet {
 	bool dirty;
 	struct shk_spool_pos pos;
 	char *sample[SHK_FOLDS]; /* a record for the entry of that index */
+	struct {
+		uint64_t key;
+		char *p; /* what has that key, in full: keys may be equal by chance; NULL: not known */
+		size_t n;
+	} what[SHK_FOLDS]; /* of the entry of that index, if the keys are equal */
 	bool stale;		 /* samples are to be read from the spool */
 	struct shk_bucket bucket[SHK_BUCKETS];
 
@@ -118,6 +123,8 @@ bool shk_fold_take(struct shk_outlet *o, struct json_object *record, struct shk_
 struct json_object *shk_fold_due(struct shk_outlet *o, uint64_t real);
 /* The sample of entry i was read again: its key may be one of a process before. */
 void shk_fold_restore(struct shk_outlet *o, size_t i);
+/* Forgets sample and text of entry i. */
+void shk_fold_forget(struct shk_outlet *o, size_t i);
 /* When the next one is due; 0: none. */
 uint64_t shk_fold_next(const struct shk_outlet *o);
 

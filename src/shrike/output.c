@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <stdarg.h>
 
+#include "base/clean.h"
 #include "shrike/cli.h"
 
 #define CELL_MAX  4096
@@ -44,8 +45,11 @@ void shk_cli_clean(struct shk_buf *out, struct shk_str s)
 	while (s.n) {
 		unsigned char c = (unsigned char)s.p[0];
 		size_t n = c < 0x80 ? 1 : utf8_at(s);
+		uint32_t hidden;
 
-		if (!n || c < 0x20 || c == 0x7f) {
+		if (n > 1 && shk_clean_hidden(s.p, s.n, &hidden)) {
+			shk_buf_printf(out, "\\u%04" PRIx32, hidden);
+		} else if (!n || c < 0x20 || c == 0x7f) {
 			shk_buf_printf(out, "\\x%02x", c);
 			n = 1;
 		} else {

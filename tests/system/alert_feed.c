@@ -11,7 +11,7 @@
  *                                            and both got it, or "silent"
  *   pid                                      of the gateway
  *   settle SECONDS                           waits until the gateway keeps everything: "settled", or "late"
- *   stats                                    {"put","refused","sent","dropped","pid","rss_kb","outputs"}
+ *   stats                                    {"put","refused","sent","dropped","pid","rss_kb","own_rss_kb","outputs"}
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +89,7 @@ static void put(unsigned container, const char *name, const char *priority, cons
 	_cleanup_buf_ struct shk_buf b = { 0 }, when = { 0 };
 	const char *boot = shk_journal_boot(journal);
 	uint64_t n = ++seq[container % 1024];
+	enum shk_priority prio = SHK_PRIO_DEBUG;
 
 	shk_buf_init(&b, SHK_JOURNAL_ALERT_MAX);
 	shk_buf_init(&when, 64);
@@ -100,7 +101,7 @@ static void put(unsigned container, const char *name, const char *priority, cons
 		       priority, text, priority, rule, boot, name, container, name, boot, container, n, n,
 		       *tag == '-' ? "" : "\"", *tag == '-' ? "" : tag, *tag == '-' ? "" : "\"", when.p);
 	put_n++;
-	if (b.failed || shk_journal_put_alert(journal, 0, b.p, b.n) < 0)
+	if (b.failed || !shk_priority_parse(shk_str(priority), &prio) || shk_journal_put_alert(journal, SHK_JA_PRIORITY(prio), b.p, b.n) < 0)
 		refused++;
 	shk_sinks_kick(sinks);
 }
@@ -125,13 +126,14 @@ static void storm(unsigned n, unsigned containers, unsigned size, bool steady)
 	}
 }
 
-static unsigned long rss_kb(void)
+/* The most it ever had. */
+static unsigned long rss_kb(pid_t of)
 {
 	char path[64], line[256];
 	unsigned long kb = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)of);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "VmHWM: %lu kB", &kb) == 1)
@@ -163,8 +165,8 @@ static void stats(void)
 
 	shk_sinks_stats(sinks, &st, 1);
 	printf("{\"put\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"dropped\":%" PRIu64
-	       ",\"pid\":%d,\"rss_kb\":%lu,\"outputs\":%s}\n",
-	       put_n, refused, st.sent, st.dropped, (int)pid, rss_kb(), outputs ? outputs : "[]");
+	       ",\"pid\":%d,\"rss_kb\":%lu,\"own_rss_kb\":%lu,\"outputs\":%s}\n",
+	       put_n, refused, st.sent, st.dropped, (int)pid, rss_kb(pid), rss_kb(getpid()), outputs ? outputs : "[]");
 }
 
 static void command(char *line)

@@ -250,6 +250,56 @@ has_command() {
 	[ "${COMPREPLY[*]}" = describe ]
 }
 
+# completed SHELL WORD...: what is offered for the last word; of zsh everything of the kind, which it matches itself.
+completed() {
+	local shell=$1
+	shift
+	case $shell in
+	zsh)
+		# shellcheck disable=SC2016
+		zsh -f -c 'compadd() { [[ $1 == -- ]] && shift; print -rl -- "$@"; }
+			_describe() { print -rl -- ${(P)2}; }
+			_files() { print -r -- files; }
+			file=$1; shift; words=("$@") CURRENT=$#; source $file' zsh "$SHK_SRCDIR/contrib/completion/_shrike" "$@" | cut -d: -f1
+		;;
+	fish)
+		fish --no-config -c "source $SHK_SRCDIR/contrib/completion/shrike.fish; complete -C '$*'" | cut -f1
+		;;
+	esac
+}
+
+@test "completion of zsh and fish: every command and option is that of the program, and values are of their kind" {
+	local shell c
+	need zsh fish
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	ln -s "$S" "$BATS_TEST_TMPDIR/bin/shrike"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	"$S" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort >"$BATS_TEST_TMPDIR/commands"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -gt 20 ]
+	for shell in zsh fish; do
+		completed $shell shrike '' | sort | diff "$BATS_TEST_TMPDIR/commands" -
+		while read -r c; do
+			"$S" help "$c" | sed -n '/^Options/,/^$/s/^ *\(-[a-zA-Z], \)\{0,1\}\(--[a-z-]*\).*/\2/p' | sort >"$BATS_TEST_TMPDIR/options"
+			[ -s "$BATS_TEST_TMPDIR/options" ]
+			completed $shell shrike "$c" -- | sort | diff "$BATS_TEST_TMPDIR/options" - || {
+				echo "$shell: $c"
+				return 1
+			}
+		done <"$BATS_TEST_TMPDIR/commands"
+		completed $shell shrike help ex | grep -qx explain
+		completed $shell shrike list f | grep -qx flags
+		[ -z "$(completed $shell shrike list flags f | grep -x flags)" ]
+		completed $shell shrike rules d | grep -qx describe
+		completed $shell shrike events -p w | grep -qx warning
+		completed $shell shrike events --priority w | grep -qx warning
+		completed $shell shrike replay --field proc.exepa | grep -qx proc.exepath
+		completed $shell shrike run --runtime '' | grep -qx crun
+		[ -z "$(completed $shell shrike events --last '')" ]
+	done
+	[ "$(completed zsh shrike events --file '')" = files ]
+	[ "$(cd "$SHK_SRCDIR" && completed fish shrike events --file contrib/packag)" = contrib/packages ]
+}
+
 @test "manual: every command and option of the program is in shrike(1)" {
 	m=$SHK_SRCDIR/docs/man/shrike.1
 	for c in $("$S" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p'); do

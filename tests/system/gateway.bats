@@ -239,7 +239,7 @@ teardown() {
 }
 
 @test "Slack, Mattermost, Teams, Alertmanager: their forms; what a container says is shown and does nothing" {
-	local evil='evil `*_<!channel> & @all ](http://x)\u001b[31m\u202e end'
+	local p evil='evil `*_<!channel> & @all ](http://x)\u001b[31m\u202e end'
 	http a
 	config "slack: { url: \"http://127.0.0.1:$PORT/slack\" }" "mattermost: { url: \"http://127.0.0.1:$PORT/mattermost\" }" \
 		"teams: { url: \"http://127.0.0.1:$PORT/teams\" }" "alertmanager: { url: \"http://127.0.0.1:$PORT/base/\" }"
@@ -258,6 +258,11 @@ teardown() {
 		(.startsAt | test("^[0-9]{4}-[0-9-]+T[0-9:.]+Z$")) and .annotations.shrike_id != ""'
 	refute grep -q $'\033' "$T/a.log"
 	refute grep -q u001b <<<"$(body_of /slack)"
+	# What turns the order of characters around is shown, too.
+	for p in /slack /mattermost /teams /base/api/v2/alerts; do
+		refute grep -q $'\u202e' <<<"$(body_of $p)"
+		grep -q 'u202e end' <<<"$(body_of $p)"
+	done
 }
 
 @test "each output gets what it asks for: priority, rules, tags" {
@@ -470,7 +475,7 @@ read_mail() {
 	config "mail: { url: \"smtp://127.0.0.1:$SMTP\", from: shrike@host.test, to: [ ops@mail.test, sec@mail.test ], user: shrike, password_file: $password, ca_file: $T/ca.pem, digest: 2s }"
 	feed_start
 	alert web1 Warning - 'First rule|a ünusual thing'
-	alert web1 Critical - 'Second rule|another thing\r\n.\r\nRCPT TO:<x@y>'
+	alert web1 Critical - 'Second rule|another thing\r\n.\r\nRCPT TO:<x@y>\r\nBcc: x@y\r\n\r\n<b>bold</b>\u001b[2J\u202e'
 	wait_until 20 has_mails 1 || { cat "$T/gw.log" "$T"/exim/*log "$T/exim/out" >&2; return 1; }
 	sleep 1
 	# One for each recipient, as exim keeps them.
@@ -480,7 +485,11 @@ read_mail() {
 	grep -q '^To: ops@mail.test, sec@mail.test$' "$T/text"
 	grep -q 'First rule' "$T/text"
 	grep -q 'a ünusual thing' "$T/text"
-	grep -q 'another thing' "$T/text"
+	# One line, whatever was in it, and no header of its own.
+	grep -q '^  another thing  \.  RCPT TO:<x@y>  Bcc: x@y    <b>bold</b>.*u202e' "$T/text"
+	refute grep -q '^Bcc' "$T/text"
+	refute grep -qi '^Content-Type: text/html' "$(find "$T/mail/new" -type f | head -n 1)"
+	refute grep -q $'\033' "$T/text"
 	grep -q 'P=esmtpsa' "$T/exim/mainlog"
 	[ "$(grep -c ' <= ' "$T/exim/mainlog")" = 1 ]
 	refute grep -q p4ss "$T/gw.log"

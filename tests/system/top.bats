@@ -65,6 +65,16 @@ events() {
 @test "events: a file of alerts is history; following takes filters" {
 	[ "$(events --file "$ALERTS" --rule 'Loud*' | awk '{ s += $1 } END { print s }')" = 4 ]
 	[ "$("$SHK_BUILDDIR/shrike" events --file - --priority error -n 1 <"$ALERTS" | grep -c 'Error loud /odd/')" = 1 ]
+	# Nothing of it is obeyed by a terminal, and nothing hides in it.
+	jq -c '.output += " \u001b[2J\u009b1m\nError forged \u202e\u200b"' "$ALERTS" | head -n 1 >"$T/hostile"
+	"$SHK_BUILDDIR/shrike" events --file "$T/hostile" >"$T/shown"
+	[ "$(wc -l <"$T/shown")" = 1 ]
+	refute grep -qP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b\xae]' "$T/shown"
+	grep -q 'Error forged .u202e.u200b$' "$T/shown"
+	# A terminal gets JSON that way as well.
+	script -qec "'$SHK_BUILDDIR/shrike' events --json --file '$T/hostile'" /dev/null </dev/null >"$T/shown"
+	refute grep -qP '[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b\xae]' "$T/shown"
+	grep -q forged "$T/shown"
 	run "$SHK_BUILDDIR/shrike" events --file "$T/none"
 	[ "$status" = 4 ]
 	"$SHK_BUILDDIR/shrike" events -f --rule 'Quiet*' >"$T/followed" 3>&- &

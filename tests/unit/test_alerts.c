@@ -161,15 +161,15 @@ static void text_line_in_both_time_forms(void **state)
 	_cleanup_buf_ struct shk_buf b;
 
 	(void)state;
-	fixture_init(&f, "two\nlines: \x1b[31m\xc2\x9b" "red");
+	fixture_init(&f, "two\nlines: \x1b[31m\xc2\x9b" "red \xe2\x80\xae" "gpj");
 	text = fixture_render(&f);
 	shk_buf_init(&b, 4096);
 	assert_int_equal(shk_record_text(text, false, &b, &err), 0);
-	assert_string_equal(b.p, "22:13:20.000000001: Notice two lines: \xef\xbf\xbd[31m\xef\xbf\xbdred");
+	assert_string_equal(b.p, "22:13:20.000000001: Notice two lines: \xef\xbf\xbd[31m\xef\xbf\xbdred \\u202egpj");
 	shk_buf_reset(&b);
 	assert_int_equal(shk_record_text(text, true, &b, &err), 0);
 	assert_string_equal(b.p, "2023-11-14T22:13:20.000000001+0000: Notice two lines: "
-				 "\xef\xbf\xbd[31m\xef\xbf\xbdred");
+				 "\xef\xbf\xbd[31m\xef\xbf\xbdred \\u202egpj");
 	assert_int_equal(shk_record_text(SHK_STR("[1]"), false, &b, &err), -EINVAL);
 	assert_int_equal(shk_record_text(SHK_STR("{\"output\":\"x\"}"), false, &b, &err), -EINVAL);
 	free((char *)(uintptr_t)text.p);
@@ -315,7 +315,7 @@ static void full_queue_drops_the_oldest_of_the_least_severe(void **state)
 	struct shk_queue q;
 
 	(void)state;
-	shk_queue_init(&q, 4, 1000);
+	shk_queue_init(&q, 4 * (2 + SHK_LINE_COST));
 	assert_int_equal(push(&q, 0, 1), 0); /* of a verdict */
 	assert_int_equal(push(&q, 8, 2), 0); /* Debug */
 	assert_int_equal(push(&q, 8, 3), 0);
@@ -330,9 +330,10 @@ static void full_queue_drops_the_oldest_of_the_least_severe(void **state)
 		shk_line_unref(l);
 	}
 	assert_null(shk_queue_pop(&q));
-	shk_queue_init(&q, 100, 5); /* bytes count as well: two lines of two */
-	assert_int_equal(push(&q, 1, 1) + push(&q, 1, 2), 0);
-	assert_int_equal(push(&q, 1, 3), 1);
+	assert_int_equal(q.bytes, 0);
+	shk_queue_init(&q, 2 * (2 + SHK_LINE_COST) - 1); /* the text counts as well */
+	assert_int_equal(push(&q, 1, 1), 0);
+	assert_int_equal(push(&q, 1, 2), 1);
 	shk_queue_done(&q);
 }
 

@@ -119,6 +119,40 @@ static void each_place(void **state)
 	shk_arena_done(&a);
 }
 
+static void what_is_not_seen_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t code; /* 0: is seen */
+	} cases[] = {
+		{ "a", 0 },
+		{ "\n", 0 }, /* not clean, so not asked for */
+		{ "\xc2\xac", 0 },
+		{ "\xc2\xad", 0xad }, /* soft hyphen */
+		{ "\xc3\xa9", 0 },
+		{ "\xe2\x80\x8a", 0 },
+		{ "\xe2\x80\x8b", 0x200b }, /* zero width space */
+		{ "\xe2\x80\xa8", 0x2028 }, /* line separator */
+		{ "\xe2\x80\xae", 0x202e }, /* right to left from here on */
+		{ "\xe2\x80\xaf", 0 },
+		{ "\xe2\x81\xa6", 0x2066 },
+		{ "\xe2\x80", 0 },	  /* broken */
+		{ "\xef\xbb\xbf", 0xfeff },
+		{ "\xef\xbf\xbd", 0 }, /* U+FFFD itself */
+		{ "\xf0\x9f\x98\x80", 0 },
+		{ "\xf3\xa0\x81\x81", 0xe0041 }, /* a letter as a tag */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(cases); i++) {
+		uint32_t code = 0;
+		size_t n = shk_clean_hidden(cases[i].text, strlen(cases[i].text), &code);
+
+		assert_int_equal(code, cases[i].code);
+		assert_int_equal(n, cases[i].code ? strlen(cases[i].text) : 0);
+	}
+}
+
 static void no_memory(void **state)
 {
 	struct shk_str s = SHK_STR("a\nb"), plain = SHK_STR("ab");
@@ -137,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(each_place),
+		cmocka_unit_test(what_is_not_seen_is_found),
 		cmocka_unit_test(no_memory),
 	};
 

@@ -363,6 +363,8 @@ static void a_quarter_is_for_verdicts(void **state)
 	assert_int_equal(shk_journal_put_alert(b->j, 0, "x", 1), -ENOSPC);
 	reopen(b);
 	assert_int_equal(shk_journal_lost_alerts(b->j), 3);
+	shk_journal_lose_alert(b->j);
+	assert_int_equal(shk_journal_lost_alerts(b->j), 4);
 	for (c = 0; (c = shk_journal_peek_alert(b->j, c, &b->out, NULL));)
 		read++;
 	assert_int_equal(read, plain + verdicts);

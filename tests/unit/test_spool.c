@@ -70,7 +70,7 @@ static void close_world(struct world *w)
 {
 	shk_outlet_forget_batch(&w->o);
 	for (size_t i = 0; i < SHK_FOLDS; i++)
-		free(w->o.sample[i]);
+		shk_fold_forget(&w->o, i);
 	shk_buf_done(&w->o.body);
 	shk_close(&w->o.file);
 	shk_spool_close(w->spool);
@@ -615,6 +615,78 @@ static void folds_and_clocks(void **state)
 	assert_non_null(strstr(json_object_to_json_string(w->o.batch[0]), "3 like this"));
 }
 
+static size_t entry_of(const struct world *w, uint64_t kind, size_t after)
+{
+	for (size_t i = after; i < SHK_FOLDS; i++)
+		if (w->o.kept.fold[i].key && w->o.kept.fold[i].kind == kind)
+			return i;
+	return SHK_FOLDS;
+}
+
+static void send_one(struct world *w, unsigned n, const char *text, bool sent)
+{
+	put(w, n, 5, text);
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	assert_int_equal(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()), sent);
+	if (sent)
+		assert_non_null(strstr(json_object_to_json_string(w->o.batch[0]), text));
+	shk_outlet_delivered(&w->o);
+}
+
+/* Two alerts whose keys are equal by chance are two alerts all the same. */
+static void equal_keys_do_not_fold(void **state)
+{
+	struct world *w = *state;
+	size_t a, b;
+
+	w->cfg.net.fold = 60 * S;
+	send_one(w, 1, "one thing", true);
+	send_one(w, 2, "another", true);
+	a = entry_of(w, SHK_FOLD_SAME, 0);
+	b = entry_of(w, SHK_FOLD_SAME, a + 1);
+	assert_true(b < SHK_FOLDS);
+	/* As if the hash of the first text were that of the second one. */
+	w->o.what[a].key = w->o.kept.fold[a].key = w->o.kept.fold[b].key;
+	w->o.kept.fold[b] = (struct shk_fold){ 0 };
+	w->o.work = w->o.kept;
+	send_one(w, 3, "another", true);
+	send_one(w, 4, "another", true);
+	assert_int_equal(w->o.kept.folded, 0);
+	/* The same once that entry has a count of its own. */
+	w->o.kept.fold[a].count = 2;
+	w->o.work = w->o.kept;
+	send_one(w, 5, "another", true);
+	assert_int_equal(w->o.kept.fold[a].count, 2);
+	assert_int_equal(w->o.kept.folded, 0);
+	/* And a text that is the same does fold. */
+	send_one(w, 6, "third", true);
+	send_one(w, 7, "third", false);
+	assert_int_equal(w->o.kept.folded, 1);
+}
+
+/* What is above its rate is told, and not as what another rule did whose key is equal by chance. */
+static void equal_keys_are_limited_apart(void **state)
+{
+	struct world *w = *state;
+	size_t a, b;
+
+	w->cfg.net.rate = 1;
+	w->cfg.net.burst = 1;
+	send_one(w, 1, "one", true);
+	send_one(w, 2, "two", false);
+	a = entry_of(w, SHK_FOLD_LIMIT, 0);
+	assert_true(a < SHK_FOLDS);
+	assert_int_equal(w->o.kept.fold[a].count, 1);
+	/* As if that entry were of another rule. */
+	w->o.what[a].p[w->o.what[a].n - 1] ^= 1;
+	send_one(w, 3, "three", false);
+	assert_int_equal(w->o.kept.fold[a].count, 1);
+	b = entry_of(w, SHK_FOLD_LIMIT, a + 1);
+	assert_true(b < SHK_FOLDS);
+	assert_int_equal(w->o.kept.fold[b].count, 1);
+	assert_int_equal(w->o.kept.limited, 2);
+}
+
 /* ---- frames ---- */
 
 static void frames(void **state)
@@ -665,7 +737,7 @@ int main(void)
 		T(old_ones_go),		   T(a_late_directory_is_read_first),
 		T(what_cannot_be_read_stays), T(a_failed_sync_is_not_asked_again), T(memory_has_a_bound), T(an_hour_without_a_peer),
 		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state),
-		cmocka_unit_test(selections), cmocka_unit_test(frames), cmocka_unit_test(secrets_in_answers), T(folds_and_clocks),
+		cmocka_unit_test(selections), cmocka_unit_test(frames), cmocka_unit_test(secrets_in_answers), T(folds_and_clocks), T(equal_keys_do_not_fold), T(equal_keys_are_limited_apart),
 		T(mail_cannot_be_ended_from_inside),
 	};
 
