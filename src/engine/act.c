@@ -147,6 +147,8 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 {
 	const char *why = NULL;
 
+	if (a->what == SHK_ACT_OPEN && shk_open_is_null(&a->open))
+		return NULL;
 	if (a->what == SHK_ACT_OPEN)
 		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd,
 				 a->open.looked ? shk_actor_listed(w->actor, &a->open.sx) : 0);
