@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -184,6 +185,13 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	return 0;
 }
 
+int shk_actor_root(struct shk_actor *a, struct shk_eval_ctx *ctx)
+{
+	int r = find_root(a, ctx, ctx->ev->tid);
+
+	return r < 0 ? r : a->root;
+}
+
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from)
 {
@@ -253,10 +261,11 @@ static bool closes_alone(struct shk_eval_ctx *ctx, const struct shk_caller *c, i
 /* The open file itself comes over, and to close it is to flush it: the server of a FUSE or network filesystem is asked, and
  * no signal ends the wait (fs/fuse/file.c, fuse_flush). So what has the number is looked at first, and again when it is
  * here. Whoever puts such a file there in between ends, and the file is kept for good rather than closed. */
-int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
+int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd, int *domain)
 {
 	static atomic_uint lost;
 	struct statx before, after;
+	socklen_t n = sizeof(int);
 	char path[64];
 	int r;
 
@@ -276,6 +285,8 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
 			return -EREMOTE;
 	}
 	r = take(shk_proc_task_of(ctx), c, fd);
+	if (r >= 0 && domain && getsockopt(r, SOL_SOCKET, SO_DOMAIN, domain, &n) == 0)
+		return r; /* nobody is asked when a socket is closed */
 	if (r < 0 || statx(r, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, TAKE_LOOKS, &after) < 0)
 		return r;
 	if ((after.stx_ino == before.stx_ino && after.stx_dev_major == before.stx_dev_major &&

@@ -54,11 +54,14 @@ uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
  * container's namespaces. Holding the container's lock. 0 or -errno. */
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from);
+/* The root directory of the event's task, the actor's: until its next call. -errno. */
+int shk_actor_root(struct shk_actor *a, struct shk_eval_ctx *ctx);
 /* What a relative path of the caller's begins at; owned. -EBADF, -ENOTDIR. */
 int shk_actor_base(const struct shk_caller *c, int dirfd);
 /* A descriptor of the caller's, taken out of its table once: the same open file, ours to close. -EBADF; -EOPNOTSUPP,
- * -EPERM: a thread's own table cannot be reached; -EREMOTE: its filesystem may not answer, not even to close it. */
-int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd);
+ * -EPERM: a thread's own table cannot be reached; -EREMOTE: its filesystem may not answer, not even to close it.
+ * domain, unless NULL: SO_DOMAIN, where it is a socket; else left as it is. */
+int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd, int *domain);
 /* For shk_walk_from.own_rights: while this thread walks. */
 void shk_actor_acts(struct shk_actor *a);
 

@@ -27,7 +27,9 @@ struct shk_aliases {
 	int fd; /* mountinfo, -1: none */
 	ino_t ns;
 	uint64_t root; /* a mount of the list that tasks had for their root; 0: none */
-	struct shk_buf text;
+	struct shk_buf text;	   /* what the rows are views of */
+	struct shk_buf raw, fresh; /* what it was made from, and what was read last */
+	bool parsed;		   /* raw is what the rows say */
 	struct row row[MOUNTS_MAX];
 	size_t n;
 	bool any; /* two of them overlap */
@@ -42,6 +44,8 @@ struct shk_aliases *shk_aliases_new(void)
 		return NULL;
 	l->fd = -1;
 	shk_buf_init(&l->text, TEXT_MAX);
+	shk_buf_init(&l->raw, TEXT_MAX);
+	shk_buf_init(&l->fresh, TEXT_MAX);
 	return l;
 }
 
@@ -51,6 +55,8 @@ void shk_aliases_free(struct shk_aliases *l)
 		return;
 	shk_close(&l->fd);
 	shk_buf_done(&l->text);
+	shk_buf_done(&l->raw);
+	shk_buf_done(&l->fresh);
 	free(l);
 }
 
@@ -182,9 +188,9 @@ int shk_aliases_in(struct shk_str mountinfo, uint64_t id, struct shk_str name, s
 	return l->any ? find(l, id, name, arena, ret) : 0;
 }
 
-static int read_again(struct shk_aliases *l)
+static int read_all(struct shk_aliases *l)
 {
-	shk_buf_reset(&l->text);
+	shk_buf_reset(&l->fresh);
 	if (lseek(l->fd, 0, SEEK_SET) < 0)
 		return -EAGAIN;
 	for (;;) {
@@ -197,11 +203,27 @@ static int read_again(struct shk_aliases *l)
 			return -EAGAIN;
 		if (!n)
 			break;
-		shk_buf_add(&l->text, chunk, (size_t)n);
+		shk_buf_add(&l->fresh, chunk, (size_t)n);
 	}
-	if (l->text.failed)
+	return l->fresh.failed ? -EAGAIN : 0;
+}
+
+/* Most readings are only to see that nothing was renamed: the same text has the same rows. */
+static int read_again(struct shk_aliases *l)
+{
+	struct shk_buf was;
+
+	if (read_all(l) < 0)
 		return -EAGAIN;
-	return parse(l) ? 0 : -EAGAIN;
+	if (l->parsed && shk_str_eq(shk_buf_view(&l->fresh), shk_buf_view(&l->raw)))
+		return 0;
+	was = l->raw;
+	l->raw = l->fresh;
+	l->fresh = was;
+	shk_buf_reset(&l->text);
+	shk_buf_addstr(&l->text, shk_buf_view(&l->raw));
+	l->parsed = !l->text.failed && parse(l);
+	return l->parsed ? 0 : -EAGAIN;
 }
 
 /* mountinfo shows what the root of its task reaches. Of one that did not chroot the link is "/", or, where the runtime did

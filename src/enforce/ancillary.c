@@ -50,7 +50,7 @@ static enum shk_pinned take_rights(struct shk_eval_ctx *ctx, struct shk_socket *
 		if (m->n_rights == SHK_RIGHTS_MAX)
 			return shk_socket_fails(s, EINVAL);
 		memcpy(&fd, p + i * sizeof(fd), sizeof(fd));
-		fd = shk_actor_take(ctx, &s->caller, fd);
+		fd = shk_actor_take(ctx, &s->caller, fd, NULL);
 		if (fd == -EOPNOTSUPP || fd == -EPERM || fd == -EREMOTE)
 			return shk_socket_unable(s, "a descriptor in a message, which cannot be taken");
 		if (fd < 0)

@@ -11,7 +11,7 @@
 #define V1_MOUNT "/sys/fs/cgroup/devices"
 
 /* null, zero, full, random, urandom; console is the terminal's; ptmx; /dev/pts (Unix98 slaves). */
-static bool everybodys(mode_t type, dev_t dev)
+bool shk_device_is_everybodys(mode_t type, dev_t dev)
 {
 	unsigned minor_nr = minor(dev);
 
@@ -95,7 +95,7 @@ static bool allowed(struct shk_str cgroups, mode_t type, dev_t dev, const char *
 
 bool shk_device_allowed(struct shk_str cgroups, mode_t type, dev_t dev, bool reads, bool writes)
 {
-	return everybodys(type, dev) ||
+	return shk_device_is_everybodys(type, dev) ||
 	       allowed(cgroups, type, dev, reads && writes ? "rw" : reads ? "r" : writes ? "w" : "");
 }
 
@@ -103,5 +103,5 @@ bool shk_device_allowed(struct shk_str cgroups, mode_t type, dev_t dev, bool rea
  * refused. Where that cannot be read, those may be made that may be opened. */
 bool shk_device_makable(struct shk_str cgroups, mode_t type, dev_t dev)
 {
-	return everybodys(type, dev) || allowed(cgroups, type, dev, "m");
+	return shk_device_is_everybodys(type, dev) || allowed(cgroups, type, dev, "m");
 }

@@ -14,7 +14,9 @@
 
 #include "base/str.h"
 
-/* type: S_IFCHR or S_IFBLK. list: the task's /proc/TID/cgroup. */
+/* Is it one that every container has? Then nobody's list need be read. type: S_IFCHR or S_IFBLK. */
+bool shk_device_is_everybodys(mode_t type, dev_t dev);
+/* type: as above. list: the task's /proc/TID/cgroup. */
 bool shk_device_allowed(struct shk_str cgroups, mode_t type, dev_t dev, bool reads, bool writes);
 /* May it be made there (mknod)? */
 bool shk_device_makable(struct shk_str cgroups, mode_t type, dev_t dev);

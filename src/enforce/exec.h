@@ -25,6 +25,7 @@
 struct shk_exec_file {
 	int fd;			/* O_PATH, owned */
 	uint64_t dev, ino, mnt; /* dev: major << 32 | minor */
+	bool memfd;		/* or another file that is mounted nowhere */
 	char *name;		/* as links of /proc show it; owned */
 };
 

@@ -36,21 +36,21 @@ static bool pack_all(struct shk_buf *out, const struct shk_arg *a, size_t from, 
 	return true;
 }
 
-static int describe(struct shk_exec_file *f)
+static int describe(struct shk_exec_file *f, struct statx *sx)
 {
 	char link[64], name[PATH_MAX_BYTES];
-	struct statx sx;
 	ssize_t n;
 
-	if (statx(f->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
+	if (statx(f->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_MNT_ID, sx) < 0)
 		return -errno;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
 	n = readlink(link, name, sizeof(name));
 	if (n < 0 || (size_t)n == sizeof(name))
 		return n < 0 ? -errno : -ENAMETOOLONG;
-	f->dev = (uint64_t)sx.stx_dev_major << 32 | sx.stx_dev_minor;
-	f->ino = sx.stx_ino;
-	f->mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
+	f->dev = (uint64_t)sx->stx_dev_major << 32 | sx->stx_dev_minor;
+	f->ino = sx->stx_ino;
+	f->mnt = sx->stx_mask & STATX_MNT_ID ? sx->stx_mnt_id : 0;
+	f->memfd = shk_is_memfd(sx);
 	f->name = strndup(name, (size_t)n);
 	return f->name ? 0 : -ENOMEM;
 }
@@ -102,6 +102,7 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 	for (;;) {
 		struct shk_exec_file *f = &j->file[j->n];
 		char head[SHK_EXEC_HEAD] = "";
+		struct statx sx;
 		ssize_t n;
 		int r;
 
@@ -109,10 +110,10 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 			return came_to(j, fd, certain);
 		f->fd = fd;
 		j->n++;
-		r = describe(f);
+		r = describe(f, &sx);
 		if (r < 0)
 			return r;
-		n = shk_program_head(ctx, fd, head, sizeof(head));
+		n = shk_program_head(ctx, fd, &sx, head, sizeof(head));
 		if (n < 0)
 			return came_to(j, (int)n, n == -EACCES);
 		r = shk_exec_script_line(head, &name, &arg);

@@ -142,7 +142,7 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	r = shk_actor_start(a, ctx, &m->caller, &h->from);
 	if (r == 0 && (!text->bytes.n || text->bytes.p[0] != '/'))
 		r = h->base = text->bytes.n || fd == AT_FDCWD ? shk_actor_base(&m->caller, fd) :
-								shk_actor_take(ctx, &m->caller, fd);
+								shk_actor_take(ctx, &m->caller, fd, NULL);
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return unable(m, "the table of descriptors of a thread");
 	h->from.base_fd = h->base;

@@ -120,7 +120,7 @@ static int may_meet(const struct shk_open *o)
 	bool fifo;
 	int level;
 
-	if (!(o->flags & O_CREAT) || o->pin.dir < 0)
+	if (!(o->flags & O_CREAT) || o->pin.dir < 0 || !(S_ISFIFO(o->sx.stx_mode) || S_ISREG(o->sx.stx_mode)))
 		return 0;
 	if (fstat(o->pin.dir, &dir) < 0 || fstat(o->pin.fd, &st) < 0)
 		return -errno;
@@ -279,6 +279,12 @@ static enum shk_pinned own_terminal(struct shk_eval_ctx *ctx, struct shk_open *o
 	return SHK_PINNED_OBJECT;
 }
 
+bool shk_open_is_null(const struct shk_open *o)
+{
+	return !o->pin.missing && o->looked && S_ISCHR(o->sx.stx_mode) && o->sx.stx_rdev_major == 1 &&
+	       o->sx.stx_rdev_minor == 3;
+}
+
 static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
 {
 	dev_t dev = makedev(o->sx.stx_rdev_major, o->sx.stx_rdev_minor);
@@ -287,6 +293,8 @@ static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
 
 	if (S_ISCHR(o->sx.stx_mode) && dev == makedev(5, 0))
 		return own_terminal(ctx, o);
+	if (shk_device_is_everybodys(o->sx.stx_mode & S_IFMT, dev))
+		return SHK_PINNED_OBJECT;
 	groups = shk_proc_cgroups(shk_proc_task_of(ctx), ctx->ev->arena);
 	if (shk_device_allowed(groups.p ? groups : SHK_STR(""), o->sx.stx_mode & S_IFMT, dev,
 			       mode != O_WRONLY, mode != O_RDONLY))

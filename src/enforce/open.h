@@ -42,6 +42,8 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 bool shk_open_may_wait(const struct shk_open *o);
 /* Of what is held: is it plain data that is read alone? */
 bool shk_open_changes_nothing(const struct shk_open *o);
+/* Is it the null device? Runtimes mount it over what a container is not to see: those names say nothing of it. */
+bool shk_open_is_null(const struct shk_open *o);
 /* A descriptor of the engine's, or -errno: the call's result; -ESTALE: what was to be made is there by now, pin and
  * judge again. May block as long as the object does (FIFO); a signal ends it with -EINTR. */
 int shk_open_do(struct shk_actor *a, struct shk_open *o);

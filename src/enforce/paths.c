@@ -253,7 +253,7 @@ static enum shk_pinned pin_descriptor(struct shk_actor *a, struct shk_eval_ctx *
 	*h = (struct shk_held){ .arg = arg, .object = true, .open = open, .base = -1, .pin = { .fd = -1, .dir = -1 } };
 	r = shk_actor_start(a, ctx, &p->caller, &h->from);
 	if (r >= 0)
-		r = fd == AT_FDCWD && !open ? shk_actor_base(&p->caller, fd) : shk_actor_take(ctx, &p->caller, fd);
+		r = fd == AT_FDCWD && !open ? shk_actor_base(&p->caller, fd) : shk_actor_take(ctx, &p->caller, fd, NULL);
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return unable(p, "the table of descriptors of a thread");
 	if (r == -EREMOTE)

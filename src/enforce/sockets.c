@@ -124,14 +124,14 @@ static enum shk_pinned take(struct shk_eval_ctx *ctx, struct shk_socket *s, int 
 	s->why = shk_caller_of(ctx, &s->caller);
 	if (s->why)
 		return SHK_PINNED_UNABLE;
-	s->fd = shk_actor_take(ctx, &s->caller, (int)ctx->ev->raw[0]);
+	s->fd = shk_actor_take(ctx, &s->caller, (int)ctx->ev->raw[0], &s->domain);
 	if (s->fd == -EOPNOTSUPP || s->fd == -EPERM)
 		return shk_socket_unable(s, "the table of descriptors of a thread");
 	if (s->fd < 0 && s->fd != -EREMOTE)
 		return shk_socket_fails(s, -s->fd);
 	if (s->fd < 0) /* a file of a filesystem that may not answer is no socket */
 		*err = ENOTSOCK;
-	else if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0 ||
+	else if ((!s->domain && getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &s->domain, &n) < 0) ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &s->type, &n) < 0 ||
 	    getsockopt(s->fd, SOL_SOCKET, SO_PROTOCOL, &s->proto, &n) < 0)
 		*err = errno;
@@ -224,6 +224,11 @@ static int call(const struct shk_socket *s)
 	if (chdir("/") < 0)
 		r = r < 0 ? r : -errno;
 	return r;
+}
+
+bool shk_socket_repeats(const struct shk_socket *s)
+{
+	return !s->binds && s->type == SOCK_DGRAM && (s->domain == AF_INET || s->domain == AF_INET6);
 }
 
 bool shk_socket_effect(const struct shk_socket *s)

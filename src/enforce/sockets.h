@@ -39,6 +39,8 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 bool shk_socket_may_wait(const struct shk_socket *s);
 /* Could the call change the socket: it has no name yet, or no partner? */
 bool shk_socket_effect(const struct shk_socket *s);
+/* Is it the same to make the call twice? Datagram sockets of IP are connected anew each time. */
+bool shk_socket_repeats(const struct shk_socket *s);
 /* 0 or -errno. */
 int shk_socket_do(struct shk_actor *a, struct shk_socket *s);
 void shk_socket_done(struct shk_socket *s);

@@ -147,6 +147,8 @@ static const char *other_names(struct shk_worker *w, struct shk_eval_ctx *ctx, s
 {
 	const char *why = NULL;
 
+	if (a->what == SHK_ACT_OPEN && shk_open_is_null(&a->open))
+		return NULL;
 	if (a->what == SHK_ACT_OPEN)
 		return add_names(w, ctx, a, (unsigned)shk_event_path_arg(ctx->ev), a->open.pin.fd,
 				 a->open.looked ? shk_actor_listed(w->actor, &a->open.sx) : 0);
@@ -360,7 +362,7 @@ static int send_out(struct shk_worker *w, const struct shk_call_slot *s, struct 
 
 static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
 {
-	uint64_t now = shk_now_mono(), due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
+	uint64_t now, due;
 
 	switch (a->what) {
 	case SHK_ACT_OPEN:
@@ -368,6 +370,8 @@ static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct
 	case SHK_ACT_PATHS:
 		return shk_paths_do(w->actor, &a->paths);
 	case SHK_ACT_MOUNTS:
+		now = shk_now_mono();
+		due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
 		a->mounts.order.seconds = 1 + (due > now ? (unsigned)((due - now) / 1000000000u) : 0);
 		return shk_mounts_do(w->actor, w->l->g->mounter, &a->mounts);
 	case SHK_ACT_SEND:
@@ -398,7 +402,9 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	else if (!s->effect)
 		s->effect = a->what == SHK_ACT_OPEN  ? a->open.pin.missing :
 			    a->what == SHK_ACT_PATHS ? shk_paths_effect(&a->paths) :
-						       a->what == SHK_ACT_SEND || shk_socket_effect(&a->socket);
+						       a->what == SHK_ACT_SEND ||
+							       (!shk_socket_repeats(&a->socket) &&
+								shk_socket_effect(&a->socket));
 	waits = may_wait(a);
 	r = waits && !shk_worker_waits(w) ? -EAGAIN : carry_out(w, s, a);
 	if (waits)

@@ -2,10 +2,6 @@
 #include "engine/gate_names.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include "state/program.h"
 
 #define AGAIN_MAX 16 /* times that mounts changed meanwhile */
 
@@ -13,11 +9,10 @@
 static bool is_mounted(const struct shk_aliases *l, struct shk_eval_ctx *ctx, const struct shk_exec_file *f)
 {
 	uint64_t root = 0;
-	struct statx sx;
 	dev_t dev;
 	ino_t ino;
 
-	if (statx(f->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) == 0 && shk_is_memfd(&sx))
+	if (f->memfd)
 		return true; /* rules tell it by what it is */
 	/* A kernel that does not tell mounts has none without a name either (both since 5.2 and 5.8). */
 	if (!f->mnt || shk_aliases_lists(l, f->mnt))
@@ -34,7 +29,7 @@ static int add(struct shk_aliases *l, struct shk_eval_ctx *ctx, const struct shk
 
 	if (!is_mounted(l, ctx, f))
 		return -EXDEV;
-	n = shk_aliases_of(l, ctx, f->fd, 0, name, other);
+	n = f->memfd ? 0 : shk_aliases_of(l, ctx, f->fd, f->mnt, name, other);
 	for (int i = 0; i < n; i++) {
 		if (names->n == SHK_ARRAY_SIZE(names->other))
 			return -EAGAIN;
@@ -75,6 +70,8 @@ int shk_gate_pin_named(struct shk_worker *w, const struct shk_policy *p, const s
 	for (unsigned i = 0; i < AGAIN_MAX; i++) {
 		bool known = shk_aliases_begin(l, ctx) == 0;
 
+		/* Its mount and with it the numbers by which it was told stay while it is held. */
+		ctx->root_fd = SHK_MAX(shk_actor_root(w->actor, ctx), 0);
 		r = shk_gate_pin(p, plan, ctx, ret);
 		if (r < 0 || !*ret)
 			return r;

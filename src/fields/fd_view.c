@@ -68,18 +68,23 @@ static void from_facts(struct shk_fd_view *v)
 	v->local_is_server = shk_fd_local_is_server(f);
 }
 
-static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
+static void set_fd_with(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd, bool peer)
 {
 	v->present = true;
 	v->num = fd;
 	v->name = v->nameraw = (struct shk_str){ "", 0 };
-	if (fd >= 0 && shk_fd_facts(ctx, fd, &v->facts)) {
+	if (fd >= 0 && (peer ? shk_fd_facts : shk_fd_facts_but_peer)(ctx, fd, &v->facts)) {
 		from_facts(v);
 	} else if (fd < 0 && ctx->ev->socket[0]) {
 		v->facts.family = ctx->ev->socket[0];
 		v->facts.sock_type = ctx->ev->socket[1];
 		v->facts.proto = ctx->ev->socket[2];
 	}
+}
+
+static void set_fd(struct shk_eval_ctx *ctx, struct shk_fd_view *v, int fd)
+{
+	set_fd_with(ctx, v, fd, true);
 }
 
 static bool is_unspecified(const struct shk_ip *ip)
@@ -210,13 +215,16 @@ static void connect_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 {
 	struct shk_str sa;
 	int64_t ret;
-	bool failed = call_failed(ctx->ev, &ret);
+	bool connects = !call_failed(ctx->ev, &ret) || ret == -EINPROGRESS, has = shk_event_sockaddr(ctx->ev, &sa);
+	struct shk_ip ip;
+	uint16_t port;
 
-	set_fd(ctx, v, (int)ctx->ev->raw[0]);
-	if (!shk_event_sockaddr(ctx->ev, &sa))
+	/* An address of IP gives it another peer and another name (set_remote). */
+	set_fd_with(ctx, v, (int)ctx->ev->raw[0], !connects || !has || !shk_sockaddr_ip(sa, &ip, &port));
+	if (!has)
 		return;
 	set_remote(ctx, v, sa);
-	if (!failed || ret == -EINPROGRESS) {
+	if (connects) {
 		v->connected = true;
 		v->name_changed = true;
 	}

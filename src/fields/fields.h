@@ -89,6 +89,7 @@ struct shk_eval_ctx {
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
 	struct shk_memo *memo;	       /* rules/rules.h: of this thread for now; NULL: none */
 	bool by_object;		       /* names of what arguments lead to stand in place of those given */
+	int root_fd;		       /* the task's root directory, where it is held; 0: not */
 	int held, held_nr;	       /* the caller's descriptor held_nr as taken once, ours; held 0: none */
 	int held_socket[3];	       /* its SO_DOMAIN, SO_TYPE, SO_PROTOCOL; domain 0: not asked, or no socket */
 	bool by_address; /* of a message: its address counts, though the socket has a partner */

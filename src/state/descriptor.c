@@ -76,7 +76,7 @@ bool shk_fd_guess_server(const struct shk_fd_facts *f)
 	return f->listening || (f->connected && f->lport < CLIENT_PORTS && f->rport >= CLIENT_PORTS);
 }
 
-static void ip_ends(int sock, struct shk_fd_facts *f)
+static void ip_ends(int sock, struct shk_fd_facts *f, bool both)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = sizeof(sa);
@@ -84,7 +84,7 @@ static void ip_ends(int sock, struct shk_fd_facts *f)
 	if (getsockname(sock, (struct sockaddr *)&sa, &n) == 0)
 		shk_sockaddr_ip((struct shk_str){ (char *)&sa, n }, &f->local, &f->lport);
 	n = sizeof(sa);
-	if (getpeername(sock, (struct sockaddr *)&sa, &n) == 0)
+	if (both && getpeername(sock, (struct sockaddr *)&sa, &n) == 0)
 		f->connected = shk_sockaddr_ip((struct shk_str){ (char *)&sa, n }, &f->remote,
 					       &f->rport);
 	/* An unbound socket of both families has no address that says more than its own. */
@@ -137,7 +137,7 @@ void shk_fd_name_socket(struct shk_fd_facts *f, struct shk_arena *arena)
 }
 
 /* kind: its SO_DOMAIN, SO_TYPE and SO_PROTOCOL. */
-static void look_at_socket(int sock, const int kind[3], struct shk_arena *arena, struct shk_fd_facts *f)
+static void look_at_socket(int sock, const int kind[3], struct shk_arena *arena, struct shk_fd_facts *f, bool whole)
 {
 	f->family = kind[0];
 	f->sock_type = kind[1];
@@ -146,7 +146,7 @@ static void look_at_socket(int sock, const int kind[3], struct shk_arena *arena,
 	switch (f->family) {
 	case AF_INET:
 	case AF_INET6:
-		ip_ends(sock, f);
+		ip_ends(sock, f, whole);
 		break;
 	case AF_UNIX:
 		unix_ends(sock, arena, f);
@@ -158,7 +158,8 @@ static void look_at_socket(int sock, const int kind[3], struct shk_arena *arena,
 		f->type = 'o';
 		break;
 	}
-	shk_fd_name_socket(f, arena);
+	if (whole)
+		shk_fd_name_socket(f, arena);
 }
 
 static bool socket_facts(struct shk_proc *task, int fd, struct shk_arena *arena, struct shk_fd_facts *f)
@@ -169,16 +170,23 @@ static bool socket_facts(struct shk_proc *task, int fd, struct shk_arena *arena,
 	if (sock < 0 || fstat(sock, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != f->ino)
 		return false;
 	look_at_socket(sock, (const int[3]){ option(sock, SO_DOMAIN), option(sock, SO_TYPE), option(sock, SO_PROTOCOL) },
-		       arena, f);
+		       arena, f, true);
 	return true;
 }
 
 /* What is judged is what the call will be carried out on, whatever has come under the number since. */
-static bool held_facts(struct shk_eval_ctx *ctx, struct shk_fd_facts *f)
+static bool held_facts(struct shk_eval_ctx *ctx, struct shk_fd_facts *f, bool whole)
 {
+	bool ip = ctx->held_socket[0] == AF_INET || ctx->held_socket[0] == AF_INET6;
 	const char *name;
 	struct statx sx;
 
+	/* These are named by their ends, and no field tells more of one. */
+	if (ip) {
+		f->mode = S_IFSOCK;
+		look_at_socket(ctx->held, ctx->held_socket, ctx->ev->arena, f, whole);
+		return !whole || f->name.p;
+	}
 	if (statx(ctx->held, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx) < 0)
 		return false;
 	f->dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
@@ -189,11 +197,11 @@ static bool held_facts(struct shk_eval_ctx *ctx, struct shk_fd_facts *f)
 	if (!name)
 		return false;
 	f->name = shk_str(name);
-	look_at_socket(ctx->held, ctx->held_socket, ctx->ev->arena, f);
+	look_at_socket(ctx->held, ctx->held_socket, ctx->ev->arena, f, true);
 	return true;
 }
 
-bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
+static bool facts(struct shk_eval_ctx *ctx, int fd, bool whole, struct shk_fd_facts *ret)
 {
 	struct shk_proc *task = fd < 0 ? NULL : shk_proc_task_of(ctx);
 	struct shk_arena *arena = ctx->ev->arena;
@@ -212,8 +220,10 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 		task->c->proc_state->streams_asked = task->c->proc_state->decision;
 	held = ctx->held && fd == ctx->held_nr ? ctx->held : 0;
 	if (held && ctx->held_socket[0]) {
-		ctx->ev->memory_failed |= !held_facts(ctx, ret);
-		return ret->name.p != NULL;
+		bool known = held_facts(ctx, ret, whole);
+
+		ctx->ev->memory_failed |= !known;
+		return known;
 	}
 	snprintf(what, sizeof(what), "fd/%d", held ? held : fd);
 	snprintf(path, sizeof(path), "/proc/%d/%s", held ? (int)getpid() : (int)task->tid, what);
@@ -245,6 +255,16 @@ bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
 	ret->path = shk_arena_str(arena, shk_inside(task->c, shk_undeleted(link, ret->deleted)));
 	ret->name = ret->path;
 	return ret->path.p != NULL;
+}
+
+bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
+{
+	return facts(ctx, fd, true, ret);
+}
+
+bool shk_fd_facts_but_peer(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret)
+{
+	return facts(ctx, fd, false, ret);
 }
 
 const char *shk_fd_l4proto(const struct shk_fd_facts *f)

@@ -46,6 +46,8 @@ struct shk_fd_facts {
 /* Facts of descriptor fd of the event's task. false: no such descriptor, task gone, or the answers
  * contradict each other (the table changed meanwhile). */
 bool shk_fd_facts(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret);
+/* The same for who knows its peer, and so its name, otherwise: both may be missing of a socket of IP that is held already. */
+bool shk_fd_facts_but_peer(struct shk_eval_ctx *ctx, int fd, struct shk_fd_facts *ret);
 
 /* Falco's word for a layer 4 protocol: "tcp", "udp", "icmp", "raw"; NULL: no socket of that kind. */
 const char *shk_fd_l4proto(const struct shk_fd_facts *f);

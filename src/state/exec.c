@@ -147,10 +147,11 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 {
 	_cleanup_close_ int fd = -1;
 	char buf[SHK_PATH_LIMIT], file[64];
+	int held = -1;
 	ssize_t n;
 
 	if (p->ev->program) {
-		snprintf(file, sizeof(file), "/proc/self/fd/%d", *p->ev->program);
+		held = *p->ev->program;
 	} else if (by_descriptor(p->ev)) {
 		snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)p->tid, dirfd_of(p->ev));
 	} else {
@@ -159,9 +160,12 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 		fd = path.n ? shk_walk_open(p->tid, path) : -1;
 		if (fd < 0)
 			return false;
-		snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+		held = fd;
 	}
-	if (statx(AT_FDCWD, file, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
+	if (held >= 0)
+		snprintf(file, sizeof(file), "/proc/self/fd/%d", held);
+	if (statx(held >= 0 ? held : AT_FDCWD, held >= 0 ? "" : file,
+		  (held >= 0 ? AT_EMPTY_PATH : 0) | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
 		return false;
 	n = readlink(file, link, SHK_PATH_LIMIT);
 	if (n <= 0 || n >= SHK_PATH_LIMIT || link[0] != '/')

@@ -42,6 +42,7 @@ static int pin(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path, bool fo
 	struct shk_walk_from from = { .tid = ctx->ev->tid, .base = base, .follow = follow };
 
 	from.root_dev = ctx->ctr ? ctx->ctr->root_dev : 0;
+	from.root_fd = ctx->root_fd;
 	*certain = shk_has_long_name(path);
 	if (*certain)
 		return -ENAMETOOLONG;
@@ -117,19 +118,16 @@ bool shk_is_memfd(const struct statx *sx)
 	return dev == known;
 }
 
-ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, void *buf, size_t size)
+ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, const struct statx *sx, void *buf, size_t size)
 {
 	pid_t init = ctx->ctr ? ctx->ctr->init_pid : 0;
 	_cleanup_close_ int f = -1;
 	char path[64];
-	struct statx sx;
 	ssize_t n;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) < 0)
-		return -errno;
-	if (!S_ISREG(sx.stx_mode))
+	if (!S_ISREG(sx->stx_mode))
 		return -EACCES;
-	if (!shk_walk_answers(ctx->ev->tid, init, ctx->ctr ? ctx->ctr->root_dev : 0, fd) && !shk_is_memfd(&sx))
+	if (!shk_walk_answers(ctx->ev->tid, init, ctx->ctr ? ctx->ctr->root_dev : 0, fd) && !shk_is_memfd(sx))
 		return shk_walk_mounted(ctx->ev->tid, init, fd) ? -EREMOTE : -EXDEV;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */

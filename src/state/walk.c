@@ -501,7 +501,10 @@ static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 		return -ENAMETOOLONG;
 	memcpy(text, path.p, path.n);
 	text[path.n] = 0;
-	w->dir[0] = from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_root(from->tid);
+	w->borrowed = !from->in_root && from->root_fd > 0;
+	w->dir[0] = w->borrowed	  ? from->root_fd :
+		    from->in_root ? open(from->base, O_PATH | O_DIRECTORY | O_CLOEXEC) :
+				    open_root(from->tid);
 	if (w->dir[0] < 0)
 		return from->in_root ? -ENOENT : w->dir[0];
 	if (text[0] != '/' && !from->in_root) {

@@ -33,8 +33,9 @@ struct shk_walk_from {
 	dev_t root_dev;	  /* of its container's root directory; 0: unknown */
 	bool in_root;	  /* openat2's RESOLVE_IN_ROOT: base is the root */
 	bool follow;	  /* the call follows a link in the last place */
+	int root_fd;	  /* borrowed: the task's root, where it is held already; 0: not (shk_walk_pin needs it) */
 	/* For shk_walk_pin, whose caller wears the task's rights: */
-	int root_fd, base_fd;	 /* borrowed; instead of `base`. base_fd -1: the path is absolute */
+	int base_fd;		 /* borrowed; instead of `base`. -1: the path is absolute */
 	bool root_plain;	 /* root_fd is in no procfs */
 	uint8_t *hints;		 /* SHK_WALK_HINTS, zeroed once: what earlier walks met. NULL: none are kept */
 	pid_t vpid, vtid;	 /* the task's numbers in its own pid namespace */

@@ -163,6 +163,27 @@ script() {
 	done
 }
 
+@test "what the runtime hides behind the null device gives /dev/null no other name" {
+	guarded
+	sed -i 's|fd.name = /etc/guarded|fd.name in (/etc/guarded, /etc/masked)|' "$T/rules.yaml"
+	"$SHK_BUILDDIR/shrike" reload
+	script <<-'END'
+		echo lost >/dev/null && cat /dev/null && echo "null goes on"
+		cat /etc/masked && echo "masked went on"
+		echo new >/etc/masked && echo "masked was written"
+		cat /etc/motd
+	END
+	local r
+	echo secret >"$T/b/rootfs/etc/masked"
+	jq '.linux.maskedPaths += ["/etc/masked"]' "$T/b/config.json" >"$T/n" && mv "$T/n" "$T/b/config.json"
+	for r in $RUNTIMES; do
+		run run_in "$r" "m-$r-$$" "$T/b"
+		echo "$output"
+		[ "$(grep -vE "can't" <<<"$output")" = $'null goes on\nhello' ]
+		[ "$(alerts_of "Guarded file opened" "m-$r-$$" | jq -r .shrike.verdict | sort | uniq -c | xargs)" = "2 deny" ]
+	done
+}
+
 @test "FIFOs: many wait at a time, and none longer than the deadline" {
 	# On a machine that has other things to do two processes may take long to meet.
 	guarded 30000

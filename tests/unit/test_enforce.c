@@ -106,6 +106,10 @@ static void devices(void **state)
 	assert_false(shk_device_listed(SHK_STR(""), S_IFCHR, makedev(1, 3), "r"));
 	assert_false(shk_device_listed(SHK_STR("c 1 r\nc\n\n"), S_IFCHR, makedev(1, 3), "r"));
 	/* In no list: what every container has, and nothing else. */
+	assert_true(shk_device_is_everybodys(S_IFCHR, makedev(1, 3)));
+	assert_false(shk_device_is_everybodys(S_IFBLK, makedev(1, 3)));
+	assert_false(shk_device_is_everybodys(S_IFCHR, makedev(1, 1)));
+	assert_false(shk_device_is_everybodys(S_IFCHR, makedev(5, 1)));
 	assert_true(shk_device_allowed(SHK_STR("0::/x\n"), S_IFCHR, makedev(1, 3), true, true));
 	assert_true(shk_device_allowed(SHK_STR("0::/x\n"), S_IFCHR, makedev(136, 0), true, true));
 	assert_false(shk_device_allowed(SHK_STR("0::/x\n"), S_IFBLK, makedev(8, 0), true, false));
