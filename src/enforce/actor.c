@@ -46,7 +46,7 @@ struct shk_actor *shk_actor_new(void)
 
 	if (!a)
 		return NULL;
-	a->root = a->probe[0] = a->probe[1] = -1;
+	a->root = a->ns = a->probe[0] = a->probe[1] = -1;
 	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	a->rights = shk_rights_new();
 	a->aliases = shk_aliases_new();
@@ -58,6 +58,7 @@ void shk_actor_free(struct shk_actor *a)
 	if (!a)
 		return;
 	shk_close(&a->root);
+	shk_close(&a->ns);
 	shk_close(&a->fds);
 	shk_close(&a->probe[0]);
 	shk_close(&a->probe[1]);
@@ -184,6 +185,27 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	return 0;
 }
 
+/* Held from here on: by the time it is used the task's number may be another one's. */
+void shk_actor_meet(struct shk_actor *a, const struct shk_caller *c)
+{
+	char path[64];
+
+	shk_close(&a->ns);
+	if (!c->other_users || !a->mounter)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/ns", (int)c->tid);
+	a->ns = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+void shk_actor_adopt(struct shk_actor *a, struct shk_walk_from *from)
+{
+	from->fds = a->fds;
+	from->own_rights = own_rights;
+	from->is_proc = is_proc;
+	from->arg = a;
+	from->hints = NULL;
+}
+
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from)
 {
@@ -192,6 +214,7 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	int r;
 
 	a->seen_fd = -1;
+	shk_actor_meet(a, c);
 	join(a, ctx->ctr->init_pid);
 	r = find_root(a, ctx, c->tid);
 	*from = (struct shk_walk_from){
