@@ -219,7 +219,7 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	r = find_root(a, ctx, c->tid);
 	*from = (struct shk_walk_from){
 		.tid = c->tid, .tgid = c->tgid, .vtid = c->vtid, .vpid = c->vpid, .fsuid = c->fsuid,
-		.init = ctx->ctr->init_pid, .root_dev = ctx->ctr->root_dev, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
+		.init = ctx->ctr->init_pid, .root_dev = ctx->ctr->own_dev, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
 		.own_rights = own_rights, .is_proc = is_proc, .arg = a, .hints = a->hints,
 	};
 	if (r == 0 && !a->root_looked) {
@@ -267,7 +267,7 @@ static bool closes_alone(struct shk_eval_ctx *ctx, const struct shk_caller *c, i
 {
 	if ((!S_ISREG(sx->stx_mode) && !S_ISDIR(sx->stx_mode)) || shk_is_memfd(sx))
 		return true;
-	return shk_walk_answers(c->tid, ctx->ctr->init_pid, ctx->ctr->root_dev, fd);
+	return shk_walk_answers(c->tid, ctx->ctr->init_pid, ctx->ctr->own_dev, fd);
 }
 
 #define TAKE_LOOKS (STATX_TYPE | STATX_INO | STATX_NLINK)

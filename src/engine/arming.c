@@ -74,6 +74,9 @@ static enum shk_stage arm(struct shk_listener *l, struct shk_event *ev, unsigned
 	if (*why && atomic_load(&e->mode) == SHK_MODE_ENFORCE) {
 		stage = SHK_STAGE_REFUSE;
 	} else {
+		/* The root is the runtime's still; its program may leave it. */
+		if (bits & SHK_ARMED_INIT && !l->session)
+			shk_entry_hold_root(e);
 		/* Kept before the call goes on: the next engine must know. */
 		atomic_fetch_or(&l->armed, bits);
 		shk_listener_store(l);
