@@ -85,6 +85,7 @@ struct shk_entry {
 	/* porter_mounts.c */
 	_Atomic uint64_t dirty_until;	/* its mounts are changing (CLOCK_MONOTONIC ns) */
 	atomic_bool entered;		/* the container's own program has begun: its mounts are there */
+	atomic_uint filters;		/* seccomp filters it began with: who was made in there has no fewer. 0: not known */
 	/* observer.c */
 	_Atomic uint64_t armed_ns;	/* CLOCK_MONOTONIC: what happened before is the runtime's; 0: not yet */
 	atomic_int observed;		/* enum shk_observed_state */

@@ -227,6 +227,8 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 		l->runtime_pid = (pid_t)shk_json_int(h->o, "runtime_pid", 0);
 		l->runtime_start = (uint64_t)shk_json_int(h->o, "runtime_start", 0);
 		l->session_root = (pid_t)shk_json_int(h->o, "session_root", 0);
+		if (!l->session)
+			atomic_store(&e->filters, (unsigned)shk_json_int(h->o, "filters", 0));
 		if (l->session_root) {
 			struct timespec soon = { .tv_sec = time(NULL) + 1 };
 
