@@ -271,21 +271,21 @@ static bool closes_alone(struct shk_eval_ctx *ctx, const struct shk_caller *c, i
 }
 
 #define TAKE_LOOKS (STATX_TYPE | STATX_INO | STATX_NLINK)
-#define LOST_MAX   4096 /* each costs the attacker a process */
+#define LOST_MAX   256 /* of a container, that no other one is short of descriptors; each costs it a process */
 
 /* The open file itself comes over, and to close it is to flush it: the server of a FUSE or network filesystem is asked, and
  * no signal ends the wait (fs/fuse/file.c, fuse_flush). So what has the number is looked at first, and again when it is
  * here. Whoever puts such a file there in between ends, and the file is kept for good rather than closed. */
 int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
 {
-	static atomic_uint lost;
+	atomic_uint *lost = &ctx->ctr->n_lost;
 	struct statx before, after;
 	char path[64];
 	int r;
 
 	if (fd < 0)
 		return -EBADF;
-	if (atomic_load_explicit(&lost, memory_order_relaxed) >= LOST_MAX)
+	if (atomic_load_explicit(lost, memory_order_relaxed) >= LOST_MAX)
 		return -EOPNOTSUPP;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)c->tid, fd);
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, TAKE_LOOKS, &before) < 0)
@@ -304,7 +304,7 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd)
 	if ((after.stx_ino == before.stx_ino && after.stx_dev_major == before.stx_dev_major &&
 	     after.stx_dev_minor == before.stx_dev_minor) || closes_alone(ctx, c, r, &after))
 		return r;
-	atomic_fetch_add(&lost, 1);
+	atomic_fetch_add(lost, 1);
 	(void)shk_pidfd_signal(shk_proc_pidfd(shk_proc_task_of(ctx)), SIGKILL);
 	return -EREMOTE;
 }

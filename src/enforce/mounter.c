@@ -31,7 +31,7 @@ struct child {
 	uint64_t container;
 };
 
-#define ALL (SHK_MOUNTER_ALL + SHK_DEPUTIES_ALL)
+#define ALL 4096
 
 /* Their sizes tell which it is. */
 static union {
@@ -41,7 +41,8 @@ static union {
 _Static_assert(sizeof(order.mount) != sizeof(order.deputy), "orders are told apart by their sizes");
 _Static_assert((int)SHK_MFD_REPLY == (int)SHK_DFD_REPLY, "who asked is told in one place");
 
-/* Children whose end nobody has taken yet are counted as well, so it is taken first. */
+/* Children whose end nobody has taken yet are counted as well, so it is taken first. However many calls of others hang, a
+ * container has room for one. */
 static bool has_room(struct child *c, unsigned *n, bool deputy, uint64_t container)
 {
 	unsigned all = 0, same = 0;
@@ -55,6 +56,8 @@ static bool has_room(struct child *c, unsigned *n, bool deputy, uint64_t contain
 		same += c[i].deputy == deputy && c[i].container == container;
 		i++;
 	}
+	if (!same)
+		return *n < ALL;
 	return all < (deputy ? SHK_DEPUTIES_ALL : SHK_MOUNTER_ALL) && same < (deputy ? SHK_DEPUTIES_EACH : SHK_MOUNTER_EACH);
 }
 

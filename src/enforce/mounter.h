@@ -21,7 +21,7 @@
 #include "enforce/rights.h"
 
 /* Calls of one container that are under way at a time; one more is EBUSY. A call may hang in a filesystem whose server never
- * answers, and nobody can end it then. */
+ * answers, and nobody can end it then. Of all containers: more than one of a container are EBUSY. */
 #define SHK_MOUNTER_EACH 16
 #define SHK_MOUNTER_ALL	 256
 

@@ -86,6 +86,7 @@ struct shk_container {
 
 	/* any thread */
 	_Atomic uint64_t n_events, n_alerts, n_denied, n_killed;
+	atomic_uint n_lost;	/* files that are kept open for good, as closing them may wait for ever (enforce/actor.c) */
 };
 
 /* A new record with one reference; strings are then set with shk_container_str. NULL: no memory. */
