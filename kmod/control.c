@@ -34,7 +34,7 @@ static int reply_to(struct genl_info *info, struct sk_buff **skb, void **head)
 
 static int version(struct sk_buff *in, struct genl_info *info)
 {
-	u64 features = SHRIKE_FEATURE_EXEC_LEASE;
+	u64 features = SHRIKE_FEATURE_EXEC_LEASE | SHRIKE_FEATURE_EXEC_HOLD;
 	struct sk_buff *skb;
 	void *head;
 	u64 classes;
@@ -66,7 +66,7 @@ static int settings(struct shk_container *c, struct nlattr **a)
 {
 	u32 leases = a[SHRIKE_A_LEASES] ? nla_get_u32(a[SHRIKE_A_LEASES]) : c->leases;
 
-	if (leases & ~SHRIKE_REQUIRE_ALL)
+	if (leases & ~(SHRIKE_REQUIRE_ALL | SHRIKE_HOLD_EXEC))
 		return -EINVAL;
 	WRITE_ONCE(c->leases, leases);
 	if (a[SHRIKE_A_CLASSES])
@@ -85,7 +85,7 @@ static int add_locked(struct shk_container *c, struct nlattr **a)
 
 	if (!err)
 		err = shk_trace_attach();
-	if (!err && c->leases & ~SHRIKE_REQUIRE_EXEC && !shk_hooks_can_refuse())
+	if (!err && c->leases & ~LEASES_KILL && !shk_hooks_can_refuse())
 		err = -EOPNOTSUPP;
 	if (!err)
 		err = shk_scope_add(c, a[SHRIKE_A_CGROUP_FD] ? (int)nla_get_u32(a[SHRIKE_A_CGROUP_FD]) : -1,
@@ -131,7 +131,7 @@ static int set_one(struct shk_container *c, struct genl_info *info)
 	struct nlattr *leases = info->attrs[SHRIKE_A_LEASES];
 	int err;
 
-	if (leases && nla_get_u32(leases) & ~SHRIKE_REQUIRE_EXEC && !shk_hooks_can_refuse())
+	if (leases && nla_get_u32(leases) & ~LEASES_KILL && !shk_hooks_can_refuse())
 		return -EOPNOTSUPP;
 	err = settings(c, info->attrs);
 	shk_events_change();

@@ -100,10 +100,14 @@ shk_record_fn shk_record_file, shk_record_child, shk_record_child_mode, shk_reco
 void shk_record_exec(struct shk_container *c, struct file *file);
 void shk_record_lease(struct shk_container *c, unsigned int kind, bool had, const struct path *path);
 
+/* Kinds of leases that need no right to refuse */
+#define LEASES_KILL (SHRIKE_REQUIRE_EXEC | SHRIKE_HOLD_EXEC)
+
 /* lease.c: hot ones return whether the call may go on */
 typedef bool shk_lease_fn(struct shk_container *c, const unsigned long *a);
 shk_lease_fn shk_lease_open, shk_lease_create, shk_lease_connect, shk_lease_bind, shk_lease_bprm;
-void shk_lease_end(void);	/* hot: the task has run a program, or ends */
+bool shk_lease_ran(struct shk_container *c);	/* hot: the task has run a program; false: with other arguments, it is killed */
+void shk_lease_end(void);	/* hot: the task ends */
 int shk_lease_post(struct shk_container *c, const struct shrike_lease *l);
 void shk_lease_forget(struct shk_container *c);
 void shk_lease_exit(void);	/* no lease is left */

@@ -43,8 +43,8 @@ static void executed(void *data, struct task_struct *t, pid_t old, struct linux_
 
 	preempt_disable_notrace();
 	c = shk_scope_find(t);
-	if (c && c->leases)
-		shk_lease_end();
+	if (c && c->leases && !shk_lease_ran(c))
+		shk_record_lease(c, SHRIKE_KIND_EXEC, true, &bprm->file->f_path);
 	if (c && (c->classes & BIT_ULL(SHRIKE_EXEC)))
 		shk_record_exec(c, bprm->file);
 	preempt_enable_notrace();

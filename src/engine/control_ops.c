@@ -68,7 +68,8 @@ static struct json_object *describe(struct shk_entry *e)
 	json_object_object_add(o, "released", json_object_new_boolean(atomic_load(&e->released)));
 	json_object_object_add(o, "frozen", json_object_new_boolean(shk_container_frozen(c)));
 	add_unattached(o, e);
-	add_str(o, "sources", atomic_load(&e->observed) == SHK_OBSERVED_YES ? SHK_STR("notify, module") : SHK_STR("notify"));
+	add_str(o, "sources", atomic_load(&e->held_execs)		 ? SHK_STR("notify, module (holds execs)") :
+			      atomic_load(&e->observed) == SHK_OBSERVED_YES ? SHK_STR("notify, module") : SHK_STR("notify"));
 	add_u64(o, "observed", atomic_load(&e->n_observed));
 	add_u64(o, "lost", atomic_load(&e->n_module_lost));
 	json_object_object_add(o, "pid", json_object_new_int(c->init_pid));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/gate.h"
+#include "engine/observer.h"
 #include "engine/porter.h"
 
 #include <errno.h>
@@ -287,12 +288,29 @@ static int more_threads(struct shk_gate *t)
 	return t->n_threads ? 0 : r;
 }
 
+/* The kernel module compares, as the last one before the program begins; there is nothing to wait for. The slot stays as it is: should this
+ * engine die now, the next one judges the call again, if it still waits, and the lease of that judgement takes this one's place. */
+static bool pass_held(struct shk_listener *l, struct shk_call_slot *s, const struct shk_exec_judged *x)
+{
+	if (!atomic_load(&l->e->held_execs) || shk_observer_hold(l->g, l->e, &s->notif, x) < 0)
+		return false;
+	/* Nobody waits any more: nothing runs. */
+	(void)shk_notify_continue(l->fd, s->notif.id);
+	return true;
+}
+
 void shk_gate_pass(struct shk_listener *l, struct shk_call_slot *s, struct shk_exec_judged *x)
 {
 	struct shk_gate *t = l->g->gate;
-	struct request *r = malloc(sizeof(*r));
+	struct request *r;
 	int failed = 0;
 
+	if (pass_held(l, s, x)) {
+		shk_journal_release(l->g->journal, s);
+		shk_exec_judged_free(x);
+		return;
+	}
+	r = malloc(sizeof(*r));
 	if (!r) {
 		shk_answer(l, s, ENOMEM);
 		shk_journal_release(l->g->journal, s);

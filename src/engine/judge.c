@@ -210,6 +210,29 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 	}
 }
 
+void shk_judge_made(const struct shk_policy *p, struct shk_eval_ctx *ctx, struct shk_judgement *j)
+{
+	const struct shk_event *ev = ctx->ev;
+	struct shk_proc *task = shk_proc_task_of(ctx);
+
+	/* It knows events by registers and texts that lie in a task's memory. */
+	ctx->memo = NULL;
+	for (unsigned i = 0; !task && ev->call && i < ev->call->nargs; i++)
+		if (ev->call->arg[i].kind == SHK_ARG_PATH && ev->arg[i].state == SHK_ARG_OK && ev->arg[i].bytes.n &&
+		    ev->arg[i].bytes.p[0] == '/') {
+			ctx->abs_path[i] = ev->arg[i].bytes;
+			ctx->abs_path_state[i] = SHK_PATH_KNOWN;
+		}
+	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
+	j->n_given = j->m.n;
+}
+
+bool shk_judge_made_tells(const struct shk_policy *p, const struct shk_judgement *j, unsigned i)
+{
+	return i == 0 || p->match_all ||
+	       (p->mode != SHK_MODE_OBSERVE && p->actions[j->m.rule[i]].kind != SHK_ACT_NONE);
+}
+
 void shk_judged_alert(struct shk_alert *a, const struct shk_policy *p, const struct shk_verdict *v, bool own)
 {
 	const struct shk_action *is = own ? &v->wanted : &v->action;

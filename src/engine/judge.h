@@ -32,6 +32,12 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 /* The same call as somebody else may see it: its rules are added to j, and are not of the name given. */
 void shk_judge_also(const struct shk_policy *p, struct shk_eval_ctx *as, struct shk_judgement *j);
 
+/* A call that was made already, as the kernel module tells it: its rules are asked once, nothing is looked up for it, and there is
+ * no verdict. Names are whole and need no task to be understood. Holding the container's lock, if it has one. */
+void shk_judge_made(const struct shk_policy *p, struct shk_eval_ctx *ctx, struct shk_judgement *j);
+/* Is there to be an alert of match i? Falco's first one; and a rule that acts is told in any case, as here it could not. */
+bool shk_judge_made_tells(const struct shk_policy *p, const struct shk_judgement *j, unsigned i);
+
 /* What an alert says of the verdict. own: it is of the rule that the verdict is; one of another rule says what became of the
  * call, too. */
 struct shk_alert;

@@ -28,6 +28,7 @@ struct shk_observer *shk_observer_new(void)
 	if (!o)
 		return NULL;
 	pthread_mutex_init(&o->lock, NULL);
+	pthread_mutex_init(&o->post_lock, NULL);
 	pthread_cond_init(&o->passed, NULL);
 	shk_map_init(&o->by_index);
 	shk_arena_init(&o->arena, SHK_OBSERVER_ARENA);
@@ -60,8 +61,17 @@ struct shk_observer *shk_observer_open(const struct shk_config *cfg)
 		return o;
 	}
 	o->k = k;
+	/* Without it nothing is held, and the other ways are taken. */
+	(void)shk_kpost_open(k, &o->post, NULL);
 	o->state = SHK_OBSERVER_READING;
 	return o;
+}
+
+static void close_post(struct shk_observer *o)
+{
+	pthread_mutex_lock(&o->post_lock);
+	o->post = shk_kpost_close(o->post);
+	pthread_mutex_unlock(&o->post_lock);
 }
 
 /* What only the thread may do, since it reads what is closed here. */
@@ -69,8 +79,10 @@ static void leave(struct shk_observer *o, const char *why)
 {
 	struct shk_kmod *k;
 
+	shk_observer_waited(o, true);
 	pthread_mutex_lock(&o->lock);
 	shk_observer_drop_all(o);
+	close_post(o);
 	k = TAKE_PTR(o->k);
 	o->state = SHK_OBSERVER_LEFT;
 	snprintf(o->text, sizeof(o->text), "%s", why);
@@ -157,22 +169,26 @@ static bool any_ending(struct shk_observer *o)
 /* One look at everything. false: the module was given back. */
 static bool look(struct shk_observer *o, bool *any)
 {
-	_cleanup_free_ char *why = NULL;
-	bool ending = any_ending(o);
+	bool ending = any_ending(o), ends;
 
 	hear_news(o);
 	*any = drain(o, ending);
+	shk_observer_waited(o, ending);
 	if (ending)
 		end_passed(o);
 	shk_observer_tell_loss(o, ending);
 	pthread_mutex_lock(&o->lock);
-	why = TAKE_PTR(o->leave);
+	ends = o->leave;
 	pthread_mutex_unlock(&o->lock);
-	if (why || any_broken(o)) {
-		leave(o, why ? why : "its records cannot be read");
-		return false;
-	}
-	return true;
+	if (!ends && !any_broken(o))
+		return true;
+	/* Calls may be under way that nobody but the module holds: there are no more of them from now on, and it stays until then. */
+	close_post(o);
+	if (shk_now_mono() < atomic_load(&o->held_until))
+		return true;
+	/* Once it is set nobody changes it. */
+	leave(o, ends ? o->leave : "its records cannot be read");
+	return false;
 }
 
 static void *observer_main(void *arg)
@@ -201,6 +217,7 @@ static void *observer_main(void *arg)
 		o->real_minus_mono = (int64_t)(shk_now_real() - shk_now_mono());
 		idle = any || p[2].revents & POLLIN ? 0 : idle + 1;
 	}
+	shk_observer_waited(o, true);
 	return NULL;
 }
 
@@ -286,6 +303,7 @@ struct json_object *shk_observer_status(struct shk_engine *g)
 	json_object_object_add(out, "containers", json_object_new_int64((int64_t)o->by_index.used));
 	pthread_mutex_unlock(&o->lock);
 	json_object_object_add(out, "records", json_object_new_int64((int64_t)atomic_load(&o->n_records)));
+	json_object_object_add(out, "leases", json_object_new_int64((int64_t)atomic_load(&o->n_leases)));
 	json_object_object_add(out, "lost", json_object_new_int64((int64_t)atomic_load(&o->n_lost)));
 	return out;
 }
@@ -301,10 +319,12 @@ void shk_observer_free(struct shk_observer *o)
 		(void)eventfd_write(o->wake, 1);
 		pthread_join(o->thread, NULL);
 	}
+	shk_observer_waited(o, true);
 	if (o->g && o->g->keeper_fd < 0)
 		shk_observer_drop_all(o);
 	for (size_t pos = 0; (s = shk_map_next(&o->by_index, &pos));)
 		shk_entry_unref(shk_observer_forget(o, ((struct shk_observed *)s->value)->index));
+	shk_kpost_close(o->post);
 	shk_kmod_close(o->k);
 	shk_map_done(&o->by_index);
 	shk_buf_done(&o->rendered);
@@ -312,6 +332,7 @@ void shk_observer_free(struct shk_observer *o)
 	shk_close(&o->wake);
 	free(o->leave);
 	pthread_cond_destroy(&o->passed);
+	pthread_mutex_destroy(&o->post_lock);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
 }

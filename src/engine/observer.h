@@ -38,6 +38,11 @@ void shk_observer_settle(struct shk_engine *g);
 void shk_observer_watch(struct shk_engine *g, struct shk_entry *e, bool anew);
 /* The container is over: what it did is judged first, for as long as that takes, and a moment at most. */
 void shk_observer_unwatch(struct shk_engine *g, struct shk_entry *e);
+/* An execve that was judged and waits: the module holds it to that, once it goes on; then 0. Else the caller verifies it otherwise.
+ * Any thread that has the descriptors of x. */
+struct seccomp_notif;
+struct shk_exec_judged;
+int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, const struct seccomp_notif *n, const struct shk_exec_judged *x);
 /* Gives the module back (it can be unloaded then); why is for the alert. It is taken again by the next engine. */
 void shk_observer_leave(struct shk_engine *g, const char *why);
 /* For `shrike status`. The caller's; NULL: no memory. */

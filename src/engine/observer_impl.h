@@ -6,17 +6,28 @@
 #ifndef SHK_ENGINE_OBSERVER_IMPL_H
 #define SHK_ENGINE_OBSERVER_IMPL_H
 
+#include "enforce/exec.h"
 #include "engine/internal.h"
 #include "engine/observer.h"
 #include "policy/observe.h"
+#include "sources/kmod/event.h"
 #include "sources/kmod/kmod.h"
+#include "sources/kmod/post.h"
 
 struct shk_observed {
 	struct shk_entry *e; /* one reference */
 	uint32_t index;
 	bool ending;	     /* unwatch waits until all that is there was judged */
 	struct shk_observe what;
+	bool by_ns;	     /* no task leaves it */
 	uint64_t lost;	     /* as the module counted when it was told last */
+};
+
+/* An attempt that waits for the end of its call. */
+struct shk_waiting {
+	struct shk_entry *e;	   /* one reference */
+	struct shrike_record *rec; /* owned; NULL: the place is free */
+	const struct shk_syscall *as;
 };
 
 struct shk_observer {
@@ -32,16 +43,22 @@ struct shk_observer {
 	unsigned n_left;
 	char *leave;		/* why the thread is to give the module back */
 
+	pthread_mutex_t post_lock; /* a leaf; guards */
+	struct shk_kpost *post;	   /* NULL: no leases */
+
 	int wake;		/* eventfd */
 	pthread_t thread;
 	bool started;
 	atomic_bool stop;
-	_Atomic uint64_t n_records, n_lost;
+	_Atomic uint64_t n_records, n_lost, n_leases;
+	_Atomic uint64_t held_until; /* CLOCK_MONOTONIC: when the last lease expires */
 
 	/* the thread's alone */
 	struct shk_arena arena;
 	struct shk_buf rendered;
 	int64_t real_minus_mono;
+	struct shk_waiting waiting[256]; /* by tid */
+	unsigned n_waiting;
 	struct {
 		uint64_t count, since, until; /* CLOCK_MONOTONIC; since 0: not known */
 		bool some;		      /* the module says that there are, not how many */
@@ -57,10 +74,35 @@ uint32_t shk_observer_index(const struct shk_entry *e);
 
 /* observer_judge.c: one record, of the thread. */
 void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec);
+/* Asks the rules about it, as this call; ret: what came of it, NULL: nobody knows. */
+void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as,
+			const int64_t *ret);
 /* What was lost, at most once a second unless at once. */
 void shk_observer_tell_loss(struct shk_observer *o, bool at_once);
 /* Records of this container that the module has lost since it was added; 0 also when it does not say. Holding lock. */
 uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index);
+
+/* observer_join.c, of the thread */
+/* Judged when the end of its call is told, or after a while. */
+void shk_observer_wait(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as);
+/* The record is an end. true: of a call that was waited for, which was judged. */
+bool shk_observer_ended(struct shk_observer *o, const struct shrike_record *rec);
+/* Those who have waited long enough, or all. */
+void shk_observer_waited(struct shk_observer *o, bool all);
+
+/* observer_tree.c, of the thread */
+/* A task was made, runs a program, has ended. */
+void shk_observer_tree(struct shk_observer *o, const struct shrike_record *rec);
+/* Records were lost. */
+void shk_observer_forget_trees(struct shk_observer *o);
+/* The event's task is gone: what was told of it answers from now on, if there is anything. Holding the container's lock. */
+bool shk_observer_gone_task(struct shk_entry *e, struct shk_eval_ctx *ctx);
+
+/* observer_lease.c */
+/* has: the leases that the module has of the container now. Holding lock. */
+void shk_observer_hold_wanted(struct shk_observer *o, uint32_t has, struct shk_observe *what);
+/* The record says that a task was killed. */
+void shk_observer_tell_killed(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec);
 
 /* observer_watch.c */
 /* Stops watching all. Holding lock. */

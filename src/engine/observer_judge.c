@@ -18,8 +18,9 @@
 #define START_SLACK   30000000u	 /* start times are exact to 10 ms, clocks are read one after the other */
 #define LOSS_EVERY_NS 1000000000u
 
-/* The container a record is about, with a reference, and the call its event is to be. NULL: nobody asks for it. */
-static struct shk_entry *whose(struct shk_observer *o, const struct shrike_record *rec, const struct shk_syscall **as)
+/* The container a record is about, with a reference, and the call its event is to be; none for one of a lease. joins: it waits for its end.
+ * NULL: nobody asks for it. */
+static struct shk_entry *whose(struct shk_observer *o, const struct shrike_record *rec, const struct shk_syscall **as, bool *joins)
 {
 	enum shk_abi abi = rec->flags & SHRIKE_F_COMPAT ? SHK_ABI_I386 : SHK_ABI_X86_64;
 	const struct shk_syscall *in = rec->nr < 0 ? NULL : shk_syscall_by_nr(abi, rec->nr);
@@ -29,7 +30,8 @@ static struct shk_entry *whose(struct shk_observer *o, const struct shrike_recor
 	pthread_mutex_lock(&o->lock);
 	w = shk_map_get_u64(&o->by_index, rec->container);
 	*as = w ? shk_observe_call(&w->what, rec->type, in) : NULL;
-	if (*as)
+	*joins = *as && rec->type != SHRIKE_SYSCALL && shk_observe_joins(&w->what, *as, in);
+	if (*as || (w && rec->type == SHRIKE_LEASE))
 		e = shk_entry_ref(w->e);
 	pthread_mutex_unlock(&o->lock);
 	return e;
@@ -44,21 +46,14 @@ static bool is_runtime(struct shk_eval_ctx *ctx)
 	return exe && exe->dev == ctx->ctr->runtime_dev && exe->ino == ctx->ctr->runtime_ino;
 }
 
-/* Names are the kernel's own and whole: they need no task to be understood. */
+/* A younger task has another one's number. */
 static void find_task(struct shk_eval_ctx *ctx)
 {
-	struct shk_event *ev = ctx->ev;
 	struct shk_proc *task = shk_proc_task_of(ctx);
 	uint64_t start;
 
-	if (task && shk_proc_start(task, &start) && start > ev->time_ns + START_SLACK)
-		task = ctx->proc = NULL; /* stays so: it was tried */
-	for (unsigned i = 0; !task && i < ev->call->nargs; i++)
-		if (ev->call->arg[i].kind == SHK_ARG_PATH && ev->arg[i].state == SHK_ARG_OK && ev->arg[i].bytes.n &&
-		    ev->arg[i].bytes.p[0] == '/') {
-			ctx->abs_path[i] = ev->arg[i].bytes;
-			ctx->abs_path_state[i] = SHK_PATH_KNOWN;
-		}
+	if (task && shk_proc_start(task, &start) && start > ctx->ev->time_ns + START_SLACK)
+		ctx->proc = NULL; /* stays so: it was tried */
 }
 
 static void tell(struct shk_observer *o, struct shk_entry *e, struct shk_eval_ctx *ctx, const struct shk_policy *p, unsigned rule,
@@ -91,22 +86,26 @@ static void tell(struct shk_observer *o, struct shk_entry *e, struct shk_eval_ct
 /* Holding the container's lock. */
 static void evaluate(struct shk_observer *o, struct shk_entry *e, struct shk_event *ev, const struct shk_policy *p)
 {
-	/* No memo: it knows events by registers and texts that lie in a task's memory. */
 	struct shk_eval_ctx ctx = { .ev = ev, .ctr = e->ctr };
-	struct shk_matches m = { 0 };
+	bool recorded = shk_recorder_on(&o->g->recorder);
+	struct shk_judgement j = { 0 };
 
 	find_task(&ctx);
-	shk_ruleset_eval(p->rules, &ctx, p->must, !p->match_all, &m);
-	/* Falco's first match; and a rule that acts is told in any case, as here it could not. */
-	if (m.n && !is_runtime(&ctx))
-		for (unsigned i = 0; i < m.n; i++)
-			if (i == 0 || p->match_all ||
-			    (p->mode != SHK_MODE_OBSERVE && p->actions[m.rule[i]].kind != SHK_ACT_NONE))
-				tell(o, e, &ctx, p, m.rule[i], i);
+	if (!shk_proc_task_of(&ctx))
+		(void)shk_observer_gone_task(e, &ctx);
+	shk_judge_made(p, &ctx, &j);
+	if ((j.m.n || recorded) && !is_runtime(&ctx)) {
+		for (unsigned i = 0; i < j.m.n; i++)
+			if (shk_judge_made_tells(p, &j, i))
+				tell(o, e, &ctx, p, j.m.rule[i], i);
+		if (recorded && shk_recorder_note(&o->g->recorder, &e->lines, &ctx, &j))
+			shk_loop_wake(o->g->loop);
+	}
 	shk_proc_apply(e->ctr, ev, !ev->has_ret || ev->ret >= 0);
 }
 
-static void judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as)
+void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as,
+			const int64_t *ret)
 {
 	struct timespec until = { .tv_sec = (time_t)(shk_now_mono() / 1000000000u) + LOCK_S };
 	SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = NULL;
@@ -117,6 +116,11 @@ static void judge(struct shk_observer *o, struct shk_entry *e, const struct shri
 	shk_event_init(&ev, &o->arena);
 	if (shk_kmod_event(rec, o->real_minus_mono, &ev) < 0 || !ev.call || shk_kmod_event_as(&ev, as) < 0)
 		return;
+	if (ret) {
+		ev.attempt = false;
+		ev.has_ret = true;
+		ev.ret = *ret;
+	}
 	ev.ctr = e->ctr;
 	shk_place_event(o->g, &ev, ev.time_ns);
 	atomic_fetch_add_explicit(&e->ctr->n_events, 1, memory_order_relaxed);
@@ -150,18 +154,35 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
 	const struct shk_syscall *as;
 	struct shk_entry *e;
 	uint64_t armed;
+	bool joins;
 
 	atomic_fetch_add_explicit(&o->n_records, 1, memory_order_relaxed);
 	if (rec->type == SHRIKE_LOSS) {
 		note_loss(o, rec);
+		shk_observer_forget_trees(o);
 		return;
 	}
-	e = whose(o, rec, &as);
+	if (rec->type == SHRIKE_FORK || rec->type == SHRIKE_EXEC || rec->type == SHRIKE_EXIT) {
+		shk_observer_tree(o, rec);
+		return;
+	}
+	if (rec->type == SHRIKE_SYSCALL && o->n_waiting && shk_observer_ended(o, rec))
+		return;
+	e = whose(o, rec, &as, &joins);
 	if (!e)
 		return;
+	if (rec->type == SHRIKE_LEASE) {
+		shk_observer_tell_killed(o, e, rec);
+		shk_entry_unref(e);
+		return;
+	}
 	armed = atomic_load(&e->armed_ns);
-	if (armed && rec->time >= armed && !atomic_load(&e->released))
-		judge(o, e, rec, as);
+	if (armed && rec->time >= armed && !atomic_load(&e->released)) {
+		if (joins)
+			shk_observer_wait(o, e, rec, as);
+		else
+			shk_observer_judge(o, e, rec, as, NULL);
+	}
 	shk_entry_unref(e);
 }
 

@@ -64,7 +64,7 @@ static int add(struct shk_observer *o, struct shk_entry *e, const struct shk_obs
 	_cleanup_close_ int cgroup = open_cgroup(e->ctr);
 	int pid = leads_namespace(e->ctr->init_pid) ? (int)e->ctr->init_pid : 0, r = -ENOENT;
 	struct shk_kmod_scope s = { .index = shk_observer_index(e), .classes = what->classes, .native = what->native,
-				    .compat = what->compat, .at_once = true };
+				    .compat = what->compat, .leases = (uint32_t)what->leases, .at_once = true };
 	const struct { int cgroup, pid; } tries[] = { { cgroup, pid }, { cgroup, 0 }, { -1, pid } };
 
 	if (cgroup < 0 && !pid)
@@ -85,7 +85,7 @@ static int add(struct shk_observer *o, struct shk_entry *e, const struct shk_obs
 static int set(struct shk_observer *o, struct shk_entry *e, const struct shk_observe *what, struct shk_err *err)
 {
 	const struct shk_kmod_scope s = { .index = shk_observer_index(e), .classes = what->classes, .native = what->native,
-					  .compat = what->compat, .cgroup_fd = -1 };
+					  .compat = what->compat, .leases = (uint32_t)what->leases, .cgroup_fd = -1 };
 
 	return shk_kmod_set(o->k, &s, err);
 }
@@ -106,25 +106,39 @@ struct shk_entry *shk_observer_forget(struct shk_observer *o, uint32_t index)
 	struct shk_observed *w = shk_map_del_u64(&o->by_index, index);
 	struct shk_entry *e = w ? w->e : NULL;
 
+	if (e)
+		atomic_store(&e->held_execs, false);
 	free(w);
 	return e;
 }
 
+/* A container that its tasks can leave is no place for leases: outside nobody compares. */
+static void allow_leases(struct shk_observed *w, bool wanted)
+{
+	atomic_store(&w->e->held_execs, wanted && w->what.leases && w->by_ns);
+}
+
 /* Holding lock. *drop: an entry whose reference is to be dropped. */
-static int watch(struct shk_observer *o, struct shk_entry *e, const struct shk_observe *what, struct shk_entry **drop,
+static int watch(struct shk_observer *o, struct shk_entry *e, struct shk_observe *what, struct shk_entry **drop,
 		 struct shk_err *err)
 {
 	uint32_t index = shk_observer_index(e);
 	struct shk_observed *w = shk_map_get_u64(&o->by_index, index);
-	bool adopted = false;
+	bool adopted = false, wanted = what->leases;
+	struct shk_kmod_watched is = { 0 };
 	int r;
 
 	if (w && w->e != e)
 		return shk_err_set(err, EEXIST, "another container has its index in the kernel module");
-	if (w && !memcmp(&w->what, what, sizeof(*what)))
-		return 0;
 	if (!w)
 		adopted = take_left(o, index);
+	if (adopted)
+		(void)shk_kmod_look_up(o->k, index, &is, NULL);
+	shk_observer_hold_wanted(o, w ? (uint32_t)w->what.leases : is.leases, what);
+	if (w && !memcmp(&w->what, what, sizeof(*what))) {
+		allow_leases(w, wanted);
+		return 0;
+	}
 	if (!what->classes) {
 		if (w || adopted)
 			(void)shk_kmod_remove(o->k, index, NULL);
@@ -143,9 +157,12 @@ static int watch(struct shk_observer *o, struct shk_entry *e, const struct shk_o
 		w->e = shk_entry_ref(e);
 		w->index = index;
 		w->lost = adopted ? shk_observer_lost_of(o, index) : 0;
+		w->by_ns = shk_kmod_look_up(o->k, index, &is, NULL) == 0 && is.by_ns;
 	}
-	if (r == 0)
+	if (r == 0) {
 		w->what = *what;
+		allow_leases(w, wanted);
+	}
 	return r;
 }
 

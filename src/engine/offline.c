@@ -51,10 +51,30 @@ static int tell(struct shk_offline *o, const struct shk_policy *p, struct shk_ev
 	};
 	int rc;
 
+	/* Nothing is promised of what was over already. */
+	if (ctx->ev->sensor == SHK_SENSOR_MODULE)
+		a.guarantee = NULL;
 	shk_judged_alert(&a, p, v, own);
 	shk_buf_reset(&o->record);
 	rc = shk_alert_render(&a, o->hostname, &o->record);
 	return rc < 0 ? rc : o->on_alert(a.rule, shk_buf_view(&o->record), o->arg);
+}
+
+/* The choice of observer_judge.c. */
+static int judge_made(struct shk_offline *o, const struct shk_policy *p, struct shk_eval_ctx *ctx)
+{
+	const struct shk_verdict none = { .rule = -1 };
+	struct shk_judgement j = { 0 };
+	int rc = 0;
+
+	shk_judge_made(p, ctx, &j);
+	for (unsigned i = 0; i < j.m.n && rc == 0; i++) {
+		if (!shk_judge_made_tells(p, &j, i))
+			continue;
+		o->seq++;
+		rc = tell(o, p, ctx, j.m.rule[i], i, &none, false);
+	}
+	return rc == 0 && ctx->ev->arena->failed ? -E2BIG : rc;
 }
 
 int shk_offline_judge(struct shk_offline *o, const struct shk_policy *p, struct shk_eval_ctx *ctx)
@@ -64,6 +84,8 @@ int shk_offline_judge(struct shk_offline *o, const struct shk_policy *p, struct 
 	unsigned n = 0;
 	int rc = 0;
 
+	if (ctx->ev->sensor == SHK_SENSOR_MODULE)
+		return judge_made(o, p, ctx);
 	ctx->memo = o->memo;
 	shk_judge(p, NULL, ctx, NULL, &j);
 	shk_verdict_decide(p, &j.m, ctx->ev, &v);

@@ -199,7 +199,8 @@ static bool put_task(struct note *n, struct shk_proc *p, pid_t tid)
 	char line[64];
 
 	if (!p) {
-		if (tid <= 0 || !shk_map_get_u64(&n->lines->hash, key(KEY_TASK, (uint64_t)tid, 0)))
+		/* What is only known by what was told (observer_tree.c) says nothing of who else is there. */
+		if (n->ctx->recorded || tid <= 0 || !shk_map_get_u64(&n->lines->hash, key(KEY_TASK, (uint64_t)tid, 0)))
 			return false;
 		/* Its descriptors go with it: what is known of them is to be written again, should the number be. */
 		snprintf(line, sizeof(line), "process %d gone=true\n", (int)tid);

@@ -51,6 +51,7 @@ void shk_entry_unref(struct shk_entry *e)
 	shk_armoury_unref(e->arm);
 	shk_recorded_lines_done(&e->lines);
 	shk_memo_free(e->memo);
+	shk_recorded_free(e->tree);
 	free(e->marks);
 	pthread_mutex_destroy(&e->marks_turn);
 	pthread_mutex_destroy(&e->marks_lock);

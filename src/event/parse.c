@@ -32,6 +32,8 @@ struct parse {
 		struct value v;
 	} named[SHK_MEM_NAMED];
 	size_t n_named;
+	bool has_to;
+	struct shk_str to; /* the attribute */
 	bool has_nr;
 };
 
@@ -91,6 +93,26 @@ static int parse_object(struct parse *p, unsigned i)
 	return shk_tlex_quoted(&p->l, &o[i]);
 }
 
+/* DOMAIN/TYPE/PROTOCOL */
+static int parse_socket(struct parse *p)
+{
+	struct shk_str w, part;
+	int r = shk_tlex_value(&p->l, &w);
+
+	for (unsigned i = 0; r == 0 && i < 3; i++) {
+		const char *slash = memchr(w.p, '/', w.n);
+		uint64_t v;
+
+		part = (struct shk_str){ w.p, slash ? (size_t)(slash - w.p) : w.n };
+		if ((i < 2) != (slash != NULL) || !shk_tlex_number(part, false, &v) || v > INT32_MAX || (!i && !v))
+			return shk_tlex_fail(&p->l, "three numbers are expected here: DOMAIN/TYPE/PROTOCOL");
+		p->ev->socket[i] = (int)v;
+		w.p += part.n + (slash != NULL);
+		w.n -= part.n + (slash != NULL);
+	}
+	return r;
+}
+
 /* NAME=... in front of the call. */
 static int attribute(struct parse *p, struct shk_str name, struct shk_str *container)
 {
@@ -105,6 +127,12 @@ static int attribute(struct parse *p, struct shk_str name, struct shk_str *conta
 		return parse_sensor(p);
 	if (shk_str_eqz(name, "abi"))
 		return parse_abi(p);
+	if (shk_str_eqz(name, "socket"))
+		return parse_socket(p);
+	if (shk_str_eqz(name, "to")) {
+		p->has_to = true;
+		return shk_tlex_quoted(&p->l, &p->to);
+	}
 	if (shk_str_eqz(name, "num")) {
 		r = number(p, "num", UINT64_MAX, &v);
 		p->ev->num = v;
@@ -126,7 +154,7 @@ static int attribute(struct parse *p, struct shk_str name, struct shk_str *conta
 		p->ev->has_object = true;
 	} else {
 		r = shk_tlex_fail(&p->l, "unknown attribute; there are num, tid, pid, container, sensor, "
-				 "abi, nr, dev, ino, object0 to object5");
+				 "abi, nr, dev, ino, socket, to, object0 to object5");
 	}
 	return r;
 }
@@ -520,6 +548,18 @@ static int place(struct parse *p)
 	return 0;
 }
 
+/* The address of a message, whose header is not there to lead to it. */
+static int place_to(struct parse *p)
+{
+	if (!p->has_to)
+		return 0;
+	if (!p->ev->call || p->ev->call->id != SHK_CALL_sendmsg || !p->ev->raw[1] || p->mem->shown[1] != SHK_MEM_FAULT)
+		return shk_tlex_fail(&p->l, "to is of a sendmsg whose header is :fault");
+	p->ev->named.state = SHK_ARG_OK;
+	p->ev->named.bytes = p->to;
+	return 0;
+}
+
 int shk_event_parse(struct shk_str line, struct shk_arena *arena, struct shk_event *ev,
 		    struct shk_str *container, struct shk_err *err)
 {
@@ -547,5 +587,7 @@ int shk_event_parse(struct shk_str line, struct shk_arena *arena, struct shk_eve
 		r = parse_args(&p);
 	if (r == 0)
 		r = parse_result(&p);
-	return r < 0 ? r : place(&p);
+	if (r == 0)
+		r = place(&p);
+	return r < 0 ? r : place_to(&p);
 }

@@ -272,6 +272,14 @@ void shk_event_print_with(struct shk_event *ev, struct shk_str container, uint64
 	}
 	if (ev->has_object)
 		shk_buf_printf(out, " dev=0x%" PRIx64 " ino=%" PRIu64, ev->obj_dev, ev->obj_ino);
+	if (ev->socket[0])
+		shk_buf_printf(out, " socket=%d/%d/%d", ev->socket[0], ev->socket[1], ev->socket[2]);
+	/* Where the header that leads to it is not known. */
+	if (ev->call && ev->call->id == SHK_CALL_sendmsg && ev->named.state == SHK_ARG_OK && ev->raw[1] &&
+	    known_arg(ev, 1).state == SHK_ARG_FAULT) {
+		shk_buf_adds(out, " to=");
+		shk_quote(ev->named.bytes, out);
+	}
 	shk_buf_printf(out, " %s(", ev->call ? ev->call->name : "unknown");
 	print_args(ev, addr, bytes, out);
 	shk_buf_addc(out, ')');

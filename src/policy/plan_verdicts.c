@@ -19,7 +19,7 @@ static const char *reason(const struct shk_policy *p, const struct shk_plan_call
 	if (c->what == SHK_PLAN_PASS || !c->enforced)
 		return c->warn ? c->warn : "the mode has no verdicts";
 	if (m == SHK_METHOD_VERIFY && p->exec_verify == SHK_EXEC_VERIFY_AUTO)
-		return "files are compared when they are opened, all before the first instruction";
+		return "held by the kernel module, or files compared when they are opened, all before the first instruction";
 	return words[m];
 }
 

@@ -24,7 +24,8 @@ struct shk_action {
 };
 /* What becomes of a process that enters the container without our filter (SUPERVISION section 6). */
 enum shk_exec_sessions { SHK_EXEC_NO_NEW_PRIVS, SHK_EXEC_OBSERVE, SHK_EXEC_REFUSE };
-/* How an execve that an action may refuse is let through in mode enforce. AUTO is what is built: ptrace. */
+/* How an execve that an action may refuse is let through in mode enforce. AUTO: by the kernel module's
+ * leases where they can be had, else by ptrace and, where there are any, permission events. */
 enum shk_exec_verify { SHK_EXEC_VERIFY_AUTO, SHK_EXEC_VERIFY_PTRACE, SHK_EXEC_VERIFY_OFF };
 const char *shk_mode_name(enum shk_mode m);
 const char *shk_action_name(enum shk_action_kind k);

@@ -210,6 +210,9 @@ uint64_t shk_ruleset_regex_limits(const struct shk_ruleset *rs);
 /* Can any rule match a call of this type? (index lookup, for the plan and fast exits) */
 bool shk_ruleset_wants(const struct shk_ruleset *rs, enum shk_call_id id);
 
+/* Does the condition of a rule that can match a call of this type ask for such a field? Also true when memory runs out. */
+bool shk_ruleset_asks(const struct shk_ruleset *rs, enum shk_call_id id, bool (*is)(const struct shk_field_ref *ref));
+
 /* ---- for the plan: what must hold in registers for a rule to be able to match ---- */
 
 /* One test on a register value: (arg & mask) == value, or != when negate. */

@@ -24,6 +24,10 @@ void shk_doctor_module(struct shk_report *r)
 	shk_doctor_add(r, "kernel", "module shrike.ko", SHK_YES,
 		       "loaded, version %s, protocol %u, %d types of records, %s", f->release, f->abi,
 		       __builtin_popcountll(f->classes & ((1ull << SHRIKE_TYPES) - 1)), n > 0 ? "in use" : "nothing watched");
+	shk_doctor_add(r, "kernel", "holding execs", f->features & SHRIKE_FEATURE_EXEC_HOLD ? SHK_YES : SHK_NO, "%s",
+		       f->features & SHRIKE_FEATURE_EXEC_HOLD ?
+			       "an execve that a rule enforces is held to what was judged by a lease" :
+			       "the module is older than its leases for that: execs are compared by ptrace");
 	shk_doctor_add(r, "kernel", "refusing at the object", f->features & SHRIKE_FEATURE_REFUSE ? SHK_YES : SHK_NO, "%s",
 		       f->features & SHRIKE_FEATURE_REFUSE ?
 			       "opens, connects and binds can be held to what was judged" :

@@ -29,7 +29,8 @@ static const char rules[] = RULE("open", "evt.type=openat and evt.is_open_write=
 	RULE("read", "evt.type=openat", "info", "  tags: [file]\n  enabled: false\n")
 	RULE("connect", "evt.type=connect", "notice", "  tags: [net]\n")
 	RULE("mkdir", "evt.type=mkdir", "debug", "  tags: [file, b]\n")
-	RULE("send", "evt.type in (sendto, sendmsg) and fd.sport=53", "debug", "  enabled: false\n");
+	RULE("send", "evt.type in (sendto, sendmsg) and fd.sport=53", "debug", "  enabled: false\n")
+	RULE("exec", "evt.type=execve and proc.name=evil", "debug", "  enabled: false\n");
 
 static int write_rules(void **state)
 {
@@ -93,7 +94,7 @@ static void selects_in_order(void **state)
 		 "  - disable: { rule: mk* }\n", "open read");
 	selected("  select:\n  - disable: { rule: connect, tag: b }\n", "open");
 	selected("  select: [ enable: { rule: '*' } ]\n  disable: { tags: [a] }\n",
-		 "read connect mkdir send");
+		 "read connect mkdir send exec");
 	selected("  select: [ enable: { rule: '*' } ]\n  priority: notice\n", "open connect");
 	selected("  priority: informational\n", "open connect");
 	/* A rule that its file switches off may be named. */
@@ -327,6 +328,7 @@ static void observe(const char *select, const char *keys, const char *installed,
 }
 
 #define TYPE(t) (UINT64_C(1) << SHRIKE_##t)
+#define TASKS	(TYPE(FORK) | TYPE(EXEC) | TYPE(EXIT))
 
 /* What the module is asked for is what the filter does not see. */
 static void observes_the_rest(void **state)
@@ -339,10 +341,10 @@ static void observes_the_rest(void **state)
 	observe("", "", "", &o);
 	assert_int_equal(o.classes, 0);
 	observe(all, "", all, &o);
-	assert_int_equal(o.classes, TYPE(SENDMSG));
+	assert_int_equal(o.classes, TYPE(SENDMSG) | TASKS);
 	/* io_uring: what rules name is reached by it too; mkdir is not, by its own call it is notified. */
 	observe("", "io_uring: allow\n", "", &o);
-	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
+	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR) | TASKS);
 	assert_true(o.rings[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_false(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, NULL), &shk_syscalls[SHK_CALL_openat]);
@@ -353,7 +355,7 @@ static void observes_the_rest(void **state)
 	assert_null(shk_observe_call(&o, SHRIKE_UNLINK, NULL));
 	/* A filter made for a policy without rules */
 	observe("", "", none, &o);
-	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR));
+	assert_int_equal(o.classes, TYPE(OPEN) | TYPE(CONNECT) | TYPE(MKDIR) | TASKS);
 	assert_true(o.objects[SHK_CALL_openat / 64] >> SHK_CALL_openat % 64 & 1);
 	assert_ptr_equal(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_openat]), &shk_syscalls[SHK_CALL_openat]);
 	assert_null(shk_observe_call(&o, SHRIKE_OPEN, &shk_syscalls[SHK_CALL_open]));
@@ -361,6 +363,36 @@ static void observes_the_rest(void **state)
 	assert_ptr_equal(shk_observe_call(&o, SHRIKE_CONNECT, &shk_syscalls[SHK_CALL_socketcall]), &shk_syscalls[SHK_CALL_connect]);
 	for (unsigned i = 0; i < SHRIKE_BITMAP_BYTES; i++)
 		assert_int_equal(o.native[i] | o.compat[i], 0);
+}
+
+/* An execve that an action may refuse is held by the module, if the policy does not say otherwise. */
+static void holds_execs(void **state)
+{
+#define EXECS "  select: [ enable: { rule: exec } ]\n"
+#define DENIED "actions: [ { match: { rules: [exec] }, then: { deny: EPERM } } ]\n"
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+	SHK_CLEANUP(shk_plan_freep) struct shk_plan *plan = NULL;
+	_cleanup_buf_ struct shk_buf out;
+	struct shk_err err = { 0 };
+	struct shk_observe o;
+	(void)state;
+
+	observe(EXECS, "mode: enforce\n" DENIED, EXECS, &o);
+	assert_int_equal(o.leases, SHRIKE_HOLD_EXEC);
+	assert_int_equal(o.classes, TYPE(LEASE));
+	assert_null(shk_observe_call(&o, SHRIKE_LEASE, &shk_syscalls[SHK_CALL_execve]));
+	observe(EXECS, "mode: enforce\nexec_verify: ptrace\n" DENIED, EXECS, &o);
+	assert_int_equal(o.leases | o.classes, 0);
+	observe(EXECS, "mode: shadow\n" DENIED, EXECS, &o);
+	assert_int_equal(o.leases | o.classes, 0);
+	observe(EXECS, "mode: enforce\n", EXECS, &o);
+	assert_int_equal(o.leases | o.classes, 0);
+	shk_buf_init(&out, 1 << 20);
+	assert_int_equal(load(EXECS, "mode: enforce\n" DENIED, &ps, &err), 0);
+	assert_int_equal(shk_plan_make(shk_policyset_at(ps, 0), &plan, &err), 0);
+	shk_observe_print(shk_policyset_at(ps, 0), plan, &out);
+	assert_non_null(strstr(out.p, "a lease of the kernel module, where it is loaded"));
+	assert_null(strstr(out.p, "alerts only"));
 }
 
 static void observes_ends(void **state)
@@ -384,7 +416,7 @@ static void observes_ends(void **state)
 	assert_int_equal(shk_plan_make(shk_policyset_at(ps, 0), &plan, &err), 0);
 	shk_observe_notified(plan, notified);
 	shk_observe_make(shk_policyset_at(ps, 0), plan, notified, &o);
-	assert_int_equal(o.classes, TYPE(SYSCALL));
+	assert_int_equal(o.classes, TYPE(SYSCALL) | TASKS);
 	assert_int_equal(o.native[SYS_read >> 3], 1 << (SYS_read & 7));
 	assert_int_equal(o.compat[0], 1 << 3); /* number 3 there */
 	shk_observe_print(shk_policyset_at(ps, 0), plan, &out);
@@ -402,6 +434,7 @@ int main(void)
 		cmocka_unit_test(tells_what_is_missing),
 		cmocka_unit_test(stops_sends),
 		cmocka_unit_test(observes_the_rest),
+		cmocka_unit_test(holds_execs),
 		cmocka_unit_test(observes_ends),
 	};
 

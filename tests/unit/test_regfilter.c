@@ -345,9 +345,37 @@ static void test_upper_half(void **state)
 	shk_arena_done(&scratch);
 }
 
+static bool is_result(const struct shk_field_ref *ref)
+{
+	return !strncmp(ref->field->name, "evt.r", 5) || !strcmp(ref->field->name, "evt.failed");
+}
+
+static bool asks(const char *condition, enum shk_call_id id)
+{
+	struct shk_ruleset *rs = set_of(condition);
+	bool yes = shk_ruleset_asks(rs, id, is_result);
+
+	shk_ruleset_unref(rs);
+	return yes;
+}
+
+/* What a condition asks for, however deep, on either side, inside a transformer; of the calls that it can be true for. */
+static void asks_for(void **state)
+{
+	(void)state;
+	assert_false(asks("evt.type=openat and fd.name=/x", SHK_CALL_openat));
+	assert_true(asks("evt.type=openat and evt.failed=true", SHK_CALL_openat));
+	assert_true(asks("evt.type=openat and not (fd.name=/x or (proc.name=a and evt.rawres<0))", SHK_CALL_openat));
+	assert_true(asks("evt.type=openat and toupper(evt.res)=SUCCESS", SHK_CALL_openat));
+	assert_true(asks("evt.type=openat and fd.name=val(evt.res)", SHK_CALL_openat));
+	assert_false(asks("evt.type=openat and evt.failed=true", SHK_CALL_connect));
+	assert_true(asks("evt.failed=true", SHK_CALL_connect));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(asks_for),
 		cmocka_unit_test(test_sound),
 		cmocka_unit_test(test_sound_at_random),
 		cmocka_unit_test(test_precise),

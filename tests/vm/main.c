@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	place = argv[1];
 	if (argc > 3 && strcmp(argv[2], "bench") == 0)
-		return bench(argv[3]);
+		return strcmp(argv[3], "held") == 0 ? bench_hold() : bench(argv[3]);
 	if (shk_kmod_open(&kmod, &err) || shk_kmod_open_rings(kmod, &err)) {
 		printf("Bail out! %s\n", err.text);
 		return 1;

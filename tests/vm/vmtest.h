@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "sources/kmod/kmod.h"
+#include "sources/kmod/post.h"
 
 extern struct shk_kmod *kmod;
 extern unsigned failures;
@@ -85,5 +86,6 @@ void test_reader(void);
 void test_leases(void);
 void test_held(int cgroup);	/* part of it */
 int bench(const char *state);
+int bench_hold(void);
 
 #endif

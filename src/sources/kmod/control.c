@@ -316,6 +316,37 @@ int shk_kmod_list(struct shk_kmod *k, uint32_t *ret, size_t max, struct shk_err 
 	return e ? shk_err_sys(err, -e, "the kernel module does not say what it watches") : (int)l.n;
 }
 
+struct looking {
+	uint32_t index;
+	bool found;
+	struct shk_kmod_watched *ret;
+};
+
+static int take_watched(struct nlattr **a, void *ctx)
+{
+	struct looking *l = ctx;
+
+	if (!a[SHRIKE_A_INDEX] || !a[SHRIKE_A_PIDNS] || !a[SHRIKE_A_LEASES])
+		return -EBADMSG;
+	if (nla_get_u32(a[SHRIKE_A_INDEX]) != l->index)
+		return 0;
+	l->found = true;
+	l->ret->by_ns = nla_get_u32(a[SHRIKE_A_PIDNS]) != 0;
+	l->ret->leases = nla_get_u32(a[SHRIKE_A_LEASES]);
+	return 0;
+}
+
+int shk_kmod_look_up(struct shk_kmod *k, uint32_t index, struct shk_kmod_watched *ret, struct shk_err *err)
+{
+	struct looking l = { .index = index, .ret = ret };
+	struct nl_msg *m = message(k, SHRIKE_CMD_LIST, NLM_F_DUMP, 0);
+	int e = m ? transact(k, m, take_watched, &l) : -ENOMEM;
+
+	if (e == 0 && !l.found)
+		e = -ENOENT;
+	return e ? shk_err_sys(err, -e, "the kernel module does not say how it watches container %u", index) : 0;
+}
+
 int shk_kmod_lease(struct shk_kmod *k, const struct shrike_lease *l, unsigned n, struct shk_err *err)
 {
 	struct nl_msg *m = message(k, SHRIKE_CMD_LEASE, 0, n * (sizeof(*l) + 16));

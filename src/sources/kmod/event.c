@@ -46,6 +46,12 @@ static const struct {
 /* include/linux/ptrace.h */
 #define PTRACE_MODE_ATTACH 2
 
+/* Where a text lies is not known: somewhere, and each in a place of its own, so that it can be told in the text form. */
+static uint64_t somewhere(unsigned i)
+{
+	return (uint64_t)(i + 1) << 20;
+}
+
 static int text_arg(struct shk_event *ev, unsigned i, const char *p, size_t n)
 {
 	char *copy = shk_arena_alloc(ev->arena, n + 1);
@@ -55,8 +61,7 @@ static int text_arg(struct shk_event *ev, unsigned i, const char *p, size_t n)
 	memcpy(copy, p, n);
 	copy[n] = 0;
 	ev->arg[i] = (struct shk_arg){ .state = SHK_ARG_OK, .bytes = { copy, n } };
-	/* Not 0, which would be no argument at all. */
-	ev->raw[i] = 1;
+	ev->raw[i] = somewhere(i);
 	return 0;
 }
 
@@ -83,7 +88,7 @@ static int vector_arg(struct shk_event *ev, unsigned i, const char *p, size_t n,
 		v[used] = (struct shk_str){ p, strlen(p) };
 	ev->arg[i] = (struct shk_arg){ .state = cut ? SHK_ARG_TRUNCATED : SHK_ARG_OK,
 				       .vec = { v, used, cut || p < end } };
-	ev->raw[i] = 1;
+	ev->raw[i] = somewhere(i);
 	return 0;
 }
 
@@ -277,7 +282,7 @@ static int how_arg(struct shk_event *ev, uint64_t flags)
 		return -ENOMEM;
 	how->flags = flags;
 	ev->arg[2] = (struct shk_arg){ .state = SHK_ARG_OK, .bytes = { (const char *)how, sizeof(*how) } };
-	ev->raw[2] = 1;
+	ev->raw[2] = somewhere(2);
 	ev->raw[3] = sizeof(*how);
 	return 0;
 }
@@ -292,6 +297,7 @@ static int message_as(struct shk_event *ev, const struct shk_syscall *call)
 	ev->nr = call->nr[ev->abi];
 	memset(ev->arg, 0, sizeof(ev->arg));
 	ev->arg[1].state = SHK_ARG_FAULT;
+	ev->raw[1] = somewhere(1);
 	ev->raw[4] = ev->raw[5] = 0;
 	ev->named = to;
 	return 0;
@@ -323,7 +329,7 @@ int shk_kmod_event_as(struct shk_event *ev, const struct shk_syscall *call)
 	ev->nr = call->nr[ev->abi];
 	for (unsigned i = 0; i < n; i++) {
 		ev->arg[to[i]] = text[i];
-		ev->raw[to[i]] = 1;
+		ev->raw[to[i]] = somewhere(to[i]);
 		if (call->arg[to[i]].dirfd_arg >= 0)
 			ev->raw[call->arg[to[i]].dirfd_arg] = (uint32_t)AT_FDCWD;
 	}

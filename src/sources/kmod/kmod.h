@@ -60,6 +60,12 @@ int shk_kmod_add(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_
 int shk_kmod_set(struct shk_kmod *k, const struct shk_kmod_scope *s, struct shk_err *err);
 int shk_kmod_remove(struct shk_kmod *k, uint32_t index, struct shk_err *err);
 int shk_kmod_counts(struct shk_kmod *k, uint32_t index, struct shk_kmod_counts *ret, struct shk_err *err);
+/* What the module has of one container. -ENOENT. */
+struct shk_kmod_watched {
+	bool by_ns;	/* its pid namespace is watched */
+	uint32_t leases;
+};
+int shk_kmod_look_up(struct shk_kmod *k, uint32_t index, struct shk_kmod_watched *ret, struct shk_err *err);
 /* Indexes of what is watched, at most max. Their number, or -errno. */
 int shk_kmod_list(struct shk_kmod *k, uint32_t *ret, size_t max, struct shk_err *err);
 int shk_kmod_lease(struct shk_kmod *k, const struct shrike_lease *l, unsigned n, struct shk_err *err);
