@@ -47,7 +47,7 @@ struct shk_actor *shk_actor_new(void)
 
 	if (!a)
 		return NULL;
-	a->root = a->probe[0] = a->probe[1] = -1;
+	a->root = a->ns = a->probe[0] = a->probe[1] = -1;
 	a->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	a->rights = shk_rights_new();
 	a->aliases = shk_aliases_new();
@@ -59,6 +59,7 @@ void shk_actor_free(struct shk_actor *a)
 	if (!a)
 		return;
 	shk_close(&a->root);
+	shk_close(&a->ns);
 	shk_close(&a->fds);
 	shk_close(&a->probe[0]);
 	shk_close(&a->probe[1]);
@@ -192,6 +193,27 @@ int shk_actor_root(struct shk_actor *a, struct shk_eval_ctx *ctx)
 	return r < 0 ? r : a->root;
 }
 
+/* Held from here on: by the time it is used the task's number may be another one's. */
+void shk_actor_meet(struct shk_actor *a, const struct shk_caller *c)
+{
+	char path[64];
+
+	shk_close(&a->ns);
+	if (!c->other_users || !a->mounter)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/ns", (int)c->tid);
+	a->ns = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+void shk_actor_adopt(struct shk_actor *a, struct shk_walk_from *from)
+{
+	from->fds = a->fds;
+	from->own_rights = own_rights;
+	from->is_proc = is_proc;
+	from->arg = a;
+	from->hints = NULL;
+}
+
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from)
 {
@@ -200,11 +222,12 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	int r;
 
 	a->seen_fd = -1;
+	shk_actor_meet(a, c);
 	join(a, ctx->ctr->init_pid);
 	r = find_root(a, ctx, c->tid);
 	*from = (struct shk_walk_from){
 		.tid = c->tid, .tgid = c->tgid, .vtid = c->vtid, .vpid = c->vpid, .fsuid = c->fsuid,
-		.init = ctx->ctr->init_pid, .root_dev = ctx->ctr->root_dev, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
+		.init = ctx->ctr->init_pid, .root_dev = ctx->ctr->own_dev, .root_fd = a->root, .base_fd = -1, .fds = a->fds,
 		.own_rights = own_rights, .is_proc = is_proc, .arg = a, .hints = a->hints,
 	};
 	if (r == 0 && !a->root_looked) {
@@ -252,18 +275,18 @@ static bool closes_alone(struct shk_eval_ctx *ctx, const struct shk_caller *c, i
 {
 	if ((!S_ISREG(sx->stx_mode) && !S_ISDIR(sx->stx_mode)) || shk_is_memfd(sx))
 		return true;
-	return shk_walk_answers(c->tid, ctx->ctr->init_pid, ctx->ctr->root_dev, fd);
+	return shk_walk_answers(c->tid, ctx->ctr->init_pid, ctx->ctr->own_dev, fd);
 }
 
 #define TAKE_LOOKS (STATX_TYPE | STATX_INO | STATX_NLINK)
-#define LOST_MAX   4096 /* each costs the attacker a process */
+#define LOST_MAX   256 /* of a container, that no other one is short of descriptors; each costs it a process */
 
 /* The open file itself comes over, and to close it is to flush it: the server of a FUSE or network filesystem is asked, and
  * no signal ends the wait (fs/fuse/file.c, fuse_flush). So what has the number is looked at first, and again when it is
  * here. Whoever puts such a file there in between ends, and the file is kept for good rather than closed. */
 int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd, int *domain)
 {
-	static atomic_uint lost;
+	atomic_uint *lost = &ctx->ctr->n_lost;
 	struct statx before, after;
 	socklen_t n = sizeof(int);
 	char path[64];
@@ -271,7 +294,7 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd,
 
 	if (fd < 0)
 		return -EBADF;
-	if (atomic_load_explicit(&lost, memory_order_relaxed) >= LOST_MAX)
+	if (atomic_load_explicit(lost, memory_order_relaxed) >= LOST_MAX)
 		return -EOPNOTSUPP;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)c->tid, fd);
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, TAKE_LOOKS, &before) < 0)
@@ -292,7 +315,7 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd,
 	if ((after.stx_ino == before.stx_ino && after.stx_dev_major == before.stx_dev_major &&
 	     after.stx_dev_minor == before.stx_dev_minor) || closes_alone(ctx, c, r, &after))
 		return r;
-	atomic_fetch_add(&lost, 1);
+	atomic_fetch_add(lost, 1);
 	(void)shk_pidfd_signal(shk_proc_pidfd(shk_proc_task_of(ctx)), SIGKILL);
 	return -EREMOTE;
 }

@@ -15,6 +15,8 @@
 #include "enforce/rights.h"
 #include "state/walk.h"
 
+struct shk_mounter;
+
 struct shk_fs_of_mount {
 	uint64_t id;
 	uint64_t listed; /* its number in mountinfo; 0: in none, or not known */
@@ -37,6 +39,12 @@ struct shk_actor {
 	int seen_fd;	/* what the walk looked at already; -1: nothing */
 	struct statx seen;
 	long seen_type;
+	/* For a deputy (deputy.h): who makes one, for which container, how long it may take, and the caller's /proc/TID/ns if one
+	 * has rights that this thread cannot have, else -1. */
+	struct shk_mounter *mounter;
+	uint64_t container;
+	unsigned seconds;
+	int ns;
 	int probe[2]; /* a socket's two ends, on which limits are tried (ancillary.c); -1: not made yet */
 };
 
@@ -56,6 +64,10 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 		    struct shk_walk_from *from);
 /* The root directory of the event's task, the actor's: until its next call. -errno. */
 int shk_actor_root(struct shk_actor *a, struct shk_eval_ctx *ctx);
+/* Finds out whether a deputy can do more for this caller. Part of start, which calls without paths do not make. */
+void shk_actor_meet(struct shk_actor *a, const struct shk_caller *c);
+/* Makes the actor the one to ask for a walk that another process began. */
+void shk_actor_adopt(struct shk_actor *a, struct shk_walk_from *from);
 /* What a relative path of the caller's begins at; owned. -EBADF, -ENOTDIR. */
 int shk_actor_base(const struct shk_caller *c, int dirfd);
 /* A descriptor of the caller's, taken out of its table once: the same open file, ours to close. -EBADF; -EOPNOTSUPP,

@@ -32,6 +32,8 @@ struct shk_aliases {
 	bool parsed;		   /* raw is what the rows say */
 	struct row row[MOUNTS_MAX];
 	size_t n;
+	pid_t of;	   /* whose mountinfo fd is, and what its root was then */
+	uint64_t of_root;
 	bool any; /* two of them overlap */
 	bool stale;
 };
@@ -242,6 +244,15 @@ static bool sees_all(const struct shk_container *c, pid_t pid)
 	return shk_str_eqz(shk_container_path(c, link), "/");
 }
 
+static uint64_t mount_of_root(pid_t pid)
+{
+	char path[64];
+	struct statx sx;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) == 0 && sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
+}
+
 /* Of the namespace the task is in; the container's init sees all of it, whatever root the task has. */
 static int follow(struct shk_aliases *l, struct shk_eval_ctx *ctx, ino_t ns)
 {
@@ -254,6 +265,8 @@ static int follow(struct shk_aliases *l, struct shk_eval_ctx *ctx, ino_t ns)
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)of[i]);
 		if (of[i] <= 0 || stat(path, &st) < 0 || st.st_ino != ns)
 			continue;
+		l->of = of[i];
+		l->of_root = mount_of_root(of[i]);
 		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
 		l->fd = open(path, O_RDONLY | O_CLOEXEC);
 		/* Afterwards: the file keeps the root it was opened with. */
@@ -301,7 +314,8 @@ int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx)
 	if (!ns)
 		return -EAGAIN;
 	/* Asked afterwards: "nothing since the last time" speaks for all of the time between. */
-	if (l->fd < 0 || l->ns != ns)
+	/* The file shows what its task's root was when it was opened; since then that one may have left it (pivot_root). */
+	if (l->fd < 0 || l->ns != ns || (l->stale && mount_of_root(l->of) != l->of_root))
 		r = follow(l, ctx, ns);
 	else if (l->stale)
 		r = read_again(l);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/io.h"
+#include "enforce/idmap.h"
 
 #define NARROW_HEADER 12u /* struct compat_cmsghdr: three words of 32 bits */
 
@@ -73,12 +74,14 @@ static enum shk_pinned take_ids(struct shk_eval_ctx *ctx, struct shk_socket *s, 
 
 	if (!c)
 		return shk_socket_fails(s, ESRCH);
-	/* Its numbers are not ours. */
-	if (s->caller.other_users)
-		return shk_socket_unable(s, "ids in a message of a task in another user namespace");
+	/* Who has no number there cannot be named (net/core/scm.c, __scm_send). */
+	if (shk_caller_numbers_others(ctx) && (shk_id_of_task(s->caller.tid, "uid_map", &u->uid) < 0 ||
+					       shk_id_of_task(s->caller.tid, "gid_map", &u->gid) < 0 ||
+					       u->uid == UINT32_MAX || u->gid == UINT32_MAX))
+		return shk_socket_fails(s, EINVAL);
 	if (u->pid != s->caller.vpid ||
-	    (!is_one(u->uid, c->ruid, c->uid, c->suid) && !(s->caller.effective & 1ull << CAP_SETUID)) ||
-	    (!is_one(u->gid, c->rgid, c->gid, c->sgid) && !(s->caller.effective & 1ull << CAP_SETGID)))
+	    (!is_one(u->uid, c->ruid, c->uid, c->suid) && !(s->caller.own_effective & 1ull << CAP_SETUID)) ||
+	    (!is_one(u->gid, c->rgid, c->gid, c->sgid) && !(s->caller.own_effective & 1ull << CAP_SETGID)))
 		return shk_socket_fails(s, EPERM);
 	u->pid = s->caller.tgid;
 	return SHK_PINNED_OBJECT;

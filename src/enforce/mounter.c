@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "enforce/mounter_child.h"
+#include "enforce/deputy_wire.h"
 
 #define CHANNEL 3 /* in the mounter: the one descriptor beside the standard ones */
 
@@ -27,67 +27,91 @@ struct shk_mounter {
 
 struct child {
 	pid_t pid;
+	bool deputy;
 	uint64_t container;
 };
 
-/* Children whose end nobody has taken yet are counted as well, so it is taken first. */
-static bool has_room(struct child *c, unsigned *n, uint64_t container)
+#define ALL 4096
+
+/* Their sizes tell which it is. */
+static union {
+	struct shk_mount_wire mount;
+	struct shk_deputy_wire deputy;
+} order;
+_Static_assert(sizeof(order.mount) != sizeof(order.deputy), "orders are told apart by their sizes");
+_Static_assert((int)SHK_MFD_REPLY == (int)SHK_DFD_REPLY, "who asked is told in one place");
+
+/* Children whose end nobody has taken yet are counted as well, so it is taken first. However many calls of others hang, a
+ * container has room for one. */
+static bool has_room(struct child *c, unsigned *n, bool deputy, uint64_t container)
 {
-	unsigned same = 0;
+	unsigned all = 0, same = 0;
 
 	for (unsigned i = 0; i < *n;) {
 		if (waitpid(c[i].pid, NULL, WNOHANG) != 0) {
 			c[i] = c[--*n];
 			continue;
 		}
-		same += c[i++].container == container;
+		all += c[i].deputy == deputy;
+		same += c[i].deputy == deputy && c[i].container == container;
+		i++;
 	}
-	return *n < SHK_MOUNTER_ALL && same < SHK_MOUNTER_EACH;
+	if (!same)
+		return *n < ALL;
+	return all < (deputy ? SHK_DEPUTIES_ALL : SHK_MOUNTER_ALL) && same < (deputy ? SHK_DEPUTIES_EACH : SHK_MOUNTER_EACH);
 }
 
-static int begin(const struct shk_mount_wire *q, int *fd, struct child *c, unsigned *n)
+static _Noreturn void make_mount(int *fd)
 {
+	int32_t r = shk_mount_child(&order.mount, fd);
+
+	/* Before the caller goes on: what is held here makes a mount busy. */
+	if (chdir("/") < 0)
+		r = r < 0 ? r : -EIO;
+	for (unsigned i = 0; i < SHK_MFD_N; i++)
+		if (i != SHK_MFD_REPLY)
+			shk_close(&fd[i]);
+	_exit(write(fd[SHK_MFD_REPLY], &r, sizeof(r)) != sizeof(r));
+}
+
+static int begin(bool deputy, int *fd, struct child *c, unsigned *n)
+{
+	uint64_t container = deputy ? order.deputy.container : order.mount.container;
 	pid_t pid;
 
-	if (!has_room(c, n, q->container))
+	if (!has_room(c, n, deputy, container))
 		return -EBUSY;
 	pid = fork();
 	if (pid == 0) {
-		int32_t r;
-
 		close(CHANNEL);
-		alarm(q->seconds);
-		r = shk_mount_child(q, fd);
-		/* Before the caller goes on: what is held here makes a mount busy. */
-		if (chdir("/") < 0)
-			r = r < 0 ? r : -EIO;
-		for (unsigned i = 0; i < SHK_MFD_N; i++)
-			if (i != SHK_MFD_REPLY)
-				shk_close(&fd[i]);
-		_exit(write(fd[SHK_MFD_REPLY], &r, sizeof(r)) != sizeof(r));
+		alarm(deputy ? order.deputy.seconds : order.mount.seconds);
+		if (deputy)
+			shk_deputy_child(&order.deputy, fd);
+		make_mount(fd);
 	}
 	if (pid < 0)
 		return -errno;
-	c[(*n)++] = (struct child){ pid, q->container };
+	c[(*n)++] = (struct child){ pid, deputy, container };
 	return 0;
 }
 
 static _Noreturn void serve(void)
 {
-	static struct shk_mount_wire q;
-	static struct child child[SHK_MOUNTER_ALL];
+	static struct child child[ALL];
 	unsigned n_children = 0;
 
 	for (;;) {
-		int fd[SHK_MFD_N];
-		size_t n = SHK_MFD_N;
-		ssize_t got = shk_recv_fds(CHANNEL, &q, sizeof(q), fd, &n, 0);
+		int fd[SHK_MAX_FDS];
+		size_t n = SHK_MAX_FDS;
+		ssize_t got = shk_recv_fds(CHANNEL, &order, sizeof(order), fd, &n, 0);
 		int32_t r = -EINVAL;
 
 		if (got <= 0)
 			_exit(0);
-		if (got == sizeof(q) && n == SHK_MFD_N)
-			r = begin(&q, fd, child, &n_children);
+		if (got == sizeof(order.mount) && n == SHK_MFD_N)
+			r = begin(false, fd, child, &n_children);
+		else if (got == sizeof(order.deputy) && n == SHK_DFD_N)
+			r = begin(true, fd, child, &n_children);
 		/* Of a child that was made its own answer counts. */
 		if (r < 0 && n)
 			(void)!write(fd[SHK_MFD_REPLY], &r, sizeof(r));
@@ -100,12 +124,17 @@ static _Noreturn void serve(void)
  * more. What that one had under way goes on by itself. */
 static _Noreturn void watch(void)
 {
+	const pid_t self = getpid();
+
 	for (;;) {
 		pid_t pid = fork();
 		int st = 0;
 
 		if (pid == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			/* It may have been killed before that. */
+			if (getppid() != self)
+				_exit(1);
 			serve();
 		}
 		if (pid < 0) { /* meanwhile nobody reads: has the engine ended? */
@@ -198,16 +227,20 @@ static bool put(char *to, const char *text, bool *has)
 
 static bool fill(struct shk_mount_wire *q, const struct shk_mount_order *o)
 {
-	const struct shk_caller *c = o->caller;
-
 	*q = (struct shk_mount_wire){
-		.op = o->op, .flags = o->flags, .effective = o->effective, .container = o->container,
-		.seconds = o->seconds, .euid = c->euid, .egid = c->egid, .fsuid = c->fsuid, .fsgid = c->fsgid,
-		.n_groups = c->n_groups, .on_file = o->on_file, .attr = o->attr,
+		.op = o->op, .flags = o->flags, .who = shk_who_is(o->caller), .container = o->container,
+		.seconds = o->seconds, .on_file = o->on_file, .attr = o->attr,
 	};
-	memcpy(q->group, c->group, c->n_groups * sizeof(*c->group));
+	q->who.effective = o->effective;
 	return put(q->dev, o->dev, &q->has_dev) && put(q->type, o->type, &q->has_type) &&
 	       put(q->data, o->data, &q->has_data) && put(q->name, o->name, &q->has_name);
+}
+
+ssize_t shk_mounter_send(struct shk_mounter *m, const void *p, size_t n, const int *fd, size_t n_fd)
+{
+	ssize_t r = shk_send_fds(m->fd, p, n, fd, n_fd);
+
+	return r == -EAGAIN ? -EBUSY : r;
 }
 
 int shk_mounter_do(struct shk_mounter *m, const struct shk_mount_order *o)

@@ -21,7 +21,7 @@
 #include "enforce/rights.h"
 
 /* Calls of one container that are under way at a time; one more is EBUSY. A call may hang in a filesystem whose server never
- * answers, and nobody can end it then. */
+ * answers, and nobody can end it then. Of all containers: more than one of a container are EBUSY. */
 #define SHK_MOUNTER_EACH 16
 #define SHK_MOUNTER_ALL	 256
 
@@ -57,6 +57,8 @@ int shk_mounter_new(struct shk_mounter **ret, struct shk_err *err);
 /* Its process ends and is waited for. NULL is allowed. */
 void shk_mounter_free(struct shk_mounter *m);
 SHK_DEFINE_CLEANUP(struct shk_mounter, shk_mounter_free)
+/* For deputy.h: an order, as deputy_wire.h has it, on its way to the mounter. Any thread. As shk_send_fds; -EBUSY: it takes none. */
+ssize_t shk_mounter_send(struct shk_mounter *m, const void *p, size_t n, const int *fd, size_t n_fd);
 /* Makes the call and waits for it. Any thread. 0, -errno of the call, -EBUSY: too many, -EINTR: a signal ended the wait, and the
  * call may happen all the same; -EIO: there is no mounter any more, or its child died. */
 int shk_mounter_do(struct shk_mounter *m, const struct shk_mount_order *o);

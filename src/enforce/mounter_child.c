@@ -67,39 +67,53 @@ static uint64_t permitted(void)
 	return syscall(SYS_capget, &h, d) < 0 ? 0 : d[0].permitted | (uint64_t)d[1].permitted << 32;
 }
 
+struct shk_who shk_who_is(const struct shk_caller *c)
+{
+	struct shk_who w = { .effective = c->own_effective, .euid = c->euid, .egid = c->egid, .fsuid = c->fsuid,
+			     .fsgid = c->fsgid, .n_groups = c->n_groups };
+
+	memcpy(w.group, c->group, c->n_groups * sizeof(*c->group));
+	return w;
+}
+
 /* Namespaces and root first, by our rights; then the ids, which keep the capabilities; then the user namespace,
  * which gives all of its own; and the caller's capabilities last. */
-static int become(const struct shk_mount_wire *q, const int *fd)
+int shk_become(const struct shk_who *who, int ns, int root)
 {
-	_cleanup_close_ int users = openat(fd[SHK_MFD_NS], "user", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int users = openat(ns, "user", O_RDONLY | O_CLOEXEC);
 	struct stat own, its;
+	bool other;
 	int r;
 
 	if (users < 0 || fstat(users, &its) < 0 || stat("/proc/self/ns/user", &own) < 0)
 		return -errno;
-	r = own_or_join(fd[SHK_MFD_NS], "net", CLONE_NEWNET);
-	r = r < 0 ? r : own_or_join(fd[SHK_MFD_NS], "ipc", CLONE_NEWIPC);
-	r = r < 0 ? r : own_or_join(fd[SHK_MFD_NS], "cgroup", CLONE_NEWCGROUP);
-	r = r < 0 ? r : own_or_join(fd[SHK_MFD_NS], "mnt", CLONE_NEWNS);
+	other = own.st_ino != its.st_ino || own.st_dev != its.st_dev;
+	/* With the host's mounts and root nobody is given rights that count there. */
+	if (root < 0 && !other)
+		return -EPERM;
+	r = own_or_join(ns, "net", CLONE_NEWNET);
+	r = r < 0 ? r : own_or_join(ns, "ipc", CLONE_NEWIPC);
+	r = r < 0 ? r : own_or_join(ns, "cgroup", CLONE_NEWCGROUP);
+	r = r < 0 || root < 0 ? r : own_or_join(ns, "mnt", CLONE_NEWNS);
 	if (r < 0)
 		return r;
-	if (fchdir(fd[SHK_MFD_ROOT]) < 0 || chroot(".") < 0)
+	if (root >= 0 && (fchdir(root) < 0 || chroot(".") < 0))
 		return -errno;
-	if (q->n_groups > SHK_GROUPS_MAX || prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS) < 0)
+	if (who->n_groups > SHK_GROUPS_MAX || prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS) < 0)
 		return -EPERM;
-	if (setgroups(q->n_groups, q->group) < 0 || setresgid(q->egid, q->egid, q->egid) < 0 ||
-	    setresuid(q->euid, q->euid, q->euid) < 0)
+	if (setgroups(who->n_groups, who->group) < 0 || setresgid(who->egid, who->egid, who->egid) < 0 ||
+	    setresuid(who->euid, who->euid, who->euid) < 0)
 		return -errno;
-	setfsgid(q->fsgid);
-	setfsuid(q->fsuid);
-	if ((uid_t)setfsuid((uid_t)-1) != q->fsuid || (gid_t)setfsgid((gid_t)-1) != q->fsgid)
+	setfsgid(who->fsgid);
+	setfsuid(who->fsuid);
+	if ((uid_t)setfsuid((uid_t)-1) != who->fsuid || (gid_t)setfsgid((gid_t)-1) != who->fsgid)
 		return -EPERM;
-	if ((own.st_ino != its.st_ino || own.st_dev != its.st_dev) && setns(users, CLONE_NEWUSER) < 0)
+	if (other && setns(users, CLONE_NEWUSER) < 0)
 		return -errno;
 	/* Changes of credentials set it to fs.suid_dumpable (kernel/cred.c, commit_creds). */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
-	return capabilities(q->effective & permitted());
+	return capabilities(who->effective & permitted());
 }
 
 /* ---- a procfs of the caller's pid namespace, for which nobody need be in it: since Linux 6.17 ---- */
@@ -222,7 +236,7 @@ int32_t shk_mount_child(const struct shk_mount_wire *q, const int *fd)
 		if (pids < 0)
 			return -errno;
 	}
-	r = become(q, fd);
+	r = shk_become(&q->who, fd[SHK_MFD_NS], fd[SHK_MFD_ROOT]);
 	if (r < 0)
 		return r;
 	if (foreign)

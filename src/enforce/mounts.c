@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/deputy.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
@@ -159,6 +160,10 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		r = shk_walk_pin(&h->from, text->bytes, &h->pin);
 	}
 	shk_rights_own(a->rights);
+	if (shk_deputy_helps(a, r))
+		r = shk_deputy_walk(a, &m->caller, &h->from, text->bytes, &h->pin);
+	if (r == -EBUSY)
+		return unable(m, SHK_DEPUTIES_BUSY);
 	if (r == -EREMOTE)
 		return unable(m, "a filesystem that may not answer");
 	if (r == -ESTALE)
@@ -511,7 +516,6 @@ static enum shk_pinned pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct
 
 enum shk_pinned shk_mounts_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_mounts *m)
 {
-	const struct shk_proc_creds *c;
 	uint64_t again = m->again;
 	char path[64];
 
@@ -524,8 +528,7 @@ enum shk_pinned shk_mounts_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	if (shk_rights_are_users())
 		return unable(m, "the supervisor runs as a user, who makes nobody's mounts");
 	/* Of its own user namespace, which the mounter joins. */
-	c = shk_proc_creds(shk_proc_task_of(ctx));
-	m->order.effective = c ? c->effective : 0;
+	m->order.effective = m->caller.own_effective;
 	m->order.container = ctx->ctr->key;
 	snprintf(path, sizeof(path), "/proc/%d/ns", (int)m->caller.tid);
 	m->ns = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/deputy.h"
 #include "enforce/device.h"
 
 #ifndef RESOLVE_CACHED
@@ -125,8 +126,9 @@ static int may_meet(const struct shk_open *o)
 	if (fstat(o->pin.dir, &dir) < 0 || fstat(o->pin.fd, &st) < 0)
 		return -errno;
 	fifo = S_ISFIFO(st.st_mode);
-	if (!(dir.st_mode & S_ISVTX) || (!fifo && !S_ISREG(st.st_mode)) || st.st_uid == dir.st_uid ||
-	    st.st_uid == o->caller.fsuid)
+	if (!(dir.st_mode & S_ISVTX) || (!fifo && !S_ISREG(st.st_mode)) ||
+	    shk_same_user(o->from.in_users, st.st_uid, dir.st_uid) ||
+	    shk_same_user(o->from.in_users, st.st_uid, o->caller.fsuid))
 		return 0;
 	level = shk_fs_protected(fifo ? "fifos" : "regular");
 	return (level >= 1 && dir.st_mode & S_IWOTH) || (level >= 2 && dir.st_mode & S_IWGRP) ? -EACCES : 0;
@@ -246,6 +248,8 @@ static int walk(struct shk_actor *a, struct shk_open *o, struct shk_str path)
 			o->early = open_pinned(a, o);
 	}
 	shk_rights_own(a->rights);
+	if (shk_deputy_helps(a, r))
+		return o->resolve ? -ENOSYS : shk_deputy_walk(a, &o->caller, &o->from, path, &o->pin);
 	return r;
 }
 
@@ -386,6 +390,8 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 		return unable(o, "a filesystem that may not answer");
 	if (r == -ESTALE)
 		return unable(o, "a link of procfs whose task cannot be told");
+	if (r == -EBUSY)
+		return unable(o, SHK_DEPUTIES_BUSY);
 	if (r < 0)
 		return fails(o, -r);
 	if (o->pin.missing && !(o->flags & O_CREAT))
@@ -419,7 +425,7 @@ bool shk_open_may_wait(const struct shk_open *o)
 	       (S_ISCHR(o->sx.stx_mode) && o->sx.stx_rdev_major != 1);
 }
 
-int shk_open_do(struct shk_actor *a, struct shk_open *o)
+static int do_it(struct shk_actor *a, struct shk_open *o)
 {
 	/* CAP_DAC_OVERRIDE is all that opening asks for, but for O_NOATIME: whoever has it opens plain files with
 	 * the engine's capabilities as with its own. */
@@ -444,6 +450,20 @@ int shk_open_do(struct shk_actor *a, struct shk_open *o)
 	r = o->pin.missing ? make(a, o) : open_pinned(a, o);
 	shk_rights_unbe(a->rights);
 	return r;
+}
+
+/* Of files that show namespaces what the caller has there may be more than it shows, or less: a thread with the ids of the one
+ * who made the namespace has all of it. And CAP_FSETID keeps bits that the kernel takes away from others without a word. */
+static bool asks_silently(const struct shk_open *o)
+{
+	return shk_fs_shows_namespaces(o->fs) || (o->pin.missing && o->mode & (S_ISUID | S_ISGID));
+}
+
+int shk_open_do(struct shk_actor *a, struct shk_open *o)
+{
+	int r = a->ns >= 0 && asks_silently(o) ? -EPERM : do_it(a, o);
+
+	return shk_deputy_helps(a, r) ? shk_deputy_open(a, o) : r;
 }
 
 void shk_open_done(struct shk_open *o)

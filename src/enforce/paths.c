@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/deputy.h"
 #include "enforce/device.h"
 #include "enforce/idmap.h"
 #include "state/program.h"
@@ -157,13 +158,19 @@ static void split(struct shk_str path, struct shk_str *dir, char *last, size_t s
 	strcpy(last + n, end < path.n ? "/" : "");
 }
 
-static int hold(struct shk_held *h, struct shk_str path)
+/* by: who walks, this thread or (NULL) a deputy. */
+static int walk(struct shk_actor *a, const struct shk_caller *by, struct shk_held *h, struct shk_str path)
+{
+	return by ? shk_deputy_walk(a, by, &h->from, path, &h->pin) : shk_walk_pin(&h->from, path, &h->pin);
+}
+
+static int hold(struct shk_actor *a, const struct shk_caller *by, struct shk_held *h, struct shk_str path)
 {
 	struct shk_str dir = path;
 	char text[SHK_PATH_LIMIT + 2];
 
 	if (h->object)
-		return shk_walk_pin(&h->from, path, &h->pin);
+		return walk(a, by, h, path);
 	split(path, &dir, h->last, sizeof(h->last));
 	if (dir.n > SHK_PATH_LIMIT)
 		return -ENAMETOOLONG;
@@ -171,7 +178,7 @@ static int hold(struct shk_held *h, struct shk_str path)
 	memcpy(text, dir.p, dir.n);
 	text[dir.n] = '.';
 	h->from.follow = true;
-	return shk_walk_pin(&h->from, (struct shk_str){ text, dir.n + 1 }, &h->pin);
+	return walk(a, by, h, (struct shk_str){ text, dir.n + 1 });
 }
 
 static bool takes_away(enum shk_call_id id)
@@ -302,9 +309,13 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 		r = shk_rights_search(a->rights, &p->caller);
 	if (r >= 0) {
 		shk_actor_acts(a);
-		r = hold(h, text->bytes);
+		r = hold(a, NULL, h, text->bytes);
 	}
 	shk_rights_own(a->rights);
+	if (shk_deputy_helps(a, r))
+		r = hold(a, &p->caller, h, text->bytes);
+	if (r == -EBUSY)
+		return unable(p, SHK_DEPUTIES_BUSY);
 	if (r == -EREMOTE)
 		return unable(p, "a filesystem that may not answer");
 	if (r == -ESTALE)
@@ -339,14 +350,14 @@ static uint32_t id_of(const struct shk_paths *p, uint64_t v)
 }
 
 /* Whom the numbers given mean. 0 or an errno. */
-static int read_owner(struct shk_paths *p)
+static int read_owner(struct shk_paths *p, bool other_users)
 {
 	unsigned i = p->call == SHK_CALL_fchownat ? 2 : 1;
 	int r;
 
-	p->owner[0] = id_of(p, p->raw[i]);
-	p->owner[1] = id_of(p, p->raw[i + 1]);
-	if (!p->caller.other_users)
+	p->owner[0] = p->said[0] = id_of(p, p->raw[i]);
+	p->owner[1] = p->said[1] = id_of(p, p->raw[i + 1]);
+	if (!other_users)
 		return 0;
 	r = shk_id_of_task(p->caller.tid, "uid_map", &p->owner[0]);
 	return -(r < 0 ? r : shk_id_of_task(p->caller.tid, "gid_map", &p->owner[1]));
@@ -412,7 +423,7 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 		return fails(p, err);
 	if (p->call == SHK_CALL_truncate || p->call == SHK_CALL_truncate64)
 		p->size_limit = size_limit(p->caller.tid);
-	err = changes_owner(p->call) && known[row].how[0] == DESCRIPTOR ? read_owner(p) : 0;
+	err = changes_owner(p->call) && known[row].how[0] == DESCRIPTOR ? read_owner(p, shk_caller_numbers_others(ctx)) : 0;
 	if (err)
 		return fails(p, err);
 	if (known[row].how[0] == DESCRIPTOR)
@@ -423,7 +434,7 @@ enum shk_pinned shk_paths_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, str
 			what = pin_one(a, ctx, p, i, known[row].how[k++],
 				       known[row].flags ? p->raw[known[row].flags] : 0);
 	/* The kernel asks this of what was found. */
-	err = what == SHK_PINNED_OBJECT && changes_owner(p->call) ? read_owner(p) : 0;
+	err = what == SHK_PINNED_OBJECT && changes_owner(p->call) ? read_owner(p, shk_caller_numbers_others(ctx)) : 0;
 	if (err)
 		return fails(p, err);
 	return what == SHK_PINNED_OBJECT ? may_make(ctx, p) : what;
@@ -637,7 +648,7 @@ static bool done_before(const struct shk_paths *p)
 	}
 }
 
-int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
+static int do_it(struct shk_actor *a, struct shk_paths *p)
 {
 	int r = shk_rights_be(a->rights, &p->caller);
 
@@ -649,6 +660,32 @@ int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
 	r = done_before(p) || carry_out(a, p) == 0 ? 0 : -errno;
 	shk_rights_unbe(a->rights);
 	return r;
+}
+
+/* CAP_FSETID keeps bits that the kernel takes away from others without a word (fs/attr.c, setattr_prepare). */
+static bool asks_silently(const struct shk_paths *p)
+{
+	switch (p->call) {
+	case SHK_CALL_mkdir:
+	case SHK_CALL_mknod:
+	case SHK_CALL_chmod:
+	case SHK_CALL_fchmod:
+		return p->raw[1] & (S_ISUID | S_ISGID);
+	case SHK_CALL_mkdirat:
+	case SHK_CALL_mknodat:
+	case SHK_CALL_fchmodat:
+	case SHK_CALL_fchmodat2:
+		return p->raw[2] & (S_ISUID | S_ISGID);
+	default:
+		return changes_owner(p->call);
+	}
+}
+
+int shk_paths_do(struct shk_actor *a, struct shk_paths *p)
+{
+	int r = a->ns >= 0 && asks_silently(p) ? -EPERM : do_it(a, p);
+
+	return shk_deputy_helps(a, r) ? shk_deputy_paths(a, p) : r;
 }
 
 void shk_paths_done(struct shk_paths *p)

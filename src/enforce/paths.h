@@ -35,6 +35,7 @@ struct shk_paths {
 	const char *target; /* symlink: its text, in the event's arena */
 	uint64_t raw[6];
 	uint32_t owner[2];   /* chown: user and group, as we number them */
+	uint32_t said[2];    /* and as the caller does */
 	uint64_t size_limit; /* truncate: RLIMIT_FSIZE of the caller */
 	int err;	    /* SHK_PINNED_ERROR: > 0 */
 	const char *why;    /* SHK_PINNED_UNABLE */

@@ -20,6 +20,7 @@ struct shk_rights {
 	uint64_t effective;	 /* of the caller, less what the engine lacks */
 	bool on;		 /* these are in force */
 	bool other;		 /* effective ids are not the engine's */
+	bool fixed;		 /* none are put on or off */
 	mode_t umask;
 	uid_t euid; /* the engine's */
 	gid_t egid;
@@ -140,10 +141,18 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 		.vpid = shk_proc_vpid(p), .fsuid = c->fsuid, .fsgid = c->fsgid,
 		.euid = c->uid, .egid = c->gid,
 		.n_groups = r->n_groups, .umask = r->umask, .narrow_ids = ctx->ev->abi == SHK_ABI_I386,
-		.effective = user == own_user_ns() ? c->effective : 0, .other_users = user != own_user_ns(),
+		.effective = user == own_user_ns() ? c->effective : 0, .own_effective = c->effective,
+		.other_users = user != own_user_ns(),
 	};
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));
 	return may_be(ret) ? NULL : "the supervisor runs as a user, and the task as another one";
+}
+
+bool shk_caller_numbers_others(struct shk_eval_ctx *ctx)
+{
+	struct shk_proc *p = shk_proc_task_of(ctx);
+
+	return !p || shk_proc_ns(p, SHK_NS_USER) != own_user_ns();
 }
 
 static int capabilities(uint64_t effective, uint64_t permitted)
@@ -199,8 +208,15 @@ static int put_on(struct shk_rights *r, const struct shk_caller *c)
 	return 0;
 }
 
+void shk_rights_fix(struct shk_rights *r)
+{
+	r->fixed = true;
+}
+
 int shk_rights_search(struct shk_rights *r, const struct shk_caller *c)
 {
+	if (r->fixed)
+		return 0;
 	if (!(c->effective & 1ull << CAP_DAC_OVERRIDE))
 		return shk_rights_wear(r, c);
 	r->effective = c->effective & r->permitted;
@@ -214,8 +230,10 @@ bool shk_rights_on(const struct shk_rights *r)
 
 int shk_rights_wear(struct shk_rights *r, const struct shk_caller *c)
 {
-	int e = put_on(r, c);
+	int e = r->fixed ? 0 : put_on(r, c);
 
+	if (r->fixed)
+		return 0;
 	r->effective = c->effective & r->permitted;
 	if (e == 0)
 		e = capabilities(r->effective, r->permitted);
@@ -233,6 +251,8 @@ void shk_rights_own(struct shk_rights *r)
 
 void shk_rights_again(struct shk_rights *r)
 {
+	if (r->fixed)
+		return;
 	/* With more rights than the caller nothing may go on. */
 	if (capabilities(r->effective, r->permitted) < 0)
 		abort();
@@ -241,8 +261,10 @@ void shk_rights_again(struct shk_rights *r)
 
 int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
 {
-	int e = put_on(r, c);
+	int e = r->fixed ? 0 : put_on(r, c);
 
+	if (r->fixed)
+		return 0;
 	if (e < 0 || (c->euid == r->euid && c->egid == r->egid))
 		return e < 0 ? e : shk_rights_wear(r, c);
 	/* Effective ids take the filesystem's along, and capabilities away. */
@@ -259,7 +281,7 @@ int shk_rights_be(struct shk_rights *r, const struct shk_caller *c)
 
 int shk_rights_more(struct shk_rights *r, uint64_t more)
 {
-	return capabilities((r->effective | more) & r->permitted, r->permitted);
+	return r->fixed ? 0 : capabilities((r->effective | more) & r->permitted, r->permitted);
 }
 
 void shk_rights_unbe(struct shk_rights *r)

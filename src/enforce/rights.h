@@ -21,8 +21,9 @@ struct shk_caller {
 	gid_t fsgid, egid;
 	gid_t group[SHK_GROUPS_MAX];
 	uint32_t n_groups;
-	uint64_t effective;
-	bool other_users;	/* it is in another user namespace: its numbers are not ours */
+	uint64_t effective;	/* those that count here */
+	uint64_t own_effective;	/* its capabilities, in whatever user namespace it is */
+	bool other_users;	/* it is in another user namespace, and has capabilities there: its numbers are not ours */
 	mode_t umask;
 	bool narrow_ids; /* the call is of an ABI with 16 bit ids */
 };
@@ -32,6 +33,9 @@ struct shk_caller {
  * take on its ids. A task of another
  * user namespace than the engine's has no capability here: it may do less than it could, never more (THREATS A2). */
 const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret);
+
+/* Are numbers of users that the event's task says its own user namespace's, and not ours? Holding the container's lock. */
+bool shk_caller_numbers_others(struct shk_eval_ctx *ctx);
 
 /* Is the engine one of a user (shriked --user), that can put on nobody's ids and enter no namespace? Whoever may set
  * ids may set all that a task can have. Any thread. */
@@ -59,6 +63,8 @@ int shk_rights_be(struct shk_rights *r, const struct shk_caller *c);
 void shk_rights_unbe(struct shk_rights *r);
 /* After wear or be, until own or unbe: these capabilities besides, as far as the engine has them. 0 or -errno. */
 int shk_rights_more(struct shk_rights *r, uint64_t capabilities);
+/* From here on the calling process has the caller's rights for good (deputy.h): all of the above but umask do nothing. */
+void shk_rights_fix(struct shk_rights *r);
 /* The mode mask for files made from here on. */
 void shk_rights_umask(struct shk_rights *r, mode_t mask);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/deputy.h"
 
 bool shk_socket_knows(enum shk_call_id id)
 {
@@ -81,6 +82,10 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 		r = shk_walk_pin(&s->from, dir, &s->pin);
 	}
 	shk_rights_own(a->rights);
+	if (shk_deputy_helps(a, r))
+		r = shk_deputy_walk(a, &s->caller, &s->from, dir, &s->pin);
+	if (r == -EBUSY)
+		return shk_socket_unable(s, SHK_DEPUTIES_BUSY);
 	if (r == -EREMOTE || r == -ESTALE)
 		return shk_socket_unable(s, "the path of a socket that cannot be followed");
 	if (r < 0)
@@ -158,6 +163,7 @@ enum shk_pinned shk_socket_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	if (err && (s->binds || err != ENOTSOCK))
 		return shk_socket_fails(s, err);
 	what = read_address(ctx, s);
+	shk_actor_meet(a, &s->caller);
 	if (what != SHK_PINNED_OBJECT || err)
 		return what != SHK_PINNED_OBJECT ? what : shk_socket_fails(s, err);
 	return shk_socket_hold(a, ctx, s);
@@ -263,7 +269,7 @@ static bool asks_for_rights(const struct shk_socket *s)
 	       (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP);
 }
 
-int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
+static int do_it(struct shk_actor *a, struct shk_socket *s)
 {
 	bool asks = asks_for_rights(s);
 	int r;
@@ -282,6 +288,13 @@ int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 	shk_rights_unbe(a->rights);
 	/* It is on its way since. */
 	return s->again && r == -EALREADY ? -EINPROGRESS : r;
+}
+
+int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
+{
+	int r = do_it(a, s);
+
+	return shk_deputy_helps(a, r) ? shk_deputy_socket(a, s) : r;
 }
 
 void shk_socket_done(struct shk_socket *s)

@@ -189,6 +189,14 @@ static bool has_paths(struct shk_event *ev)
 	return family == AF_UNIX;
 }
 
+/* Whole ones, and one more. */
+static unsigned seconds_left(const struct shk_worker *w, const struct shk_call_slot *s)
+{
+	uint64_t now = shk_now_mono(), due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
+
+	return 1 + (due > now ? (unsigned)((due - now) / 1000000000u) : 0);
+}
+
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
 {
 	bool paths = has_paths(ctx->ev);
@@ -200,6 +208,9 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 		a->why = "out of memory";
 		return;
 	}
+	w->actor->mounter = shk_rights_are_users() ? NULL : w->l->g->mounter;
+	w->actor->container = ctx->ctr->key;
+	w->actor->seconds = seconds_left(w, s);
 	memset(&a->names, 0, sizeof(a->names));
 	a->open.again = a->socket.again = s->effect;
 	a->paths.again = s->effect;
@@ -362,17 +373,14 @@ static int send_out(struct shk_worker *w, const struct shk_call_slot *s, struct 
 
 static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
 {
-	uint64_t now, due;
-
+	w->actor->seconds = seconds_left(w, s);
 	switch (a->what) {
 	case SHK_ACT_OPEN:
 		return shk_open_do(w->actor, &a->open);
 	case SHK_ACT_PATHS:
 		return shk_paths_do(w->actor, &a->paths);
 	case SHK_ACT_MOUNTS:
-		now = shk_now_mono();
-		due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
-		a->mounts.order.seconds = 1 + (due > now ? (unsigned)((due - now) / 1000000000u) : 0);
+		a->mounts.order.seconds = w->actor->seconds;
 		return shk_mounts_do(w->actor, w->l->g->mounter, &a->mounts);
 	case SHK_ACT_SEND:
 		return send_out(w, s, a);

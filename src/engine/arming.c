@@ -17,6 +17,7 @@
 
 #include "engine/internal.h"
 #include "engine/porter.h"
+#include "sources/ptrace/task.h"
 
 /* Is tid a thread of the process pid? One call, no /proc. */
 static bool in_process(pid_t pid, pid_t tid)
@@ -74,6 +75,14 @@ static enum shk_stage arm(struct shk_listener *l, struct shk_event *ev, unsigned
 	if (*why && atomic_load(&e->mode) == SHK_MODE_ENFORCE) {
 		stage = SHK_STAGE_REFUSE;
 	} else {
+		/* The root is the runtime's still; its program may leave it. */
+		if (bits & SHK_ARMED_INIT && !l->session) {
+			struct shk_task_facts f;
+
+			shk_entry_hold_root(e);
+			if (shk_task_read(ev->tid, &f) == 0)
+				atomic_store(&e->filters, f.filters);
+		}
 		/* Kept before the call goes on: the next engine must know. */
 		atomic_fetch_or(&l->armed, bits);
 		shk_listener_store(l);

@@ -103,6 +103,7 @@ static void on_tick(struct shk_source *src, void *arg)
 	if (shk_recorder_on(&g->recorder))
 		shk_control_recording(g);
 	shk_gate_watchdog(g, now);
+	shk_porter_watchdog(g, now);
 	if (++g->ticks % per_second == 0) {
 		shk_registry_sweep(g);
 		shk_limits_report(g->limits, tell_held, g);

@@ -87,6 +87,7 @@ struct shk_entry {
 	/* porter_mounts.c */
 	_Atomic uint64_t dirty_until;	/* its mounts are changing (CLOCK_MONOTONIC ns) */
 	atomic_bool entered;		/* the container's own program has begun: its mounts are there */
+	atomic_uint filters;		/* seccomp filters it began with: who was made in there has no fewer. 0: not known */
 	/* observer.c */
 	_Atomic uint64_t armed_ns;	/* CLOCK_MONOTONIC: what happened before is the runtime's; 0: not yet */
 	atomic_int observed;		/* enum shk_observed_state */
@@ -318,6 +319,8 @@ int shk_op_session_listener(struct shk_peerconn *pc, struct json_object *req, st
 /* An entry for a container whose record, policy and process are known. Not yet in the registry. */
 int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object *record,
 			  struct shk_entry **ret, struct shk_err *err);
+/* From its first program on: the root directory of its init is held, here and by the keeper, if it is not already. */
+void shk_entry_hold_root(struct shk_entry *e);
 /* A new record with the members of `keep` (NULL ends it) that `from` has. NULL: no memory. */
 struct json_object *shk_record_new(struct json_object *from, const char *const *keep, const char *way);
 /* rootfs of the record: root.path of its config, made absolute against its bundle. */
@@ -436,7 +439,8 @@ int shk_notify_socket_start(struct shk_engine *g, struct shk_err *err);
 void shk_notify_socket_stop(struct shk_engine *g);
 
 /* ---- keeper_link.c: without a keeper these do nothing ---- */
-enum shk_kept { SHK_KEPT_CONTAINER = 'C', SHK_KEPT_LISTENER = 'L', SHK_KEPT_PENDING = 'P', SHK_KEPT_PORTER = 'E' };
+enum shk_kept { SHK_KEPT_CONTAINER = 'C', SHK_KEPT_LISTENER = 'L', SHK_KEPT_PENDING = 'P', SHK_KEPT_PORTER = 'E',
+	SHK_KEPT_ROOT = 'R' };
 int shk_keeper_store(struct shk_engine *g, enum shk_kept kind, uint64_t key,
 		     struct json_object *blob, int fd, struct shk_err *err);
 void shk_keeper_forget(struct shk_engine *g, enum shk_kept kind, uint64_t key);

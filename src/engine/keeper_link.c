@@ -227,6 +227,8 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 		l->runtime_pid = (pid_t)shk_json_int(h->o, "runtime_pid", 0);
 		l->runtime_start = (uint64_t)shk_json_int(h->o, "runtime_start", 0);
 		l->session_root = (pid_t)shk_json_int(h->o, "session_root", 0);
+		if (!l->session)
+			atomic_store(&e->filters, (unsigned)shk_json_int(h->o, "filters", 0));
 		if (l->session_root) {
 			struct timespec soon = { .tv_sec = time(NULL) + 1 };
 
@@ -243,6 +245,17 @@ static void restore_listener(struct shk_engine *g, struct have *h, uint64_t key)
 			shk_listener_watch(l);
 	}
 	shk_listener_unref(l);
+	shk_entry_unref(e);
+}
+
+static void restore_root(struct shk_engine *g, struct have *h, uint64_t key)
+{
+	struct shk_entry *e = shk_registry_by_key(g, key);
+
+	if (!e)
+		shk_keeper_forget(g, SHK_KEPT_ROOT, key);
+	else if (h->fd >= 0)
+		(void)shk_container_hold_root(e->ctr, TAKE_FD(h->fd));
 	shk_entry_unref(e);
 }
 
@@ -291,7 +304,7 @@ static void drop_orphans(struct shk_engine *g)
 
 int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 {
-	static const enum shk_kept order[] = { SHK_KEPT_CONTAINER, SHK_KEPT_PENDING,
+	static const enum shk_kept order[] = { SHK_KEPT_CONTAINER, SHK_KEPT_PENDING, SHK_KEPT_ROOT,
 					       SHK_KEPT_LISTENER, SHK_KEPT_PORTER };
 	struct have *list = NULL, *h;
 	int r;
@@ -315,6 +328,8 @@ int shk_keeper_restore(struct shk_engine *g, struct shk_err *err)
 				restore_container(g, h, key);
 			else if (order[i] == SHK_KEPT_LISTENER)
 				restore_listener(g, h, key);
+			else if (order[i] == SHK_KEPT_ROOT)
+				restore_root(g, h, key);
 			else if (order[i] == SHK_KEPT_PORTER)
 				shk_porter_restore(g, key, TAKE_FD(h->fd));
 			else

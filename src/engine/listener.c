@@ -58,6 +58,8 @@ static struct json_object *blob_of(struct shk_listener *l)
 	json_object_object_add(o, "armed", json_object_new_int((int)atomic_load(&l->armed)));
 	if (l->attached)
 		json_object_object_add(o, "attached", json_object_new_boolean(true));
+	if (!l->session && atomic_load(&l->e->filters))
+		json_object_object_add(o, "filters", json_object_new_int((int)atomic_load(&l->e->filters)));
 	if (l->session_root)
 		json_object_object_add(o, "session_root", json_object_new_int(l->session_root));
 	if (l->runtime_pid) {

@@ -109,7 +109,7 @@ void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool al
 	int state = atomic_load(&s->state);
 
 	/* Reader and job may both come to it. */
-	if ((state != SHK_PORTER_WAITS && state != SHK_PORTER_RUNS) ||
+	if ((state != SHK_PORTER_READING && state != SHK_PORTER_WAITS && state != SHK_PORTER_RUNS) ||
 	    !atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_ANSWERED))
 		return;
 	(void)shk_permit_answer(pt->group, s->ev->fd, allow);
@@ -140,7 +140,6 @@ static void handle(struct shk_porter *pt, struct shk_porter_slot *s)
 	struct shk_entry *e;
 	bool allow;
 
-	atomic_store(&s->state, SHK_PORTER_WAITS);
 	if (shk_porter_has_seen(pt, tid)) {
 		answer_now(pt, s, !s->ev->reserved || shk_porter_check(pt, tid, s->ev->fd));
 		return;
@@ -160,17 +159,19 @@ static void handle(struct shk_porter *pt, struct shk_porter_slot *s)
 		(void)shk_porter_session(pt, s);
 }
 
-/* Sessions in line begin, and end at their deadline. Are there any? */
+/* Sessions in line begin, and end at their deadline. Are there any? One thread at a time: a slot in line is its. */
 static bool tend(struct shk_porter *pt)
 {
 	uint64_t now = shk_now_mono();
 	bool any = false;
 
+	if (pthread_mutex_trylock(&pt->tending) != 0)
+		return true;
 	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++) {
 		struct shk_porter_slot *s = &pt->slot[i];
 		int state = atomic_load(&s->state);
 
-		if (state == SHK_PORTER_FREE)
+		if (state == SHK_PORTER_FREE || state == SHK_PORTER_READING)
 			continue;
 		any = true;
 		if (state == SHK_PORTER_WAITS && now >= s->due) {
@@ -182,6 +183,7 @@ static bool tend(struct shk_porter *pt)
 			shk_porter_answer(pt, s, false); /* the job goes on, and sees it */
 		}
 	}
+	pthread_mutex_unlock(&pt->tending);
 	return any;
 }
 
@@ -193,6 +195,7 @@ static void take_over(struct shk_porter *pt)
 	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
 		if (pt->slot[i].ev->len && atomic_load(&pt->slot[i].state) == SHK_PORTER_FREE) {
 			pt->slot[i].ev->reserved = 0;
+			atomic_store(&pt->slot[i].state, SHK_PORTER_READING);
 			handle(pt, &pt->slot[i]);
 		}
 	do {
@@ -210,32 +213,66 @@ static void take_over(struct shk_porter *pt)
 
 static struct shk_porter_slot *free_slot(struct shk_porter *pt)
 {
-	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
-		if (atomic_load(&pt->slot[i].state) == SHK_PORTER_FREE)
+	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++) {
+		int state = SHK_PORTER_FREE;
+
+		if (atomic_compare_exchange_strong(&pt->slot[i].state, &state, SHK_PORTER_READING))
 			return &pt->slot[i];
+	}
 	return NULL;
+}
+
+static void give_back(struct shk_porter_slot *s)
+{
+	s->ev->len = 0;
+	atomic_store(&s->state, SHK_PORTER_FREE);
+}
+
+/* Has another one taken its place meanwhile? Then one of the two is enough. */
+static bool is_spare(const struct shk_reader *r)
+{
+	const struct shk_porter *pt = r->pt;
+
+	for (unsigned i = 0; i < SHK_PORTER_READERS; i++)
+		if (&pt->reader[i] != r && atomic_load(&pt->reader[i].life) == SHK_READER_LIVE && !atomic_load(&pt->reader[i].since))
+			return true;
+	return false;
 }
 
 void *shk_porter_reader(void *arg)
 {
-	struct shk_porter *pt = arg;
+	struct shk_reader *me = arg;
+	struct shk_porter *pt = me->pt;
 	unsigned in_a_row = 0;
 
-	take_over(pt);
+	if (!atomic_load(&pt->taken_over)) {
+		take_over(pt);
+		atomic_store(&pt->taken_over, true);
+	}
 	while (!atomic_load(&pt->stop)) {
 		struct shk_porter_slot *s = free_slot(pt);
 		struct pollfd p = { .fd = pt->group, .events = POLLIN };
-		int r = s ? shk_permit_read(pt->group, s->ev) : -EAGAIN;
+		uint64_t since = shk_now_mono();
+		int r;
 
+		atomic_store(&me->since, since);
+		r = s ? shk_permit_read(pt->group, s->ev) : -EAGAIN;
 		if (r == 0 && s->ev->fd >= 0) {
 			s->ev->reserved = 1; /* the descriptor is this process's */
+			/* Perhaps nobody waits for this thread any more: the next engine finds it. */
+			if (atomic_load(&pt->stop))
+				break;
 			handle(pt, s);
+			atomic_store(&me->since, 0);
 			if (++in_a_row % TEND_EVERY == 0)
 				(void)tend(pt);
+			if (shk_now_mono() - since > SHK_READER_HELD_NS && is_spare(me))
+				break;
 			continue;
 		}
 		if (s)
-			s->ev->len = 0;
+			give_back(s);
+		atomic_store(&me->since, 0);
 		if (!tend(pt))
 			(void)poll(&p, 1, IDLE_MS);
 		else if (!s)
@@ -243,6 +280,7 @@ void *shk_porter_reader(void *arg)
 		else
 			(void)poll(&p, 1, BUSY_MS);
 	}
+	atomic_store(&me->life, SHK_READER_ENDED);
 	return NULL;
 }
 

@@ -13,7 +13,8 @@
  * looked for every second among the new ones. It finds what came through a mount that is not marked, or ran from
  * memory, or where the kernel offers no permission events; the container is then attached to again.
  *
- * Threads: the porter's own reads events and may wait for nobody; the scout marks mounts and looks for the late; a session
+ * Threads: readers read events, one as a rule: reading opens the event's file, and where that takes long the watchdog
+ * (main thread) starts another one, so that no other program waits for it. The scout marks mounts and looks for the late; a session
  * is a job. The group, and a memory file that holds each event from the read on until it was answered, belong to the keeper:
  * an engine that dies leaves no call that nobody can answer, and nobody passes meanwhile. Without a keeper the kernel lets
  * everything pass that waits when the engine ends.
@@ -38,7 +39,20 @@ struct shk_porter_slot {
 	uint64_t start;
 	atomic_int state;	     /* SHK_PORTER_* */
 };
-enum { SHK_PORTER_FREE, SHK_PORTER_WAITS, SHK_PORTER_RUNS, SHK_PORTER_ANSWERED };
+enum { SHK_PORTER_FREE, SHK_PORTER_READING, SHK_PORTER_WAITS, SHK_PORTER_RUNS, SHK_PORTER_ANSWERED };
+
+/* READING: a reader's alone. WAITS: the job cannot begin yet, or its deadline has come; RUNS: a job's. */
+
+/* Reading an event is to open its file, which may take long or never end; others must be read meanwhile. */
+#define SHK_PORTER_READERS 32
+#define SHK_READER_HELD_NS 150000000u
+struct shk_reader {
+	struct shk_porter *pt;
+	pthread_t thread;
+	_Atomic uint64_t since;	/* when it began what it is at, 0: it waits for events */
+	atomic_int life;	/* SHK_READER_* */
+};
+enum { SHK_READER_NONE, SHK_READER_LIVE, SHK_READER_ENDED };
 
 /* An execve that was judged and let go: the files the kernel opens for it are to be those. */
 struct shk_expected {
@@ -60,7 +74,12 @@ struct shk_porter {
 	struct shk_permit_event *shared;
 	struct shk_porter_slot slot[SHK_PORTER_SLOTS];
 	_Atomic uint64_t *seen; /* by tid: when it was notified */
-	pthread_t reader, scout;
+	struct shk_reader reader[SHK_PORTER_READERS]; /* started with the lock held, joined by the main thread */
+	atomic_bool taken_over;	/* events of an earlier engine are settled: others may read, too */
+	pthread_mutex_t tending;
+	uint64_t warned;	/* the main thread's */
+	bool left_behind;	/* a reader never came back */
+	pthread_t scout;
 	bool has_reader, has_scout;
 	atomic_bool stop;
 
@@ -89,6 +108,8 @@ struct shk_porter {
 
 /* ---- porter_group.c ---- */
 int shk_porter_start(struct shk_engine *g, struct shk_err *err);
+/* Main thread, every 100 ms: another reader, if none is free. */
+void shk_porter_watchdog(struct shk_engine *g, uint64_t now);
 /* After the keeper's entries were restored. */
 int shk_porter_run(struct shk_engine *g, struct shk_err *err);
 /* Threads end; what waits is left to the next engine. Before the jobs end. */
@@ -101,7 +122,7 @@ int shk_porter_group(struct shk_porter *pt);
 
 /* ---- porter.c ---- */
 /* The two threads. */
-void *shk_porter_reader(void *porter);
+void *shk_porter_reader(void *reader);
 void *shk_porter_scout(void *porter);
 /* Looks at the mounts of those that changed them a moment ago; round: of all, in turns, and now and then also of those that
  * seem not to have changed. */
@@ -136,7 +157,7 @@ struct shk_entry *shk_porter_whose(struct shk_engine *g, pid_t tid);
 
 /* ---- porter_session.c ---- */
 enum shk_exec_sessions shk_porter_policy(struct shk_entry *e, bool *refuse);
-/* Starts the job for a slot whose entry is set. false: not now. */
+/* Starts the job for a slot whose entry is set, READING or WAITS. false: not now, and it WAITS. */
 bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s);
 /* It was not brought under supervision. */
 void shk_porter_tell(struct shk_entry *e, pid_t tid, const char *outcome, const char *why);

@@ -14,6 +14,8 @@
 
 #define SHARED_BYTES (SHK_PORTER_SLOTS * sizeof(struct shk_permit_event))
 #define STACK_SIZE   (256u << 10)
+#define END_SECONDS  2
+#define TELL_NS	     2000000000u /* on a busy machine one may be held up for a moment */
 
 static int thread(pthread_t *t, void *(*fn)(void *), void *arg)
 {
@@ -60,6 +62,60 @@ static int make_shared(struct shk_porter *pt)
 	return r < 0 ? r : keep(pt, 2, fd);
 }
 
+/* Holding the lock. */
+static bool begin_reader(struct shk_porter *pt)
+{
+	for (unsigned i = 0; i < SHK_PORTER_READERS; i++) {
+		struct shk_reader *r = &pt->reader[i];
+
+		if (atomic_load(&r->life) != SHK_READER_NONE)
+			continue;
+		r->pt = pt;
+		atomic_store(&r->since, 0);
+		atomic_store(&r->life, SHK_READER_LIVE);
+		if (thread(&r->thread, shk_porter_reader, r) == 0)
+			return true;
+		atomic_store(&r->life, SHK_READER_NONE);
+		return false;
+	}
+	return false;
+}
+
+void shk_porter_watchdog(struct shk_engine *g, uint64_t now)
+{
+	struct shk_porter *pt = g->porter;
+	unsigned free = 0, held = 0;
+	bool more = true;
+
+	if (!pt || !atomic_load(&pt->taken_over))
+		return;
+	for (unsigned i = 0; i < SHK_PORTER_READERS; i++) {
+		struct shk_reader *r = &pt->reader[i];
+		uint64_t since = atomic_load(&r->since);
+
+		if (atomic_load(&r->life) == SHK_READER_ENDED) {
+			pthread_join(r->thread, NULL);
+			atomic_store(&r->life, SHK_READER_NONE);
+		} else if (atomic_load(&r->life) == SHK_READER_LIVE) {
+			bool is_held = since && now > since && now - since > SHK_READER_HELD_NS;
+
+			held += is_held && now - since > TELL_NS;
+			free += !is_held;
+		}
+	}
+	if (!free) {
+		pthread_mutex_lock(&pt->lock);
+		more = atomic_load(&pt->stop) || begin_reader(pt);
+		pthread_mutex_unlock(&pt->lock);
+	}
+	if (held && now - pt->warned > 10000000000ull) {
+		pt->warned = now;
+		shk_tell(g, NULL, SHK_PRIO_CRITICAL, "Shrike internal: exec gate held up", NULL,
+			 "%u programs that are to be run cannot be opened in time, and their callers wait%s", held,
+			 more ? "" : "; programs of all containers whose mounts are asked for wait with them from now on");
+	}
+}
+
 int shk_porter_group(struct shk_porter *pt)
 {
 	int r = 0, failed = -EAGAIN;
@@ -82,7 +138,7 @@ int shk_porter_group(struct shk_porter *pt)
 		}
 	}
 	if (pt->group >= 0 && !pt->has_reader && !pt->restoring && !atomic_load(&pt->stop)) {
-		pt->has_reader = thread(&pt->reader, shk_porter_reader, pt) == 0;
+		pt->has_reader = begin_reader(pt);
 		atomic_store(&pt->active, true);
 	}
 	r = pt->group < 0 ? (pt->why ? -pt->why : failed) : pt->has_reader || pt->restoring ? 0 : -EAGAIN;
@@ -126,6 +182,7 @@ int shk_porter_start(struct shk_engine *g, struct shk_err *err)
 	pt->restoring = true;
 	pt->before_lock = opened_before_lock();
 	pthread_mutex_init(&pt->lock, NULL);
+	pthread_mutex_init(&pt->tending, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&pt->work, &attr);
@@ -156,6 +213,21 @@ int shk_porter_run(struct shk_engine *g, struct shk_err *err)
 	return r < 0 ? shk_err_sys(err, -r, "start a thread") : 0;
 }
 
+/* One in the middle of opening a file may never come back: it is left behind, with what it uses. */
+static void end_reader(struct shk_porter *pt, struct shk_reader *r)
+{
+	struct timespec until;
+
+	if (atomic_load(&r->life) == SHK_READER_NONE)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += END_SECONDS;
+	if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		atomic_store(&r->life, SHK_READER_NONE);
+	else
+		pt->left_behind = true;
+}
+
 void shk_porter_stop(struct shk_engine *g)
 {
 	struct shk_porter *pt = g->porter;
@@ -168,8 +240,8 @@ void shk_porter_stop(struct shk_engine *g)
 	pthread_mutex_unlock(&pt->lock);
 	if (pt->has_scout)
 		pthread_join(pt->scout, NULL);
-	if (pt->has_reader)
-		pthread_join(pt->reader, NULL);
+	for (unsigned i = 0; i < SHK_PORTER_READERS; i++)
+		end_reader(pt, &pt->reader[i]);
 	pt->has_scout = pt->has_reader = false;
 	/* Nobody looks after their deadlines any more, and the end of their jobs is waited for. */
 	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
@@ -181,7 +253,7 @@ void shk_porter_free(struct shk_engine *g)
 {
 	struct shk_porter *pt = TAKE_PTR(g->porter);
 
-	if (!pt)
+	if (!pt || pt->left_behind)
 		return;
 	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)
 		shk_entry_unref(pt->slot[i].e);
@@ -191,6 +263,7 @@ void shk_porter_free(struct shk_engine *g)
 		munmap(pt->shared, SHARED_BYTES);
 	pthread_cond_destroy(&pt->work);
 	pthread_mutex_destroy(&pt->lock);
+	pthread_mutex_destroy(&pt->tending);
 	free(pt->seen);
 	free(pt);
 }

@@ -81,9 +81,9 @@ static void note(struct shk_porter *pt, struct shk_entry *e, pid_t pid)
 	unsigned same = 0;
 
 	/* Whose parent is in there was made in there, and has what that one had: unless it is what a session has left
-	 * behind that has ended since, which shows where containers have no filter of their own runtime's. */
+	 * behind that has ended since, which shows by its filters: it has its runtime's at most, and not ours. */
 	if (pid == e->ctr->init_pid || shk_task_read(pid, &f) < 0 || f.tgid != pid || f.state == 'Z' ||
-	    (!f.unfiltered && shk_ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns)))
+	    (!f.unfiltered && (!f.filters || f.filters >= atomic_load(&e->filters)) && shk_ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns)))
 		return;
 	for (unsigned i = 0; i < pt->n_late; i++) {
 		if (pt->late[i].pid == pid && pt->late[i].start == f.start)

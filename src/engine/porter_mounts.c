@@ -116,9 +116,9 @@ static bool is_foreign_overlay(const struct shk_entry *e, struct shk_str line)
 {
 	char dev[32];
 
-	snprintf(dev, sizeof(dev), "%u:%u", major(e->ctr->root_dev), minor(e->ctr->root_dev));
+	snprintf(dev, sizeof(dev), "%u:%u", major(e->ctr->own_dev), minor(e->ctr->own_dev));
 	return shk_str_eqz(shk_mount_field(line, 100), "overlay") &&
-	       (!e->ctr->root_ino || !shk_str_eqz(shk_mount_field(line, 2), dev));
+	       (!e->ctr->own_dev || !shk_str_eqz(shk_mount_field(line, 2), dev));
 }
 
 static bool answers(const struct shk_entry *e, struct shk_str line, bool at_root)

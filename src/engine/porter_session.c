@@ -239,10 +239,18 @@ static void run_and_give_back(struct shk_job *j)
 bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
 {
 	struct session *x = calloc(1, sizeof(*x));
-	int state = SHK_PORTER_WAITS;
+	int state = atomic_load(&s->state);
 
-	if (!x)
+	/* Somebody else's by now? */
+	if ((state != SHK_PORTER_WAITS && state != SHK_PORTER_READING) ||
+	    !atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_RUNS)) {
+		free(x);
+		return true;
+	}
+	if (!x) {
+		atomic_store(&s->state, SHK_PORTER_WAITS);
 		return false;
+	}
 	x->job.run = run_and_give_back;
 	x->job.spare = SHK_JOBS_SPARE_SESSION;
 	x->job.done = done;
@@ -250,7 +258,6 @@ bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
 	x->s = s;
 	x->e = s->e;
 	x->tid = s->ev->tid;
-	atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_RUNS);
 	if (shk_job_start(pt->g, &x->job) == 0)
 		return true;
 	atomic_store(&s->state, SHK_PORTER_WAITS);

@@ -158,6 +158,9 @@ void shk_registry_remove(struct shk_engine *g, struct shk_entry *e)
 		p = next;
 	}
 	shk_keeper_forget(g, SHK_KEPT_CONTAINER, e->ctr->key);
+	/* Its file system is to be given free with it. */
+	shk_container_drop_root(e->ctr);
+	shk_keeper_forget(g, SHK_KEPT_ROOT, e->ctr->key);
 	shk_journal_forget_container(g->journal, e->ctr->key);
 	shk_limits_forget(g->limits, e->ctr->key);
 	shk_info("container " SHK_STR_FMT " is no longer supervised", SHK_STR_ARG(e->ctr->full_id));
@@ -380,6 +383,24 @@ void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd)
 	shk_buf_done(&cgroup);
 }
 
+void shk_entry_hold_root(struct shk_entry *e)
+{
+	struct json_object *nothing = json_object_new_object();
+	struct shk_container *c = e->ctr;
+	struct stat st, ours;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)c->init_pid);
+	fd = atomic_load(&c->root_fd) >= 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* One whose first program runs in this machine's root directory has that one's. */
+	if (fd >= 0 && (fstat(fd, &st) < 0 || stat("/", &ours) < 0 || (st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)))
+		shk_close(&fd);
+	if (fd >= 0 && nothing && shk_container_hold_root(c, fd))
+		(void)shk_keeper_store(e->g, SHK_KEPT_ROOT, c->key, nothing, fd, NULL);
+	json_object_put(nothing);
+}
+
 struct shk_container *shk_container_from_json(uint64_t key, struct json_object *record)
 {
 	struct shk_container *c = shk_container_new(key);
@@ -401,6 +422,7 @@ struct shk_container *shk_container_from_json(uint64_t key, struct json_object *
 	c->init_start = (uint64_t)shk_json_int(record, "start", 0);
 	c->root_dev = (dev_t)shk_json_int(record, "root_dev", 0);
 	c->root_ino = (ino_t)shk_json_int(record, "root_ino", 0);
+	atomic_store(&c->own_dev, c->root_dev);
 	c->runtime_dev = (dev_t)shk_json_int(record, "runtime_dev", 0);
 	c->runtime_ino = (ino_t)shk_json_int(record, "runtime_ino", 0);
 	shk_container_describe(c, shk_json_object(record, "config"),

@@ -38,7 +38,7 @@ enum { SHK_KEEPER_FD_SOCK = 3, SHK_KEEPER_FD_JOURNAL, SHK_KEEPER_FD_CONTROL, SHK
 enum { SHK_GATEWAY_EXIT_AGAIN = 75 /* EX_TEMPFAIL */, SHK_GATEWAY_EXIT_NONE };
 
 #define SHK_KEEPER_BLOB_MAX 65536
-#define SHK_KEEPER_STORE_MAX 4096 /* entries; more are refused */
+#define SHK_KEEPER_STORE_MAX 6144 /* entries; more are refused */
 
 /* In flags of STORE and HAVE: a descriptor is attached. A STORE that says so and brings none (the
  * kernel may drop it) is refused with EBADF. */

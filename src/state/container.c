@@ -2,6 +2,8 @@
 #include "state/container.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "state/process.h"
 #include "state/users.h"
@@ -35,6 +37,7 @@ struct shk_container *shk_container_new(uint64_t key)
 	}
 	atomic_init(&c->refs, 1);
 	c->key = key;
+	atomic_init(&c->root_fd, -1);
 	shk_arena_init(&c->arena, CONTAINER_BYTES);
 	shk_map_init(&c->procs);
 	c->full_id = c->id = c->name = none;
@@ -56,11 +59,35 @@ void shk_container_unref(struct shk_container *c)
 {
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	shk_container_drop_root(c);
 	shk_procs_free(c);
 	shk_users_free(c);
 	pthread_mutex_destroy(&c->lock);
 	shk_arena_done(&c->arena);
 	free(c);
+}
+
+bool shk_container_hold_root(struct shk_container *c, int fd)
+{
+	struct stat st;
+	int none = -1;
+
+	if (fstat(fd, &st) < 0 || !atomic_compare_exchange_strong(&c->root_fd, &none, fd)) {
+		close(fd);
+		return false;
+	}
+	atomic_store(&c->own_dev, st.st_dev);
+	return true;
+}
+
+void shk_container_drop_root(struct shk_container *c)
+{
+	int fd;
+
+	atomic_store(&c->own_dev, (dev_t)-1);
+	fd = atomic_exchange(&c->root_fd, -1);
+	if (fd >= 0)
+		close(fd);
 }
 
 struct shk_str shk_container_str(struct shk_container *c, struct shk_str s)

@@ -68,6 +68,10 @@ struct shk_container {
 	uint64_t init_start;	/* field 22 of /proc/PID/stat: init_pid is still the same process */
 	dev_t root_dev;		/* of the rootfs directory, 0/0 when unknown */
 	ino_t root_ino;
+	/* Device number by which an overlay is known as the root the runtime made. Numbers of that kind are given again once a file
+	 * system is gone: while root_fd (O_PATH, owned, -1: none) is held it cannot be. -1: of none. */
+	_Atomic dev_t own_dev;
+	atomic_int root_fd;
 	dev_t runtime_dev;	/* of the runtime's binary (THREATS A8), 0/0 when unknown */
 	ino_t runtime_ino;
 
@@ -82,6 +86,7 @@ struct shk_container {
 
 	/* any thread */
 	_Atomic uint64_t n_events, n_alerts, n_denied, n_killed;
+	atomic_uint n_lost;	/* files that are kept open for good, as closing them may wait for ever (enforce/actor.c) */
 };
 
 /* A new record with one reference; strings are then set with shk_container_str. NULL: no memory. */
@@ -90,6 +95,11 @@ struct shk_container *shk_container_ref(struct shk_container *c);
 /* Drops a reference; the last one frees everything. NULL is allowed. */
 void shk_container_unref(struct shk_container *c);
 SHK_DEFINE_CLEANUP(struct shk_container, shk_container_unref)
+/* fd, which is taken over, is of its root directory: its number is this container's from here on. false: it had one. Any
+ * thread. */
+bool shk_container_hold_root(struct shk_container *c, int fd);
+/* It has ended: its root is let go, and no number is its own any more. */
+void shk_container_drop_root(struct shk_container *c);
 /* Copies s into the container's arena. */
 struct shk_str shk_container_str(struct shk_container *c, struct shk_str s);
 /* Value of an annotation; p NULL when absent. */

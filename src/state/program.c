@@ -41,7 +41,7 @@ static int pin(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path, bool fo
 	char base[64];
 	struct shk_walk_from from = { .tid = ctx->ev->tid, .base = base, .follow = follow };
 
-	from.root_dev = ctx->ctr ? ctx->ctr->root_dev : 0;
+	from.root_dev = ctx->ctr ? ctx->ctr->own_dev : 0;
 	from.root_fd = ctx->root_fd;
 	*certain = shk_has_long_name(path);
 	if (*certain)
@@ -127,7 +127,7 @@ ssize_t shk_program_head(struct shk_eval_ctx *ctx, int fd, const struct statx *s
 
 	if (!S_ISREG(sx->stx_mode))
 		return -EACCES;
-	if (!shk_walk_answers(ctx->ev->tid, init, ctx->ctr ? ctx->ctr->root_dev : 0, fd) && !shk_is_memfd(sx))
+	if (!shk_walk_answers(ctx->ev->tid, init, ctx->ctr ? ctx->ctr->own_dev : 0, fd) && !shk_is_memfd(sx))
 		return shk_walk_mounted(ctx->ev->tid, init, fd) ? -EREMOTE : -EXDEV;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a lease the container took is not waited for. */

@@ -80,7 +80,7 @@ int shk_event_real_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *re
 	if (from.tgid <= 0)
 		return -ESRCH;
 	from.init = ev->ctr ? ev->ctr->init_pid : 0;
-	from.root_dev = ev->ctr ? ev->ctr->root_dev : 0;
+	from.root_dev = ev->ctr ? ev->ctr->own_dev : 0;
 	from.follow = follows(ev, i);
 	from.in_root = shk_event_open_resolve(ev, &resolve) && resolve & RESOLVE_IN_ROOT;
 	if (dirfd == AT_FDCWD)

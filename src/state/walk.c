@@ -170,8 +170,9 @@ static int may_follow(const struct walk *w, int link)
 	if (statx(link, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID, &l) < 0 ||
 	    statx(w->dir[w->depth], "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID | STATX_MODE, &d) < 0)
 		return -errno;
-	if (l.stx_uid == w->from->fsuid || (d.stx_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
-	    l.stx_uid == d.stx_uid)
+	if (shk_same_user(w->from->in_users, l.stx_uid, w->from->fsuid) ||
+	    (d.stx_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
+	    shk_same_user(w->from->in_users, l.stx_uid, d.stx_uid))
 		return 0;
 	return shk_fs_protected("symlinks") ? -EACCES : 0;
 }

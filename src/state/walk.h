@@ -40,12 +40,21 @@ struct shk_walk_from {
 	uint8_t *hints;		 /* SHK_WALK_HINTS, zeroed once: what earlier walks met. NULL: none are kept */
 	pid_t vpid, vtid;	 /* the task's numbers in its own pid namespace */
 	uid_t fsuid;
+	bool in_users;		 /* the walk is made in another user namespace: users without a number there look alike */
 	bool create;		 /* the object's directory is wanted, too */
 	void (*own_rights)(bool on); /* back to the engine's rights, for what no other task may do */
 	bool (*is_proc)(const struct shk_walk_from *from, int fd); /* is the object in a procfs? */
 	void *arg;
 	int fds;		 /* our /proc/self/fd */
 };
+
+/* fs.overflowuid: what users without a number are called (user_namespaces(7)). */
+#define SHK_NO_USER 65534u
+/* Is it one user that owns both? in_users as above. */
+static inline bool shk_same_user(bool in_users, uid_t a, uid_t b)
+{
+	return a == b && !(in_users && a == SHK_NO_USER);
+}
 
 /* An O_PATH descriptor of the object that path leads to, by any link. -errno as below. */
 int shk_walk_find(const struct shk_walk_from *from, struct shk_str path);

@@ -71,6 +71,12 @@ attack_files() {
 	printf H >"$r/rights/open"
 	chmod 600 "$r/rights/root" "$r/rights/web"
 	chown 1000:1000 "$r/rights/web"
+	mkdir -m 700 "$r/rights/way"
+	ln -s /free/f "$r/rights/way/l"
+	ln -s /hide/f "$r/rights/way/l2"
+	printf F >"$r/rights/mapped"
+	chmod 600 "$r/rights/mapped"
+	chown -h 1001:1001 "$r/rights/mapped" "$r/rights/way" "$r"/rights/way/l*
 	install -m 755 "$SHK_BUILDDIR/tests/attack/attack" "$r/opt/"
 	install -m 755 "$SHK_BUILDDIR/tests/attack/target-free" "$r/free/prog"
 	install -m 755 "$SHK_BUILDDIR/tests/attack/target-hidden" "$r/hide/prog"

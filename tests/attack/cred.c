@@ -80,6 +80,89 @@ static void uid_map_child(struct run *r)
 }
 static void uid_map(struct run *r) { in_children(r, uid_map_child); }
 
+static void write_map(pid_t pid, const char *what, const char *text)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		broken(what);
+	close(fd);
+}
+
+/* fn in a user namespace that knows 1000 and 1001, as its root; its capabilities count for files of these two alone. */
+static void with_maps(struct run *r, void (*fn)(struct run *r))
+{
+	int there[2], done[2];
+	char c = 0;
+	pid_t pid;
+
+	if (pipe(there) < 0 || pipe(done) < 0)
+		broken("pipe");
+	pid = fork_child();
+	if (pid == 0) {
+		close(done[1]);
+		to_uid(1000);
+		if (unshare(CLONE_NEWUSER) < 0)
+			unavailable(r, "unshare(CLONE_NEWUSER)");
+		if (write(there[1], &c, 1) != 1 || read(done[0], &c, 1) != 1)
+			broken("pipe");
+		if (!*r->why)
+			fn(r);
+		_exit(0);
+	}
+	if (read(there[0], &c, 1) == 1 && !*r->why) {
+		write_map(pid, "uid_map", "0 1000 2\n");
+		write_map(pid, "gid_map", "0 1000 2\n");
+	}
+	if (write(done[1], &c, 1) != 1)
+		broken("pipe");
+	waitpid(pid, NULL, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		close(there[i]);
+		close(done[i]);
+	}
+}
+
+static void maps_child(struct run *r)
+{
+	struct flip *f = flip_start(set_names, names_of("/rights/way/l", "/rights/way/l2"));
+
+	while (more(r)) {
+		/* 1001's, mode 0600: the way that only a capability opens works, */
+		judge_fd(r, open("/rights/mapped", RO));
+		/* and leads no further than a rule lets it, whatever is changed meanwhile, */
+		flip_begin(f);
+		judge_fd(r, open("/rights/way/l", RO));
+		flip_end(f);
+		/* nor to a user that has no number there. */
+		judge_fd(r, open("/rights/root", RO));
+	}
+	flip_stop(f);
+}
+static void userns_maps(struct run *r) { with_maps(r, maps_child); }
+
+static void lost_child(struct run *r)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (syscall(SYS_capset, &h, none) < 0)
+		broken("capset");
+	while (more(r)) {
+		int fd = open("/rights/mapped", RO), way = open("/rights/way/l", RO);
+
+		if (fd >= 0 || way >= 0)
+			evil(r);
+		close(fd);
+		close(way);
+		plain_open(r);
+	}
+}
+static void userns_lost(struct run *r) { with_maps(r, lost_child); }
+
 static void uid_child(struct run *r)
 {
 	to_uid(1000);
@@ -262,6 +345,7 @@ static void sysctl(struct run *r)
 
 const struct attack attacks_cred[] = {
 	{ "cred-userns", userns },	  { "cred-uid-map", uid_map },
+	{ "cred-userns-maps", userns_maps }, { "cred-userns-lost", userns_lost },
 	{ "cred-uid", uid },		  { "cred-fsuid", fsuid },
 	{ "cred-caps", caps },		  { "cred-thread-uid", thread_uid },
 	{ "cred-landlock", landlock },	  { "cred-thread-files", thread_files },

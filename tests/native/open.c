@@ -111,8 +111,11 @@ static void make_case(struct kase *k)
 		c.flags |= O_NONBLOCK;
 	}
 	k->mask = masks[roll(d, sizeof(masks) / sizeof(masks[0]))];
-	k->cred = roll(d, n_creds);
+	k->cred = roll(d, n_creds + 1);
 	c.limit = roll(d, 12) ? 0 : roll(d, 2) ? 3 : 5;
+	/* The last one is that of another user namespace; to get there takes descriptors. */
+	if (k->cred == n_creds)
+		k->cred = c.limit ? 0 : n_all_creds - 1;
 	c.hole = roll(d, 6) == 0;
 	c.bad_pointer = roll(d, 60) == 0;
 	add(k->what, sizeof(k->what), "%s %s ", call_names[c.call], kind_name(c.kind));

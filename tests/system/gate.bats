@@ -310,6 +310,48 @@ is_marked() {
 	done
 }
 
+@test "a program that is never opened holds up who runs it, and nobody else" {
+	with_policy
+	local i hold waits=()
+	mkdir "$T/fuse" "$T/up" "$T/work" "$T/told"
+	"$SHK_BUILDDIR/tests/system/fusehold" "$T/told" "$T/fuse" 3>&- &
+	hold=$!
+	mounted() { mountpoint -q "$T/fuse" || ! kill -0 $hold; }
+	wait_until 10 mounted
+	mountpoint -q "$T/fuse" || skip "no FUSE here"
+	# A layer of the root whose server does not answer: the runtime's choice, and so an overlay that is asked.
+	B=$T/b-slow
+	make_bundle "$B" .
+	mv "$B/rootfs" "$T/low"
+	mkdir "$B/rootfs"
+	chmod 1777 "$T/low/tmp"
+	mount -t tmpfs none "$T/up"
+	mkdir "$T/up/u" "$T/up/w"
+	mount -t overlay overlay "$B/rootfs" -o "lowerdir=$T/low:$T/fuse,upperdir=$T/up/u,workdir=$T/up/w"
+	add_hook "$B" prestart
+	start runc "slow-$$" "$B"
+	a_container runc "fast-$$"
+	for i in 1 2 3; do
+		timeout -s KILL 60 runc exec "slow-$$" /slow >/dev/null 2>&1 </dev/null 3>&- &
+		waits+=($!)
+	done
+	wait_until 20 test -e "$T/told/ready"
+	for i in 1 2 3; do
+		run timeout 30 runc exec "fast-$$" /opt/act rename /usr/bin/tool /usr/bin/x
+		echo "$output"
+		[[ $output == *EPERM* ]]
+	done
+	expect_alert "Shrike internal: exec gate held up"
+	# Its server's end is the end of the wait.
+	kill -9 $hold
+	for i in "${waits[@]}"; do
+		wait "$i" || [ $? != 137 ]
+	done
+	daemon_answers
+	runc delete -f "slow-$$"
+	umount -l "$T/b-slow/rootfs" "$T/fuse" "$T/up"
+}
+
 @test "a program that is in no file begins unseen, and is found" {
 	with_policy
 	a_container runc "e-$$"
@@ -326,6 +368,15 @@ is_marked() {
 	cat "$B/rootfs/tmp/log" | cut -d' ' -f1,3 | sort | uniq -c
 	[ "$(grep '^storm' "$B/rootfs/tmp/log" | grep -vc ' EPERM$' || true)" = 0 ]
 	[ "$(grep -c '^storm .* EPERM$' "$B/rootfs/tmp/log")" -gt 10 ]
+}
+
+@test "what a session leaves behind is found by its filters, where the runtime gives some, too" {
+	with_policy
+	a_container runc "o-$$" '.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64"],
+		syscalls: [{ names: ["reboot"], action: "SCMP_ACT_ERRNO" }] }'
+	"$SHK_BUILDDIR/tests/system/enter" -f "$INIT" "$(command -v busybox)" sleep 50 </dev/null 3>&-
+	expect_found() { has_alert "Shrike internal: exec session found late" "o-$$"; }
+	wait_until 60 expect_found
 }
 
 @test "a program that is in no file, where sessions are refused, is killed when it is found" {

@@ -45,7 +45,9 @@ setup() {
 }
 
 teardown() {
-	[ -z "${T:-}" ] || shk_teardown
+	[ -n "${T:-}" ] || return 0
+	umount -l "$T/over" "$T/b/rootfs" 2>/dev/null || true
+	shk_teardown
 }
 
 script() {
@@ -216,6 +218,46 @@ twins() {
 			has_alert "Shrike internal: unreadable argument" "o-$r-$$"; }
 		wait_until 10 told
 	done
+}
+
+# By it an overlay is known as the one the runtime made, so nobody else's may ever have it.
+@test "the number of a root that was left and unmounted is given to nobody while the container runs" {
+	local r root="$T/b/rootfs"
+	script <<-'END'
+		exec 2>&1
+		b() { /bin/busybox "$@"; }
+		b stat -c 'root %d' /
+		mkdir -p /tmp/n; b mount -t tmpfs none /tmp/n; mkdir /tmp/n/old /tmp/n/opt; cp /bin/busybox /tmp/n/
+		cp /opt/left /tmp/n/opt/
+		cd /tmp/n; b pivot_root . old; exec ./busybox sh /opt/left <&-
+	END
+	cat >"$root/opt/left" <<-'END'
+		/busybox mkdir /l /o /t; /busybox mount -t tmpfs none /t; /busybox mkdir /t/u /t/w
+		/busybox umount -l /old && echo left
+		n=0
+		while [ $((n += 1)) -lt 150 ]; do
+			/busybox mount -t overlay overlay /o -o lowerdir=/l,upperdir=/t/u,workdir=/t/w && /busybox stat -c 'other %d' /o
+			/busybox umount /o
+			/busybox usleep 20000
+		done
+	END
+	mv "$root" "$T/low"
+	mkdir "$root" "$T/over"
+	mount -t tmpfs none "$T/over"
+	for r in $RUNTIMES; do
+		mkdir -p "$T/over/$r/u" "$T/over/$r/w"
+		mount -t overlay overlay "$root" -o "lowerdir=$T/low,upperdir=$T/over/$r/u,workdir=$T/over/$r/w"
+		run_in "$r" "n-$r-$$" "$T/b" >"$T/n.out" 3>&- &
+		local pid=$!
+		wait_until 20 grep -q left "$T/n.out"
+		umount -l "$root"
+		wait $pid || true
+		sort "$T/n.out" | uniq -c
+		[ "$(grep -c '^other' "$T/n.out")" -gt 100 ]
+		refute grep -q denied "$T/n.out"
+		refute grep -qx "other $(awk '/^root/ { print $2 }' "$T/n.out")" "$T/n.out"
+	done
+	umount "$T/over"
 }
 
 @test "an engine that ends while things are mounted" {

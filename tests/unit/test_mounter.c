@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "enforce/mounts.h"
@@ -122,6 +124,94 @@ static void one_that_dies_is_made_anew(void **state)
 	shk_mounter_free(m);
 }
 
+struct hanging {
+	pthread_t thread;
+	struct shk_mounter *m;
+	uint64_t container;
+	int ns, r;
+};
+
+static void *hang(void *arg)
+{
+	struct hanging *h = arg;
+	int root = open("/", O_PATH | O_CLOEXEC);
+
+	h->r = shk_mounter_do(h->m, &(struct shk_mount_order){ .op = SHK_MOUNT_NEW, .caller = &nobody, .seconds = 60, .ns = h->ns,
+							       .container = h->container, .root = root, .target = root,
+							       .source = -1, .type = "tmpfs" });
+	close(root);
+	return NULL;
+}
+
+/* How many processes the one that serves has. */
+static unsigned n_children(pid_t parent)
+{
+	char path[64];
+	unsigned n = 0;
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		n++;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Calls of very many containers hang, all that there may be: another one's are made. */
+static void the_last_one_has_room(void **state)
+{
+	static struct hanging h[SHK_MOUNTER_ALL];
+	struct hanging late = { .m = start(), .container = 1000 };
+	char dir[] = "/tmp/shk-mounter.XXXXXX", fifo[64];
+	pid_t watch = child_of(getpid()), serves = 0;
+	pthread_attr_t attr;
+	int ns, gate;
+
+	(void)state;
+	if (watch <= 0) {
+		shk_mounter_free(late.m);
+		skip();
+	}
+	assert_non_null(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/user", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	/* Whoever is to be in these namespaces waits for the other end. */
+	ns = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 256 << 10);
+	for (unsigned i = 0; i < SHK_MOUNTER_ALL; i++) {
+		h[i] = (struct hanging){ .m = late.m, .container = 1 + i / SHK_MOUNTER_EACH, .ns = ns };
+		assert_int_equal(pthread_create(&h[i].thread, &attr, hang, &h[i]), 0);
+	}
+	for (unsigned i = 0; i < 10000 && (!serves || n_children(serves) < SHK_MOUNTER_ALL); i++) {
+		serves = child_of(watch);
+		usleep(2000);
+	}
+	assert_int_equal(n_children(serves), SHK_MOUNTER_ALL);
+	late.ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	hang(&late);
+	assert_int_equal(late.r, -EPERM);
+	/* One that has its share has no more. */
+	late.container = 1;
+	hang(&late);
+	assert_int_equal(late.r, -EBUSY);
+	gate = open(fifo, O_RDWR | O_CLOEXEC);
+	for (unsigned i = 0; i < SHK_MOUNTER_ALL; i++) {
+		pthread_join(h[i].thread, NULL);
+		assert_int_not_equal(h[i].r, -EBUSY);
+	}
+	close(gate);
+	close(late.ns);
+	close(ns);
+	unlink(fifo);
+	rmdir(dir);
+	pthread_attr_destroy(&attr);
+	shk_mounter_free(late.m);
+}
+
 /* A listener held there would keep callers waiting for ever. */
 static void holds_nothing(void **state)
 {
@@ -190,7 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_own_mounts_stay), cmocka_unit_test(texts_are_bounded),
 		cmocka_unit_test(one_that_died_says_so), cmocka_unit_test(one_that_dies_is_made_anew),
-		cmocka_unit_test(holds_nothing),
+		cmocka_unit_test(the_last_one_has_room), cmocka_unit_test(holds_nothing),
 		cmocka_unit_test(options), cmocka_unit_test(methods),
 	};
 

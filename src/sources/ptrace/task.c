@@ -49,6 +49,8 @@ int shk_task_read(pid_t tid, struct shk_task_facts *f)
 			f->uid = (uid_t)v;
 		else if (number_behind(line, "Seccomp:", &v))
 			f->unfiltered = v == 0;
+		else if (number_behind(line, "Seccomp_filters:", &v))
+			f->filters = (unsigned)v;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
 	stat = fopen(path, "re");

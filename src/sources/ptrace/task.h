@@ -19,6 +19,7 @@ struct shk_task_facts {
 	uid_t uid;		  /* real */
 	char state;		  /* of proc(5) */
 	bool unfiltered;	  /* it has no seccomp filter, of whatever kind */
+	unsigned filters;	  /* how many it has; 0: none, or a kernel that does not say (before 5.9) */
 	uint64_t start;		  /* clock ticks since boot, field 22 of stat */
 };
 
