@@ -15,7 +15,7 @@ static const struct nla_policy policy[SHRIKE_A_END] = {
 	[SHRIKE_A_INDEX] = NLA_POLICY_MIN(NLA_S32, 1),
 	[SHRIKE_A_CGROUP_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[SHRIKE_A_PID] = NLA_POLICY_MIN(NLA_S32, 1),
-	[SHRIKE_A_LEASES] = NLA_POLICY_MASK(NLA_U32, SHRIKE_REQUIRE_ALL),
+	[SHRIKE_A_LEASES] = NLA_POLICY_MASK(NLA_U32, SHRIKE_REQUIRE_ALL | SHRIKE_HOLD_EXEC),
 	[SHRIKE_A_NATIVE] = NLA_POLICY_EXACT_LEN(SHRIKE_BITMAP_BYTES),
 	[SHRIKE_A_COMPAT] = NLA_POLICY_EXACT_LEN(SHRIKE_BITMAP_BYTES),
 	[SHRIKE_A_LEASE] = NLA_POLICY_EXACT_LEN(sizeof(struct shrike_lease)),
@@ -23,7 +23,8 @@ static const struct nla_policy policy[SHRIKE_A_END] = {
 
 static int version(struct sk_buff *skb)
 {
-	u64 features = SHRIKE_FEATURE_EXEC_LEASE | (shk_hooks_can_refuse() ? SHRIKE_FEATURE_REFUSE : 0);
+	u64 features = SHRIKE_FEATURE_EXEC_LEASE | SHRIKE_FEATURE_EXEC_HOLD |
+		       (shk_hooks_can_refuse() ? SHRIKE_FEATURE_REFUSE : 0);
 
 	return nla_put_u32(skb, SHRIKE_A_ABI, SHRIKE_ABI) ||
 	       nla_put_u64_64bit(skb, SHRIKE_A_FEATURES, features, SHRIKE_A_PAD) ||
@@ -54,7 +55,7 @@ static int settings(struct shk_container *c, struct nlattr **a)
 {
 	u32 leases = a[SHRIKE_A_LEASES] ? nla_get_u32(a[SHRIKE_A_LEASES]) : c->leases;
 
-	if (a[SHRIKE_A_LEASES] && leases & ~SHRIKE_REQUIRE_EXEC && !shk_hooks_can_refuse())
+	if (a[SHRIKE_A_LEASES] && leases & ~LEASES_KILL && !shk_hooks_can_refuse())
 		return -EOPNOTSUPP;
 	WRITE_ONCE(c->leases, leases);
 	if (a[SHRIKE_A_CLASSES])

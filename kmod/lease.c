@@ -7,10 +7,10 @@
 #include <linux/binfmts.h>
 #include <linux/file.h>
 #include <linux/hash.h>
-#include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 #include <asm/syscall.h>
 #include "shrike.h"
@@ -26,6 +26,7 @@ struct lease {
 	struct pid *pid;
 	struct file *object[SHRIKE_LEASE_OBJECTS + 1];	/* held, some may be NULL; the last is the directory */
 	bool made;		/* the call has made the file, in dir and with that name */
+	bool passed;		/* EXEC: the call in hand is the one */
 	struct shrike_lease as;	/* as it was posted */
 };
 
@@ -44,15 +45,21 @@ static void unlink(struct lease *l)
 	n_leases--;
 }
 
-static void free_lease(struct lease *l)
+static void put_files(struct lease *l)
 {
 	unsigned int i;
 
-	if (!l)
-		return;
 	for (i = 0; i < ARRAY_SIZE(l->object); i++)
 		if (l->object[i])
 			fput(l->object[i]);
+	memset(l->object, 0, sizeof(l->object));
+}
+
+static void free_lease(struct lease *l)
+{
+	if (!l)
+		return;
+	put_files(l);
 	put_pid(l->pid);
 	kfree(l);
 }
@@ -81,6 +88,11 @@ static bool same_call(const struct lease *l)
 	for (i = 0; i < 6; i++)
 		if (l->as.args[i] != args[i])
 			return false;
+	return true;
+}
+
+static bool in_force(const struct lease *l)
+{
 	return ktime_get_mono_fast_ns() < l->as.expires_ns;
 }
 
@@ -89,7 +101,7 @@ static struct lease *mine(struct shk_container *c, unsigned int kind)
 {
 	struct lease *l = find(task_pid(current));
 
-	return l && l->c == c && l->as.kind == kind && same_call(l) ? l : NULL;
+	return l && l->c == c && l->as.kind == kind && same_call(l) && in_force(l) ? l : NULL;
 }
 
 static bool is_object(const struct lease *l, const struct inode *inode)
@@ -176,11 +188,10 @@ static bool is_mknod(void)
 /* (const struct path *dir, struct dentry *, umode_t, dev): an open is about to make a file */
 bool shk_lease_create(struct shk_container *c, unsigned int kind, const unsigned long *a)
 {
-	umode_t mode = a[2];
 	struct lease *l;
 	bool fits;
 
-	if (!wants(c, true) || (mode & S_IFMT) != S_IFREG || is_mknod())
+	if (!wants(c, true) || ((umode_t)a[2] & S_IFMT) != S_IFREG || is_mknod())
 		return true;
 	spin_lock(&lock);
 	l = mine(c, kind);
@@ -208,37 +219,74 @@ bool shk_lease_address(struct shk_container *c, unsigned int kind, const unsigne
 	return decided(c, kind, l, fits, NULL);
 }
 
+/* A program is judged by its name as well: the same file elsewhere is another one. */
+static bool is_program(const struct lease *l, const struct linux_binprm *b)
+{
+	unsigned int i, n = strnlen(l->as.data, l->as.data_len);
+
+	if (n && (strlen(b->filename) != n || memcmp(b->filename, l->as.data, n)))
+		return false;
+	for (i = 0; i < SHRIKE_LEASE_OBJECTS; i++)
+		if (l->object[i] && path_equal(&l->object[i]->f_path, &b->file->f_path))
+			return true;
+	return false;
+}
+
 /* (struct linux_binprm *): asked for the program, then for each interpreter; the lease goes when the exec is through. */
 bool shk_lease_bprm(struct shk_container *c, unsigned int kind, const unsigned long *a)
 {
-	struct file *f = ((struct linux_binprm *)a[0])->file;
+	struct linux_binprm *b = (void *)a[0];
 	struct lease *l;
-	bool fits;
+	bool had, fits;
 
-	if (!(c->leases & SHRIKE_REQUIRE_EXEC))
+	if (!(c->leases & LEASES_KILL))
 		return true;
 	spin_lock(&lock);
-	l = mine(c, kind);
-	fits = l && is_object(l, d_inode(f->f_path.dentry));
+	l = find(task_pid(current));
+	if (l && (l->c != c || l->as.kind != kind))
+		l = NULL;
+	had = l && same_call(l);
+	if (l)
+		l->passed = had;
+	fits = had ? in_force(l) && is_program(l, b) : !(c->leases & SHRIKE_REQUIRE_EXEC);
 	spin_unlock(&lock);
 	if (fits)
 		return true;
-	shk_record_lease(c, kind, l, &f->f_path);
+	shk_record_lease(c, kind, had, &b->file->f_path);
 	/* It never comes back to user space, whichever program it would be. */
 	send_sig(SIGKILL, current, 1);
 	return false;
 }
 
-void shk_lease_end(void)
+/* The strings that the kernel has just laid out for the new program; it has not begun. */
+static bool same_arguments(const struct lease *l)
 {
+	unsigned int name = strnlen(l->as.data, l->as.data_len), n = l->as.data_len - name - 1;
+	struct mm_struct *mm = current->mm;
+	char *is = shk_ring_scratch(1);
+
+	if (name == l->as.data_len)
+		return true;
+	return mm->arg_end - mm->arg_start == n && !copy_from_user_nofault(is, (void __user *)mm->arg_start, n) &&
+	       !memcmp(is, l->as.data + name + 1, n);
+}
+
+bool shk_lease_end(struct shk_container *ran)
+{
+	bool fits = true;
 	struct lease *l;
 
 	spin_lock(&lock);
 	l = find(task_pid(current));
-	if (l)
+	if (l) {
+		fits = !ran || l->c != ran || !l->passed || same_arguments(l);
 		unlink(l);
+	}
 	spin_unlock(&lock);
 	free_lease(l);
+	if (!fits)
+		send_sig(SIGKILL, current, 1);
+	return fits;
 }
 
 static int fill(struct lease *l, struct shk_container *c, const struct shrike_lease *as)
@@ -268,7 +316,10 @@ static int fill(struct lease *l, struct shk_container *c, const struct shrike_le
 	return err;
 }
 
-/* Those of a container (NULL: of any) that end before a time. lock is held. */
+/*
+ * Those of a container (NULL: of any) that end before a time. lock is held. A call that was let go with an EXEC lease may still be
+ * under way, however long that takes: of this one nothing stays but that it had one.
+ */
 static void drop(const struct shk_container *c, u64 before)
 {
 	struct hlist_node *next;
@@ -276,11 +327,16 @@ static void drop(const struct shk_container *c, u64 before)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(table); i++)
-		hlist_for_each_entry_safe(l, next, &table[i], link)
-			if ((!c || l->c == c) && l->as.expires_ns <= before) {
-				unlink(l);
-				free_lease(l);
+		hlist_for_each_entry_safe(l, next, &table[i], link) {
+			if ((c && l->c != c) || l->as.expires_ns > before)
+				continue;
+			if (!c && l->as.kind == SHRIKE_KIND_EXEC && pid_has_task(l->pid, PIDTYPE_PID)) {
+				put_files(l);
+				continue;
 			}
+			unlink(l);
+			free_lease(l);
+		}
 }
 
 /* Leases that nobody used: what they hold keeps file systems from being unmounted. */

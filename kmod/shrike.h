@@ -140,10 +140,14 @@ void shk_record_hook(struct shk_container *c, unsigned int type, const unsigned 
 void shk_record_exec(struct shk_container *c, struct file *file);
 void shk_record_lease(struct shk_container *c, unsigned int kind, bool had, const struct path *path);
 
+/* Kinds of leases that need no right to refuse */
+#define LEASES_KILL (SHRIKE_REQUIRE_EXEC | SHRIKE_HOLD_EXEC)
+
 /* lease.c: hot ones return whether the call may go on */
 typedef bool shk_lease_fn(struct shk_container *c, unsigned int kind, const unsigned long *a);
 shk_lease_fn shk_lease_open, shk_lease_create, shk_lease_address, shk_lease_bprm;
-void shk_lease_end(void);	/* hot: the task has run a program, or ends */
+/* Hot: the task ends (NULL), or has run a program in this container; false: with arguments other than its lease's, it is killed. */
+bool shk_lease_end(struct shk_container *ran);
 int shk_lease_post(struct shk_container *c, const struct shrike_lease *l);
 void shk_lease_forget(struct shk_container *c);
 void shk_lease_exit(void);	/* no lease is left */

@@ -32,8 +32,8 @@ static void executed(void *data, struct task_struct *t, pid_t old, struct linux_
 
 	preempt_disable_notrace();
 	c = shk_scope_of(t);
-	if (c && c->leases)
-		shk_lease_end();
+	if (c && c->leases && !shk_lease_end(c))
+		shk_record_lease(c, SHRIKE_KIND_EXEC, true, &bprm->file->f_path);
 	if (c && shk_wanted(c, SHRIKE_EXEC))
 		shk_record_exec(c, bprm->file);
 	preempt_enable_notrace();
@@ -56,7 +56,7 @@ static void ended(void *data, struct task_struct *t)
 	preempt_disable_notrace();
 	c = shk_scope_of(t);
 	if (c && c->leases)
-		shk_lease_end();
+		shk_lease_end(NULL);
 	if (c && shk_wanted(c, SHRIKE_EXIT))
 		shk_ring_write(c, SHRIKE_EXIT, last ? SHRIKE_F_GROUP : 0, &e, sizeof(e));
 	if (c && last && is_init(c, task_tgid(t)))

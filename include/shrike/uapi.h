@@ -19,7 +19,7 @@
  *             Watches a container. CGROUP_FD: a directory of cgroup v2; tasks in it or below. PID: the tasks in the pid namespace of
  *             that process (a number in the caller's namespace) or one nested in it. With both, a task that is in either belongs:
  *             leaving a cgroup does not leave the container. INDEX (1 .. SHRIKE_INDEX_MAX) is the caller's name for it.
- *             EPROTO other ABI; EEXIST index, cgroup or namespace in use; EBADF, ESRCH no such thing; EINVAL the root cgroup or the
+ *             EPROTO other ABI; EEXIST index, cgroup or namespace in use; EBADF, ESRCH no such thing; ERANGE none can be; EINVAL the root cgroup or the
  *             initial pid namespace; EOPNOTSUPP a cgroup of version 1; ENOSPC SHRIKE_CONTAINERS_MAX reached; ENODEV the kernel
  *             lets none of the hooks be attached; EAGAIN those of earlier containers are just being taken off, which can last.
  *   SET       INDEX [, CLASSES, LEASES, NATIVE, COMPAT]: what is given is replaced. ENOENT.
@@ -89,9 +89,13 @@
  * a lease, or with one that does not fit: EXEC is killed before the first instruction of the new program, the others fail with EPERM
  * before they have an effect. A lease is bound to the task, and to number, instruction pointer and registers of the call; it
  * ends when it is used, at expires_ns (CLOCK_MONOTONIC), with the task, and with the next lease for that task.
+ * SHRIKE_HOLD_EXEC (SHRIKE_FEATURE_EXEC_HOLD) is for a container in which programs are run without a lease, too: those are let be, and a
+ * call for which a lease was posted is held to it as above, also when it has expired.
  *
  * Objects are named by descriptors of the sender, which may be O_PATH; the module holds them until the lease ends, and compares the
- * kernel's objects, not numbers that could be given out again. EXEC: all programs that will be looked at (script, interpreter). OPEN: fd[0]
+ * kernel's objects, not numbers that could be given out again. EXEC: all programs that will be looked at (script, interpreter), by mount
+ * and entry; data, if any: the name that the program is told (AT_EXECFN), and behind a NUL, if any, its arguments with a NUL each (for
+ * the leader of its process alone: another thread's number changes on the way). OPEN: fd[0]
  * the file, and/or dir_fd and name (in data): a file of that name made there by this very call; no name: O_TMPFILE, and
  * nothing else. CONNECT, BIND: the address in data.
  */
@@ -162,6 +166,7 @@ enum shrike_attr {
 
 #define SHRIKE_FEATURE_EXEC_LEASE	0x1	/* mismatch kills */
 #define SHRIKE_FEATURE_REFUSE		0x2	/* opens, connects and binds can be refused */
+#define SHRIKE_FEATURE_EXEC_HOLD	0x4	/* SHRIKE_HOLD_EXEC; name and arguments of a program */
 
 /* Kinds of leases */
 #define SHRIKE_KIND_EXEC	0
@@ -175,6 +180,7 @@ enum shrike_attr {
 #define SHRIKE_REQUIRE_BIND		0x8
 #define SHRIKE_REQUIRE_OPEN_WRITE	0x10	/* opens for writing, or with O_TRUNC */
 #define SHRIKE_REQUIRE_ALL		0x1f
+#define SHRIKE_HOLD_EXEC		0x20
 
 enum shrike_type {
 	SHRIKE_SKIP,
@@ -296,7 +302,7 @@ struct shrike_lease {
 	__u32 index;
 	__u32 tid;		/* as the sender sees it */
 	__u16 kind;
-	__u16 data_len;		/* of an address, or of a name */
+	__u16 data_len;		/* of an address, of a name, or of a name and arguments */
 	__u32 arch;		/* AUDIT_ARCH_* of the call */
 	__s32 nr;
 	__u32 open_flags;	/* OPEN: those of O_ACCMODE, O_TRUNC, O_APPEND, O_CREAT the kernel has to see */

@@ -135,6 +135,56 @@ static void expired(int cgroup)
 	waitpid(pid, NULL, 0);
 }
 
+static int runs_true(void *arg)
+{
+	(void)arg;
+	shared->listener = notify_on(SYS_execve);
+	shared->ready = getpid();
+	while (shared->ready)
+		usleep(1000);
+	execl("/bin/true", "true", NULL);
+	return errno;
+}
+
+/* A call that goes on when its lease has expired, and what it held was let go: it had one all the same. */
+static void lapsed(int cgroup)
+{
+	struct seccomp_notif n = { 0 };
+	struct seccomp_notif_resp r = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+	struct shk_err err = { 0 };
+	int pidfd, listener, status = -1;
+	struct shrike_lease l;
+	pid_t pid;
+
+	memset(shared, 0, sizeof(*shared));
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		cgroup_enter(cgroup);
+		_exit(runs_true(NULL));
+	}
+	while (!shared->ready)
+		usleep(1000);
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	listener = (int)syscall(SYS_pidfd_getfd, pidfd, shared->listener, 0);
+	watch(20, cgroup, 0, 0, SHRIKE_HOLD_EXEC, NULL, NULL);
+	shared->ready = 0;
+	CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0, "%s", strerror(errno));
+	lease_for(&n, &l, SHRIKE_KIND_EXEC);
+	l.fd[0] = open("/bin/true", O_PATH | O_CLOEXEC);
+	l.expires_ns = 1;
+	CHECK(shk_kmod_lease(kmod, &l, 1, &err) == 0, "%s", err.text);
+	sleep(3);
+	r.id = n.id;
+	CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r) == 0, "%s", strerror(errno));
+	waitpid(pid, &status, 0);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "an exec with a lease that has expired: %x", status);
+	unwatch(20);
+	close(l.fd[0]);
+	close(listener);
+	close(pidfd);
+}
+
 void test_held(int cgroup)
 {
 	int status;
@@ -146,5 +196,6 @@ void test_held(int cgroup)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == EPERM, "a named file by a lease for one without a name: %x", status);
 	CHECK(access(NAMED, F_OK) < 0 && errno == ENOENT, "a named file was made");
 	expired(cgroup);
+	lapsed(cgroup);
 	munmap(shared, sizeof(*shared));
 }

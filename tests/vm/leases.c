@@ -189,7 +189,7 @@ void lease_for(const struct seccomp_notif *n, struct shrike_lease *l, unsigned k
 }
 
 /* Is the value as it is now the good one? Then a lease says so. */
-static bool judge(const struct seccomp_notif *n, bool with_lease)
+static bool judge(const struct seccomp_notif *n, uint32_t leases)
 {
 	unsigned arg = n->data.nr == SYS_execve ? 0 : 1;
 	char text[64] = "";
@@ -215,8 +215,13 @@ static bool judge(const struct seccomp_notif *n, bool with_lease)
 			return false;
 		lease_for(n, &l, n->data.nr == SYS_execve ? SHRIKE_KIND_EXEC : SHRIKE_KIND_OPEN);
 		l.fd[0] = open(GOOD, O_PATH | O_CLOEXEC);
+		/* Its name, and its only argument. */
+		if (leases & SHRIKE_HOLD_EXEC) {
+			l.data_len = 2 * sizeof(GOOD);
+			memcpy(l.data, GOOD "\0" GOOD, l.data_len);
+		}
 	}
-	if (with_lease) {
+	if (leases) {
 		e = shk_kmod_lease(kmod, &l, 1, &err);
 		CHECK(e == 0, "%s", err.text);
 	}
@@ -226,7 +231,7 @@ static bool judge(const struct seccomp_notif *n, bool with_lease)
 }
 
 /* Until it has ended: its listener hangs up only when it is reaped. */
-static int supervise(int listener, pid_t pid, bool with_lease)
+static int supervise(int listener, pid_t pid, uint32_t leases)
 {
 	struct seccomp_notif n;
 	struct seccomp_notif_resp r;
@@ -242,7 +247,7 @@ static int supervise(int listener, pid_t pid, bool with_lease)
 				continue;
 			memset(&r, 0, sizeof(r));
 			r.id = n.id;
-			if (judge(&n, with_lease))
+			if (judge(&n, leases))
 				r.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 			else
 				r.error = -EACCES;
@@ -328,6 +333,9 @@ static void without_lease(int cgroup)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "an exec without a lease: %x", status);
 	unwatch(20);
 	CHECK(in_child(cgroup, bare_exec, NULL) == 0, "nothing is required any more");
+	watch(20, cgroup, 0, 0, SHRIKE_HOLD_EXEC, NULL, NULL);
+	CHECK(in_child(cgroup, bare_exec, NULL) == 0, "an exec that nobody holds");
+	unwatch(20);
 }
 
 static void serve(int port)
@@ -365,6 +373,9 @@ void test_leases(void)
 	compare(SYS_openat, SHRIKE_REQUIRE_OPEN, cgroup);
 	compare(SYS_connect, SHRIKE_REQUIRE_CONNECT, cgroup);
 	compare(SYS_execve, SHRIKE_REQUIRE_EXEC, cgroup);
+	race(SYS_execve, SHRIKE_HOLD_EXEC, cgroup);
+	CHECK(tally->evil == 0, "%d times", tally->evil);
+	CHECK(tally->good > 0 && tally->killed > 0, "good %d, killed %d", tally->good, tally->killed);
 	close(cgroup);
 	cgroup_remove("leases");
 }
