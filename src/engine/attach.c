@@ -34,6 +34,16 @@ static uint64_t started_ns(uint64_t start_ticks)
 	return now - ((uint64_t)up.tv_sec * 1000000000u + (uint64_t)up.tv_nsec) + ns;
 }
 
+/* As the start times of processes: in clock ticks since boot. */
+static uint64_t now_ticks(void)
+{
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec up;
+
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	return (uint64_t)up.tv_sec * hz + (uint64_t)up.tv_nsec * hz / 1000000000u;
+}
+
 static struct json_object *record_of(struct shk_attach *x, pid_t pid)
 {
 	static const char *const keep[] = { "id", "bundle", "annotations", "config", "runtime", NULL };
@@ -60,6 +70,7 @@ static struct json_object *record_of(struct shk_attach *x, pid_t pid)
 	}
 	json_object_object_add(o, "registered",
 			       json_object_new_int64((int64_t)started_ns(shk_start_time(pid))));
+	json_object_object_add(o, "attached_ticks", json_object_new_int64((int64_t)now_ticks()));
 	return o;
 }
 

@@ -77,6 +77,7 @@ struct shk_entry {
 	atomic_uint n_execs;		/* being compared (gate.c) */
 	bool left_alerted;		/* an escape from the cgroup was reported (THREATS A11) */
 	atomic_bool released;		/* detach: calls pass unjudged; also in the record */
+	uint64_t attached_ticks;	/* constant: started by then (clock ticks since boot) is no session; 0: not attached to */
 	bool attaching;			/* an earlier engine ended while it attached (restore, main thread) */
 
 	struct shk_recorded_lines lines; /* guarded by the container's lock */

@@ -51,10 +51,11 @@ static pid_t highest(void)
 	return f && fscanf(f, "%d", &pid) == 1 ? pid : 32768;
 }
 
-/* Is it known, with what was put into it or came with it? */
-static bool is_known(struct shk_entry *e, pid_t pid)
+/* Is it known, with what was put into it or came with it, or as one that an attach found there, which told if it could
+ * not reach it? */
+static bool is_known(struct shk_entry *e, pid_t pid, uint64_t start)
 {
-	bool known = false;
+	bool known = start <= e->attached_ticks;
 
 	pthread_mutex_lock(&e->g->reg_lock);
 	for (const struct shk_listener *l = e->listeners; l && !known; l = l->next)
@@ -126,7 +127,7 @@ static bool settle(struct shk_porter *pt, struct shk_late *l)
 	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *e = shk_registry_by_key(pt->g, l->container);
 	bool refuse;
 
-	if (!e || atomic_load(&e->released) || shk_start_time(l->pid) != l->start || is_known(e, l->pid) ||
+	if (!e || atomic_load(&e->released) || shk_start_time(l->pid) != l->start || is_known(e, l->pid, l->start) ||
 	    shk_porter_has_seen(pt, l->pid))
 		return true;
 	/* Once is enough: what came of it was told. It stays here so that it is not found anew. */

@@ -105,6 +105,7 @@ int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object
 	c->policy = shk_container_str(c, e->policy->name);
 	bits_from_json(e->notified, shk_json_array(record, "notified"));
 	bits_from_json(e->kept, shk_json_array(record, "kept"));
+	e->attached_ticks = (uint64_t)shk_json_int(record, "attached_ticks", 0);
 	shk_proc_keep(c, is_kept, e);
 	shk_armoury_unref(a);
 	*ret = e;

@@ -60,7 +60,8 @@ static bool pays(const struct shk_code *k, const struct shk_item *item, size_t n
 	return others >= own;
 }
 
-/* Parts of at least two rules, the most useful ones first. Those with a gate do better behind one. */
+/* Parts of at least two rules, the most useful ones first. Those with a gate do better behind one; those that move, where
+ * gates have left few to need them. */
 static size_t factors(struct shk_code *k, const struct shk_item *item, size_t n, struct factor *f)
 {
 	struct factor *all;
@@ -80,7 +81,7 @@ static size_t factors(struct shk_code *k, const struct shk_item *item, size_t n,
 			struct shk_gate gate;
 
 			k->count[r] = 0;
-			if (!all || count < 2 || p > YES_MAX || shk_gate_of(k, r, &gate))
+			if (!all || count < 2 || p > YES_MAX || k->c->guess[r >> 1].moves || shk_gate_of(k, r, &gate))
 				continue;
 			all[m++] = (struct factor){ r, count * (1 - p) / k->c->guess[r >> 1].cost };
 		}

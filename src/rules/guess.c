@@ -65,6 +65,16 @@ static float yes(const struct shk_ruleset *rs, const struct shk_test *t)
 	}
 }
 
+/* A number that the next event will not have again, as a time or a process id: once it is asked for, events that look
+ * alike have their ways part (memoface.c), so all that they share comes first. */
+static bool moves(const struct shk_ruleset *rs, const struct shk_test *t, unsigned id)
+{
+	const struct shk_slot *s = &rs->slots.v[t->left];
+
+	return s->kind == SHK_OPERAND_FIELD && s->type != SHK_T_BOOL && !shk_type_is_text(s->type) &&
+	       id < SHK_CALL_N && !shk_field_is_shown(&s->ref, (enum shk_call_id)id);
+}
+
 /* To look through a text takes longer than to look at its ends. */
 static float cost(const struct shk_ruleset *rs, const struct shk_test *t)
 {
@@ -87,6 +97,7 @@ static struct shk_guess of_group(const struct shk_ruleset *rs, const struct shk_
 			p = 1 - p;
 		r.cost += g[e >> 1].cost * r.yes;
 		r.yes *= is_or ? 1 - p : p;
+		r.moves |= g[e >> 1].moves;
 	}
 	if (is_or)
 		r.yes = 1 - r.yes;
@@ -94,7 +105,7 @@ static struct shk_guess of_group(const struct shk_ruleset *rs, const struct shk_
 }
 
 /* What the type of event decides costs nothing, and leaves what it stands beside as it is. */
-void shk_guess(const struct shk_ruleset *rs, const uint8_t *fold, struct shk_guess *g)
+void shk_guess(const struct shk_ruleset *rs, unsigned id, const uint8_t *fold, struct shk_guess *g)
 {
 	for (size_t i = 0; i < rs->n_node; i++) {
 		const struct shk_node *n = &rs->node[i];
@@ -103,7 +114,8 @@ void shk_guess(const struct shk_ruleset *rs, const uint8_t *fold, struct shk_gue
 			g[i] = (struct shk_guess){ .yes = fold[i] == SHK_FOLD_YES };
 		else if (n->kind == SHK_NODE_TEST)
 			g[i] = (struct shk_guess){ yes(rs, &rs->test[n->first]),
-						   cost(rs, &rs->test[n->first]) };
+						   cost(rs, &rs->test[n->first]),
+						   moves(rs, &rs->test[n->first], id) };
 		else
 			g[i] = of_group(rs, n, g);
 	}

@@ -226,9 +226,11 @@ bool shk_test_folds(const struct shk_ruleset *rs, const struct shk_test *t);
 /* ---- guess.c: how often a node holds, what it costs to find out ---- */
 struct shk_guess {
 	float yes, cost;
+	bool moves; /* hardly two events have the same value */
 };
 /* fold: of the type in hand; one guess per node. */
-void shk_guess(const struct shk_ruleset *rs, const uint8_t *fold, struct shk_guess *g);
+/* id: the call the program is for, SHK_CALL_N: any. */
+void shk_guess(const struct shk_ruleset *rs, unsigned id, const uint8_t *fold, struct shk_guess *g);
 
 /* ---- programs.c, code.c ---- */
 /* Programs for all types of events; call after shk_groups_build. -ENOMEM, -E2BIG. */

@@ -78,7 +78,7 @@ static int general(struct maker *m, const struct shk_program **ret)
 		if (matches_something(rs->calls[i])) /* those of other sources do not */
 			v[all.n++] = (struct shk_entry){ (uint32_t)i, rs->root[i] };
 	shk_fold(rs, SHK_CALL_N, m->fold);
-	shk_guess(rs, m->fold, m->guess);
+	shk_guess(rs, SHK_CALL_N, m->fold, m->guess);
 	r = shk_code(&m->c, &all, false, p);
 	p->number = rs->n_program++;
 	p->call = SHK_CALL_N;
@@ -108,7 +108,7 @@ static int make(struct maker *m, unsigned id)
 	if (rs->program[id])
 		return 0;
 	p = SHK_ARENA_NEW(&rs->arena, struct shk_program);
-	shk_guess(rs, m->fold, m->guess);
+	shk_guess(rs, id, m->fold, m->guess);
 	r = p ? shk_code(&m->c, list, true, p) : -ENOMEM;
 	if (r == -E2BIG)
 		return general(m, &rs->program[id]);

@@ -231,6 +231,8 @@ without_filter() {
 		[ "$(S ps | grep -c " partial ")" = 1 ]
 		S ps | grep "not supervised: task"
 		expect_alert "Shrike internal: attach incomplete" "tr-$r-$$"
+		# Sessions that begin unseen are looked for every second, and killed: this one was there before.
+		sleep 1.5
 		go
 		# Those that could be reached are supervised.
 		[ "$(said first EPERM)" = 1 ]

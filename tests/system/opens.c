@@ -139,11 +139,17 @@ static int do_fifos(char **a)
 		snprintf(path, sizeof(path), "%s.%d", a[0], i % n);
 		if (i < n) {
 			fd = open(path, O_RDONLY);
-			_exit(fd < 0 || read(fd, &c, 1) != 1 || c != 'y');
+			if (fd >= 0 && read(fd, &c, 1) == 1 && c == 'y')
+				_exit(0);
+			fprintf(stderr, "reader %d: %s (%d, %c)\n", i, strerrorname_np(errno), fd, c);
+			_exit(1);
 		}
 		usleep(300000);
 		fd = open(path, O_WRONLY);
-		_exit(fd < 0 || write(fd, "y", 1) != 1);
+		if (fd >= 0 && write(fd, "y", 1) == 1)
+			_exit(0);
+		fprintf(stderr, "writer %d: %s (%d)\n", i, strerrorname_np(errno), fd);
+		_exit(1);
 	}
 	while (wait(&st) > 0)
 		met += st == 0;

@@ -78,7 +78,7 @@ script() {
 		for i in 0 1; do
 			[ "$(echo "${lines[$i]}" | jq .bad)" = 0 ]
 		done
-		[ "$(echo "${lines[0]}" | jq .good)" -gt 100 ]
+		[ "$(echo "${lines[0]}" | jq .good)" -gt 10 ]
 		expect_alert "Guarded port" "f-$r-$$"
 	done
 }
