@@ -18,37 +18,47 @@
 #ifdef CONFIG_PREEMPT_RT
 #error "shrike takes spin locks with preemption off, where kernels with CONFIG_PREEMPT_RT would sleep"
 #endif
+#ifndef CONFIG_64BIT
+#error "shrike reads words of 64 bits that others write at the same time"
+#endif
 
-/* What a callback of ftrace gets: pt_regs before 5.11, and only if it asks for them. */
+/* What a callback of ftrace gets: pt_regs before 5.11. */
 #ifdef HAVE_FTRACE_REGS
 typedef struct ftrace_regs shk_regs;
-#define SHK_FTRACE_FLAGS FTRACE_OPS_FL_PERMANENT
-static inline unsigned long shk_regs_arg(shk_regs *r, unsigned int n)
-{
-#ifdef HAVE_FTRACE_REGS_ARG
-	return ftrace_regs_get_argument(r, n);
+#define SHK_RECURSION 0
 #else
-	return regs_get_kernel_argument(&r->regs, n);
+typedef struct pt_regs shk_regs;
+#define ftrace_get_regs(r) (r)
+/* We look after ourselves; later kernels take that for granted. */
+#define SHK_RECURSION FTRACE_OPS_FL_RECURSION_SAFE
 #endif
-}
+
+/* With arguments (x86 from 5.11, arm64 from 6.2), or with registers for those who ask for all of them. */
+#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+#define SHK_FTRACE_FLAGS FTRACE_OPS_FL_PERMANENT
+#ifdef HAVE_FTRACE_REGS_ARG
+#define shk_regs_arg(r, n) ftrace_regs_get_argument(r, n)
+#else
+#define shk_regs_arg(r, n) regs_get_kernel_argument(&(r)->regs, n)
+#endif
 #ifdef HAVE_FTRACE_REGS_SET_IP
 #define shk_regs_set_ip(r, ip) ftrace_regs_set_instruction_pointer(r, ip)
 #else
 #define shk_regs_set_ip(r, ip) ftrace_instruction_pointer_set(r, ip)
 #endif
 #else
-typedef struct pt_regs shk_regs;
-/* RECURSION_SAFE: we look after ourselves; later kernels take that for granted. */
-#define SHK_FTRACE_FLAGS (FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
-#define shk_regs_arg(r, n) regs_get_kernel_argument(r, n)
-#define shk_regs_set_ip(r, to) ((r)->ip = (to))
+#define SHK_FTRACE_FLAGS (FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_SAVE_REGS | SHK_RECURSION)
+#define shk_regs_arg(r, n) regs_get_kernel_argument(ftrace_get_regs(r), n)
+#define shk_regs_set_ip(r, ip) instruction_pointer_set(ftrace_get_regs(r), ip)
 #endif
 
 /* Is it a call of the 32-bit table? Those of x32 are of the 64-bit one, with a bit that is taken off. */
 #ifdef CONFIG_X86
 #define shk_compat_call() in_ia32_syscall()
+#define SHK_COMPAT_MKNODAT 297
 #else
 #define shk_compat_call() in_compat_syscall()
+#define SHK_COMPAT_MKNODAT 324
 #endif
 static inline int shk_call_nr(void)
 {
@@ -62,25 +72,11 @@ static inline int shk_call_nr(void)
 }
 
 /* What a cgroup's ancestor at a level is known by. */
-static __always_inline u64 shk_cgroup_key(struct cgroup *c, int level)
-{
 #ifdef HAVE_CGROUP_ANCESTORS
-	return (u64)(unsigned long)c->ancestors[level];
+#define shk_cgroup_key(c, level) ((u64)(unsigned long)(c)->ancestors[level])
 #else
-	return c->ancestor_ids[level];
+#define shk_cgroup_key(c, level) ((c)->ancestor_ids[level])
 #endif
-}
-
-/* A number below SHK_CGROUP_BITS from that: a cgroup's address is a multiple of 2 KiB or so, ids count up. */
-#define SHK_CGROUP_BITS 512
-static __always_inline unsigned int shk_cgroup_bit(struct cgroup *c, int level)
-{
-#ifdef HAVE_CGROUP_ANCESTORS
-	return shk_cgroup_key(c, level) >> 11 & (SHK_CGROUP_BITS - 1);
-#else
-	return shk_cgroup_key(c, level) & (SHK_CGROUP_BITS - 1);
-#endif
-}
 
 /* An overlay's file system opens the file below with the name of the one above: not another open. */
 static inline bool shk_file_is_backing(struct file *f)
@@ -107,10 +103,8 @@ static inline bool shk_file_is_backing(struct file *f)
 #error "in this kernel everybody may listen to generic netlink: take a later update of the same series"
 #endif
 
-#ifdef HAVE_VM_FLAGS_CLEAR
-#define shk_vm_flags_clear(vma, f) vm_flags_clear(vma, f)
-#else
-#define shk_vm_flags_clear(vma, f) ((vma)->vm_flags &= ~(f))
+#ifndef HAVE_VM_FLAGS_CLEAR
+#define vm_flags_clear(vma, f) ((vma)->vm_flags &= ~(f))
 #endif
 
 #endif

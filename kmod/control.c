@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * control.c - what we are told by generic netlink (uapi.h, CONTROL). Commands run beside each other and beside those of other families:
+ * control.c - what we are told by generic netlink (uapi.h, CONTROL). Commands run beside those of other families, and one after the other:
  * nothing here may wait for long (events.c does what takes long).
  */
-#include <linux/bitmap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/pid_namespace.h>
@@ -13,52 +12,42 @@
 static const struct nla_policy policy[SHRIKE_A_END] = {
 	[SHRIKE_A_ABI] = { .type = NLA_U32 },
 	[SHRIKE_A_CLASSES] = { .type = NLA_U64 },
-	[SHRIKE_A_INDEX] = { .type = NLA_U32 },
-	[SHRIKE_A_CGROUP_FD] = { .type = NLA_U32 },
-	[SHRIKE_A_PID] = { .type = NLA_U32 },
-	[SHRIKE_A_LEASES] = { .type = NLA_U32 },
+	[SHRIKE_A_INDEX] = NLA_POLICY_MIN(NLA_S32, 1),
+	[SHRIKE_A_CGROUP_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[SHRIKE_A_PID] = NLA_POLICY_MIN(NLA_S32, 1),
+	[SHRIKE_A_LEASES] = NLA_POLICY_MASK(NLA_U32, SHRIKE_REQUIRE_ALL | SHRIKE_HOLD_EXEC),
 	[SHRIKE_A_NATIVE] = NLA_POLICY_EXACT_LEN(SHRIKE_BITMAP_BYTES),
 	[SHRIKE_A_COMPAT] = NLA_POLICY_EXACT_LEN(SHRIKE_BITMAP_BYTES),
 	[SHRIKE_A_LEASE] = NLA_POLICY_EXACT_LEN(sizeof(struct shrike_lease)),
 };
 
-static int reply_to(struct genl_info *info, struct sk_buff **skb, void **head)
+static int version(struct sk_buff *skb)
 {
-	*skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	*head = *skb ? genlmsg_put_reply(*skb, info, &shk_family, 0, info->genlhdr->cmd) : NULL;
-	if (*head)
-		return 0;
-	nlmsg_free(*skb);
-	return -ENOMEM;
+	u64 features = SHRIKE_FEATURE_EXEC_LEASE | SHRIKE_FEATURE_EXEC_HOLD |
+		       (shk_hooks_can_refuse() ? SHRIKE_FEATURE_REFUSE : 0);
+
+	return nla_put_u32(skb, SHRIKE_A_ABI, SHRIKE_ABI) ||
+	       nla_put_u64_64bit(skb, SHRIKE_A_FEATURES, features, SHRIKE_A_PAD) ||
+	       nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, shk_hooks_classes(), SHRIKE_A_PAD) ||
+	       nla_put_u32(skb, SHRIKE_A_RINGS, nr_cpu_ids) ||
+	       nla_put_u32(skb, SHRIKE_A_RING_SIZE, shk_ring_size) ||
+	       nla_put_string(skb, SHRIKE_A_RELEASE, SHRIKE_RELEASE) ? -EMSGSIZE : 0;
 }
 
-static int version(struct sk_buff *in, struct genl_info *info)
+static int put_counts(struct sk_buff *skb, int attr, atomic64_t *n)
 {
-	u64 features = SHRIKE_FEATURE_EXEC_LEASE | SHRIKE_FEATURE_EXEC_HOLD;
-	struct sk_buff *skb;
-	void *head;
-	u64 classes;
+	u64 v[SHRIKE_TYPES];
+	unsigned int i;
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (reply_to(info, &skb, &head))
-		return -ENOMEM;
-	mutex_lock(&shk_mutex);
-	classes = shk_hooks_classes();
-	if (shk_hooks_can_refuse())
-		features |= SHRIKE_FEATURE_REFUSE;
-	mutex_unlock(&shk_mutex);
-	if (nla_put_u32(skb, SHRIKE_A_ABI, SHRIKE_ABI) ||
-	    nla_put_u64_64bit(skb, SHRIKE_A_FEATURES, features, SHRIKE_A_PAD) ||
-	    nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, classes, SHRIKE_A_PAD) ||
-	    nla_put_u32(skb, SHRIKE_A_RINGS, shk_ring_count()) ||
-	    nla_put_u32(skb, SHRIKE_A_RING_SIZE, shk_ring_size()) ||
-	    nla_put_string(skb, SHRIKE_A_RELEASE, SHRIKE_RELEASE)) {
-		nlmsg_free(skb);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, head);
-	return genlmsg_reply(skb, info);
+	for (i = 0; i < SHRIKE_TYPES; i++)
+		v[i] = atomic64_read(&n[i]);
+	return nla_put_64bit(skb, attr, sizeof(v), v, SHRIKE_A_PAD);
+}
+
+static int stats(struct shk_container *c, struct sk_buff *skb)
+{
+	return nla_put_u32(skb, SHRIKE_A_INDEX, c->index) || put_counts(skb, SHRIKE_A_RECORDED, c->recorded) ||
+	       put_counts(skb, SHRIKE_A_LOST, c->lost) ? -EMSGSIZE : 0;
 }
 
 /* What ADD and SET have in common. Hot code reads each word once, and may see a change half done. */
@@ -66,8 +55,8 @@ static int settings(struct shk_container *c, struct nlattr **a)
 {
 	u32 leases = a[SHRIKE_A_LEASES] ? nla_get_u32(a[SHRIKE_A_LEASES]) : c->leases;
 
-	if (leases & ~(SHRIKE_REQUIRE_ALL | SHRIKE_HOLD_EXEC))
-		return -EINVAL;
+	if (a[SHRIKE_A_LEASES] && leases & ~LEASES_KILL && !shk_hooks_can_refuse())
+		return -EOPNOTSUPP;
 	WRITE_ONCE(c->leases, leases);
 	if (a[SHRIKE_A_CLASSES])
 		WRITE_ONCE(c->classes, nla_get_u64(a[SHRIKE_A_CLASSES]));
@@ -79,137 +68,44 @@ static int settings(struct shk_container *c, struct nlattr **a)
 }
 
 /* Probes first: a container that is in the tables is seen by what is attached. */
-static int add_locked(struct shk_container *c, struct nlattr **a)
+static int add(struct nlattr **a)
 {
-	int err = shk_events_busy() ? -EAGAIN : shk_hooks_attach();
-
-	if (!err)
-		err = shk_trace_attach();
-	if (!err && c->leases & ~LEASES_KILL && !shk_hooks_can_refuse())
-		err = -EOPNOTSUPP;
-	if (!err)
-		err = shk_scope_add(c, a[SHRIKE_A_CGROUP_FD] ? (int)nla_get_u32(a[SHRIKE_A_CGROUP_FD]) : -1,
-				    a[SHRIKE_A_PID] ? (int)nla_get_u32(a[SHRIKE_A_PID]) : -1);
-	shk_events_change();
-	return err;
-}
-
-static int add(struct sk_buff *in, struct genl_info *info)
-{
-	struct nlattr **a = info->attrs;
 	struct shk_container *c;
 	int err;
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
 	if (!a[SHRIKE_A_ABI] || !a[SHRIKE_A_INDEX] || (!a[SHRIKE_A_CGROUP_FD] && !a[SHRIKE_A_PID]))
-		return -EINVAL;
-	if (!nla_get_u32(a[SHRIKE_A_INDEX]) || nla_get_u32(a[SHRIKE_A_INDEX]) > SHRIKE_INDEX_MAX ||
-	    (a[SHRIKE_A_PID] && (int)nla_get_u32(a[SHRIKE_A_PID]) <= 0))
 		return -EINVAL;
 	if (nla_get_u32(a[SHRIKE_A_ABI]) != SHRIKE_ABI)
 		return -EPROTO;
-	if (a[SHRIKE_A_CGROUP_FD] && (int)nla_get_u32(a[SHRIKE_A_CGROUP_FD]) < 0)
-		return -EBADF;
+	if (shk_events_busy())
+		return -EAGAIN;
 	c = kzalloc(sizeof(*c), GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;
 	c->index = nla_get_u32(a[SHRIKE_A_INDEX]);
-	err = settings(c, a);
-	if (!err) {
-		mutex_lock(&shk_mutex);
-		err = add_locked(c, a);
-		mutex_unlock(&shk_mutex);
-	}
+	err = shk_hooks_attach();
+	if (!err)
+		err = shk_trace_attach();
+	if (!err)
+		err = settings(c, a);
+	if (!err)
+		err = shk_scope_add(c, a[SHRIKE_A_CGROUP_FD] ? nla_get_s32(a[SHRIKE_A_CGROUP_FD]) : -1,
+				    a[SHRIKE_A_PID] ? nla_get_s32(a[SHRIKE_A_PID]) : -1);
 	if (err)
 		kfree(c);
 	return err;
 }
 
-static int set_one(struct shk_container *c, struct genl_info *info)
+static int leases(struct genl_info *info)
 {
-	struct nlattr *leases = info->attrs[SHRIKE_A_LEASES];
-	int err;
-
-	if (leases && nla_get_u32(leases) & ~LEASES_KILL && !shk_hooks_can_refuse())
-		return -EOPNOTSUPP;
-	err = settings(c, info->attrs);
-	shk_events_change();
-	return err;
-}
-
-static int remove_one(struct shk_container *c)
-{
-	shk_scope_remove(c);
-	shk_events_change();
-	return 0;
-}
-
-static int put_counts(struct sk_buff *skb, int attr, atomic64_t *n)
-{
-	struct nlattr *a = nla_reserve_64bit(skb, attr, SHRIKE_TYPES * sizeof(u64), SHRIKE_A_PAD);
-	unsigned int i;
-	u64 v;
-
-	if (!a)
-		return -EMSGSIZE;
-	for (i = 0; i < SHRIKE_TYPES; i++) {
-		v = atomic64_read(&n[i]);
-		memcpy((u8 *)nla_data(a) + i * sizeof(v), &v, sizeof(v));
-	}
-	return 0;
-}
-
-static int stats_one(struct shk_container *c, struct genl_info *info)
-{
-	struct sk_buff *skb;
-	void *head;
-
-	if (reply_to(info, &skb, &head))
-		return -ENOMEM;
-	if (nla_put_u32(skb, SHRIKE_A_INDEX, c->index) || put_counts(skb, SHRIKE_A_RECORDED, c->recorded) ||
-	    put_counts(skb, SHRIKE_A_LOST, c->lost)) {
-		nlmsg_free(skb);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, head);
-	return genlmsg_reply(skb, info);
-}
-
-/* Every command on a container that is there */
-static int with_container(struct sk_buff *skb, struct genl_info *info)
-{
-	struct shk_container *c;
-	int err = -ENOENT;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (!info->attrs[SHRIKE_A_INDEX])
-		return -EINVAL;
-	mutex_lock(&shk_mutex);
-	c = shk_scope_by_index(nla_get_u32(info->attrs[SHRIKE_A_INDEX]));
-	if (c)
-		err = info->genlhdr->cmd == SHRIKE_CMD_SET    ? set_one(c, info) :
-		      info->genlhdr->cmd == SHRIKE_CMD_REMOVE ? remove_one(c) :
-								stats_one(c, info);
-	mutex_unlock(&shk_mutex);
-	return err;
-}
-
-static int lease(struct sk_buff *skb, struct genl_info *info)
-{
-	struct shrike_lease *as;
+	struct shrike_lease *as = kmalloc(sizeof(*as), GFP_KERNEL);
 	struct shk_container *c;
 	const struct nlattr *a;
 	unsigned int n = 0;
-	int rest, err = 0;
+	int rest, err = -EINVAL;
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	as = kmalloc(sizeof(*as), GFP_KERNEL);
 	if (!as)
 		return -ENOMEM;
-	mutex_lock(&shk_mutex);
 	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rest) {
 		if (nla_type(a) != SHRIKE_A_LEASE)
 			continue;
@@ -224,9 +120,67 @@ static int lease(struct sk_buff *skb, struct genl_info *info)
 			break;
 		}
 	}
-	mutex_unlock(&shk_mutex);
 	kfree(as);
-	return n ? err : -EINVAL;
+	return err;
+}
+
+/* c: the container that INDEX names; reply: what the answer is put into, for those that have one. shk_mutex is held. */
+static int command_locked(u8 cmd, struct shk_container *c, struct genl_info *info, struct sk_buff *reply)
+{
+	int err;
+
+	switch (cmd) {
+	case SHRIKE_CMD_VERSION:
+		return version(reply);
+	case SHRIKE_CMD_LEASE:
+		return leases(info);
+	case SHRIKE_CMD_ADD:
+		err = c ? -EEXIST : add(info->attrs);
+		break;
+	default:
+		if (!info->attrs[SHRIKE_A_INDEX])
+			return -EINVAL;
+		if (!c)
+			return -ENOENT;
+		if (cmd == SHRIKE_CMD_STATS)
+			return stats(c, reply);
+		err = cmd == SHRIKE_CMD_SET ? settings(c, info->attrs) : 0;
+		if (cmd == SHRIKE_CMD_REMOVE)
+			shk_scope_remove(c);
+	}
+	shk_events_change();
+	return err;
+}
+
+static int command(struct sk_buff *in, struct genl_info *info)
+{
+	struct nlattr *index = info->attrs[SHRIKE_A_INDEX];
+	u8 cmd = info->genlhdr->cmd;
+	struct sk_buff *skb = NULL;
+	void *head = NULL;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (cmd == SHRIKE_CMD_VERSION || cmd == SHRIKE_CMD_STATS) {
+		skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+		head = skb ? genlmsg_put_reply(skb, info, &shk_family, 0, cmd) : NULL;
+		if (!head) {
+			nlmsg_free(skb);
+			return -ENOMEM;
+		}
+	}
+	mutex_lock(&shk_mutex);
+	err = command_locked(cmd, index ? shk_scope_by_index(nla_get_u32(index)) : NULL, info, skb);
+	mutex_unlock(&shk_mutex);
+	if (!head)
+		return err;
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
 }
 
 static int put_container(struct sk_buff *skb, struct netlink_callback *cb, struct shk_container *c)
@@ -269,13 +223,13 @@ static int list(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 static const struct genl_ops commands[] = {
-	{ .cmd = SHRIKE_CMD_VERSION, .flags = GENL_ADMIN_PERM, .doit = version },
-	{ .cmd = SHRIKE_CMD_ADD, .flags = GENL_ADMIN_PERM, .doit = add },
-	{ .cmd = SHRIKE_CMD_SET, .flags = GENL_ADMIN_PERM, .doit = with_container },
-	{ .cmd = SHRIKE_CMD_REMOVE, .flags = GENL_ADMIN_PERM, .doit = with_container },
+	{ .cmd = SHRIKE_CMD_VERSION, .flags = GENL_ADMIN_PERM, .doit = command },
+	{ .cmd = SHRIKE_CMD_ADD, .flags = GENL_ADMIN_PERM, .doit = command },
+	{ .cmd = SHRIKE_CMD_SET, .flags = GENL_ADMIN_PERM, .doit = command },
+	{ .cmd = SHRIKE_CMD_REMOVE, .flags = GENL_ADMIN_PERM, .doit = command },
 	{ .cmd = SHRIKE_CMD_LIST, .flags = GENL_ADMIN_PERM, .dumpit = list },
-	{ .cmd = SHRIKE_CMD_STATS, .flags = GENL_ADMIN_PERM, .doit = with_container },
-	{ .cmd = SHRIKE_CMD_LEASE, .flags = GENL_ADMIN_PERM, .doit = lease },
+	{ .cmd = SHRIKE_CMD_STATS, .flags = GENL_ADMIN_PERM, .doit = command },
+	{ .cmd = SHRIKE_CMD_LEASE, .flags = GENL_ADMIN_PERM, .doit = command },
 };
 
 /* Whoever is watched is nobody's business: who may listen is who may ask. */
@@ -313,7 +267,5 @@ void shk_control_exit(void)
 	list_for_each_entry_safe(c, next, &shk_containers, all)
 		shk_scope_remove(c);
 	mutex_unlock(&shk_mutex);
-	/* Nobody is left who could start them. */
-	shk_events_exit();
 	shk_lease_exit();
 }

@@ -66,12 +66,12 @@ void shk_events_change(void)
 static void gone(struct work_struct *work)
 {
 	struct shk_container *c, *next;
+	u32 index;
 
 	mutex_lock(&shk_mutex);
 	list_for_each_entry_safe(c, next, &shk_containers, all)
 		if (READ_ONCE(c->gone)) {
-			u32 index = c->index;
-
+			index = c->index;
 			shk_scope_remove(c);
 			tell(SHRIKE_CMD_GONE, SHRIKE_A_INDEX, index);
 		}
@@ -108,16 +108,12 @@ void shk_events_stop(void)
 	flush_delayed_work(&gone_work);
 }
 
-/* After the last command: those who are on their way to be taken off are waited for. */
+/* After the last command: those who are on their way to be taken off are waited for, and then nobody is left who could start any of it. */
 void shk_events_detach(void)
 {
 	cancel_delayed_work_sync(&idle_work);
 	shk_trace_detach();
 	shk_hooks_exit();
-}
-
-void shk_events_exit(void)
-{
 	cancel_delayed_work_sync(&gone_work);
 	cancel_delayed_work_sync(&lost_work);
 }

@@ -19,45 +19,46 @@ struct shk_hook {
 	const char *function;
 	u8 type;
 	bool decides;		/* in the set of those that can be refused */
-	shk_record_fn *record;
+	bool by_file;		/* told of a file, where others of its type are told of a path */
+	u8 kind;		/* of leases */
 	shk_lease_fn *lease;
 	bool absent;
+	unsigned long ip;	/* found out when it is first called */
 };
 
 static struct shk_hook hooks[] = {
-	{ "security_file_open", SHRIKE_OPEN, true, shk_record_file, shk_lease_open },
-	{ "security_path_mknod", SHRIKE_MKNOD, true, shk_record_child_mode, shk_lease_create },
-	{ "security_socket_connect", SHRIKE_CONNECT, true, shk_record_address, shk_lease_connect },
-	{ "security_socket_bind", SHRIKE_BIND, true, shk_record_address, shk_lease_bind },
-	{ "security_bprm_check", SHRIKE_BPRM, false, shk_record_file, shk_lease_bprm },
-	{ "security_path_unlink", SHRIKE_UNLINK, false, shk_record_child },
-	{ "security_path_rmdir", SHRIKE_RMDIR, false, shk_record_child },
-	{ "security_path_mkdir", SHRIKE_MKDIR, false, shk_record_child_mode },
-	{ "security_path_link", SHRIKE_LINK, false, shk_record_link },
-	{ "security_path_rename", SHRIKE_RENAME, false, shk_record_rename },
-	{ "security_path_symlink", SHRIKE_SYMLINK, false, shk_record_symlink },
-	{ "security_path_chmod", SHRIKE_CHMOD, false, shk_record_path },
-	{ "security_path_chown", SHRIKE_CHOWN, false, shk_record_path },
-	{ "security_path_truncate", SHRIKE_TRUNCATE, false, shk_record_path },
-	{ "security_file_truncate", SHRIKE_TRUNCATE, false, shk_record_file },
-	{ "security_inode_setattr", SHRIKE_SETATTR, false, shk_record_setattr },
-	{ "security_sb_mount", SHRIKE_MOUNT, false, shk_record_mount },
-	{ "security_move_mount", SHRIKE_MOVE_MOUNT, false, shk_record_move },
-	{ "security_kernel_read_file", SHRIKE_READ_FILE, false, shk_record_read_file },
-	{ "security_kernel_load_data", SHRIKE_LOAD_DATA, false, shk_record_value },
-	{ "security_socket_create", SHRIKE_SOCKET, false, shk_record_socket_create },
-	{ "security_socket_listen", SHRIKE_LISTEN, false, shk_record_address },
-	{ "security_socket_sendmsg", SHRIKE_SENDMSG, false, shk_record_sendmsg },
-	{ "security_ptrace_access_check", SHRIKE_PTRACE, false, shk_record_task },
-	{ "security_task_kill", SHRIKE_KILL, false, shk_record_task },
-	{ "security_bpf", SHRIKE_BPF, false, shk_record_value },
-	{ "security_create_user_ns", SHRIKE_USERNS, false, shk_record_value },
+	{ "security_file_open", SHRIKE_OPEN, true, false, SHRIKE_KIND_OPEN, shk_lease_open },
+	{ "security_path_mknod", SHRIKE_MKNOD, true, false, SHRIKE_KIND_OPEN, shk_lease_create },
+	{ "security_socket_connect", SHRIKE_CONNECT, true, false, SHRIKE_KIND_CONNECT, shk_lease_address },
+	{ "security_socket_bind", SHRIKE_BIND, true, false, SHRIKE_KIND_BIND, shk_lease_address },
+	{ "security_bprm_check", SHRIKE_BPRM, false, false, SHRIKE_KIND_EXEC, shk_lease_bprm },
+	{ "security_path_unlink", SHRIKE_UNLINK },
+	{ "security_path_rmdir", SHRIKE_RMDIR },
+	{ "security_path_mkdir", SHRIKE_MKDIR },
+	{ "security_path_link", SHRIKE_LINK },
+	{ "security_path_rename", SHRIKE_RENAME },
+	{ "security_path_symlink", SHRIKE_SYMLINK },
+	{ "security_path_chmod", SHRIKE_CHMOD },
+	{ "security_path_chown", SHRIKE_CHOWN },
+	{ "security_path_truncate", SHRIKE_TRUNCATE },
+	{ "security_file_truncate", SHRIKE_TRUNCATE, .by_file = true },
+	{ "security_inode_setattr", SHRIKE_SETATTR },
+	{ "security_sb_mount", SHRIKE_MOUNT },
+	{ "security_move_mount", SHRIKE_MOVE_MOUNT },
+	{ "security_kernel_read_file", SHRIKE_READ_FILE },
+	{ "security_kernel_load_data", SHRIKE_LOAD_DATA },
+	{ "security_socket_create", SHRIKE_SOCKET },
+	{ "security_socket_listen", SHRIKE_LISTEN },
+	{ "security_socket_sendmsg", SHRIKE_SENDMSG },
+	{ "security_ptrace_access_check", SHRIKE_PTRACE },
+	{ "security_task_kill", SHRIKE_KILL },
+	{ "security_bpf", SHRIKE_BPF },
+	{ "security_create_user_ns", SHRIKE_USERNS },
 };
 
-/* Which hook an address is, found out when it is first seen. Published by ip. */
+/* By address; a hook is put in when it is first seen. */
 #define SLOTS 64
-static unsigned long slot_ip[SLOTS];
-static u8 slot_hook[SLOTS];
+static struct shk_hook *slots[SLOTS];
 static DEFINE_SPINLOCK(slot_lock);
 
 static noinline const struct shk_hook *learn(unsigned long ip)
@@ -72,22 +73,22 @@ static noinline const struct shk_hook *learn(unsigned long ip)
 	if (i == ARRAY_SIZE(hooks))
 		return NULL;
 	spin_lock(&slot_lock);
-	for (s = (ip >> 4) % SLOTS; slot_ip[s] && slot_ip[s] != ip;)
+	for (s = (ip >> 4) % SLOTS; slots[s] && slots[s] != &hooks[i];)
 		s = (s + 1) % SLOTS;
-	slot_hook[s] = i;
-	smp_store_release(&slot_ip[s], ip);
+	hooks[i].ip = ip;
+	smp_store_release(&slots[s], &hooks[i]);
 	spin_unlock(&slot_lock);
 	return &hooks[i];
 }
 
 static __always_inline const struct shk_hook *hook_at(unsigned long ip)
 {
+	const struct shk_hook *h;
 	unsigned int s = (ip >> 4) % SLOTS;
-	unsigned long at;
 
-	while ((at = smp_load_acquire(&slot_ip[s]))) {
-		if (at == ip)
-			return &hooks[slot_hook[s]];
+	while ((h = smp_load_acquire(&slots[s]))) {
+		if (h->ip == ip)
+			return h;
 		s = (s + 1) % SLOTS;
 	}
 	return learn(ip);
@@ -109,9 +110,7 @@ static noinline void notrace watched(struct shk_container *c, unsigned long ip, 
 	unsigned long a[5];
 
 	/* slot_lock is taken in tasks only. */
-	if (!in_task())
-		return;
-	hook = hook_at(ip);
+	hook = in_task() ? hook_at(ip) : NULL;
 	if (!hook)
 		return;
 	a[0] = shk_regs_arg(regs, 0);
@@ -119,9 +118,11 @@ static noinline void notrace watched(struct shk_container *c, unsigned long ip, 
 	a[2] = shk_regs_arg(regs, 2);
 	a[3] = shk_regs_arg(regs, 3);
 	a[4] = shk_regs_arg(regs, 4);
-	if (c->classes & BIT_ULL(hook->type))
-		hook->record(c, hook->type, a);
-	if (unlikely(c->leases) && hook->lease && !hook->lease(c, a) && hook->decides && ops == &deciding && can_refuse)
+	if (hook->by_file)
+		a[0] = (unsigned long)&((struct file *)a[0])->f_path;
+	if (shk_wanted(c, hook->type))
+		shk_record_hook(c, hook->type, a);
+	if (unlikely(c->leases) && hook->lease && !hook->lease(c, hook->kind, a) && hook->decides && ops == &deciding && can_refuse)
 		shk_regs_set_ip(regs, (unsigned long)refused);
 }
 
@@ -131,7 +132,7 @@ static void notrace called(unsigned long ip, unsigned long parent, struct ftrace
 	struct shk_container *c;
 
 	preempt_disable_notrace();
-	c = shk_scope_maybe(current) ? shk_scope_find(current) : NULL;
+	c = shk_scope_of(current);
 	if (unlikely(c))
 		watched(c, ip, ops, regs);
 	preempt_enable_notrace();

@@ -7,7 +7,6 @@
 #include <linux/binfmts.h>
 #include <linux/file.h>
 #include <linux/hash.h>
-#include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -19,12 +18,13 @@
 #define TABLE_BITS 6
 /* Of O_*: what must be as it was judged. O_LARGEFILE and the like are the kernel's to add. */
 #define OPEN_FLAGS (O_ACCMODE | O_TRUNC | O_APPEND | O_CREAT)
+#define DIR SHRIKE_LEASE_OBJECTS
 
 struct lease {
 	struct hlist_node link;
 	struct shk_container *c;
 	struct pid *pid;
-	struct file *object[SHRIKE_LEASE_OBJECTS], *dir;
+	struct file *object[SHRIKE_LEASE_OBJECTS + 1];	/* held, some may be NULL; the last is the directory */
 	bool made;		/* the call has made the file, in dir and with that name */
 	bool passed;		/* EXEC: the call in hand is the one */
 	struct shrike_lease as;	/* as it was posted */
@@ -49,13 +49,10 @@ static void put_files(struct lease *l)
 {
 	unsigned int i;
 
-	for (i = 0; i < SHRIKE_LEASE_OBJECTS; i++)
+	for (i = 0; i < ARRAY_SIZE(l->object); i++)
 		if (l->object[i])
 			fput(l->object[i]);
-	if (l->dir)
-		fput(l->dir);
 	memset(l->object, 0, sizeof(l->object));
-	l->dir = NULL;
 }
 
 static void free_lease(struct lease *l)
@@ -122,10 +119,10 @@ static bool is_entry(const struct lease *l, struct dentry *d)
 {
 	bool same;
 
-	if (!l->dir)
+	if (!l->object[DIR])
 		return false;
 	spin_lock(&d->d_lock);
-	same = d_inode(d->d_parent) == d_inode(l->dir->f_path.dentry) &&
+	same = d_inode(d->d_parent) == d_inode(l->object[DIR]->f_path.dentry) &&
 	       (!l->as.data_len ||
 		(d->d_name.len == l->as.data_len && !memcmp(d->d_name.name, l->as.data, l->as.data_len)));
 	spin_unlock(&d->d_lock);
@@ -154,7 +151,7 @@ static bool decided(struct shk_container *c, unsigned int kind, struct lease *l,
 }
 
 /* (struct file *) */
-bool shk_lease_open(struct shk_container *c, const unsigned long *a)
+bool shk_lease_open(struct shk_container *c, unsigned int kind, const unsigned long *a)
 {
 	struct file *f = (void *)a[0];
 	struct lease *l;
@@ -164,23 +161,23 @@ bool shk_lease_open(struct shk_container *c, const unsigned long *a)
 	if (!wants(c, (f->f_mode & FMODE_WRITE) || (f->f_flags & O_TRUNC)) || (f->f_flags & __FMODE_EXEC) || shk_file_is_backing(f))
 		return true;
 	spin_lock(&lock);
-	l = mine(c, SHRIKE_KIND_OPEN);
+	l = mine(c, kind);
 	if (l && !((f->f_flags ^ l->as.open_flags) & OPEN_FLAGS)) {
-		if (!l->as.data_len && l->dir)
+		if (!l->as.data_len && l->object[DIR])
 			fits = (f->f_flags & __O_TMPFILE) && is_entry(l, f->f_path.dentry);
 		else
 			fits = is_object(l, d_inode(f->f_path.dentry)) || (l->made && is_entry(l, f->f_path.dentry));
 	}
-	return decided(c, SHRIKE_KIND_OPEN, l, fits, &f->f_path);
+	return decided(c, kind, l, fits, &f->f_path);
 }
 
-/* mknod can make plain files, too, and is no open. Numbers of the other table are i386's mknod and mknodat. */
+/* mknod can make plain files, too, and is no open. Of 32-bit tables it is number 14. */
 static bool is_mknod(void)
 {
 	int nr = shk_call_nr();
 
 	if (shk_compat_call())
-		return nr == 14 || nr == 297;
+		return nr == 14 || nr == SHK_COMPAT_MKNODAT;
 #ifdef __NR_mknod
 	if (nr == __NR_mknod)
 		return true;
@@ -189,28 +186,27 @@ static bool is_mknod(void)
 }
 
 /* (const struct path *dir, struct dentry *, umode_t, dev): an open is about to make a file */
-bool shk_lease_create(struct shk_container *c, const unsigned long *a)
+bool shk_lease_create(struct shk_container *c, unsigned int kind, const unsigned long *a)
 {
-	umode_t mode = a[2];
 	struct lease *l;
 	bool fits;
 
-	if (!wants(c, true) || (mode & S_IFMT) != S_IFREG || is_mknod())
+	if (!wants(c, true) || ((umode_t)a[2] & S_IFMT) != S_IFREG || is_mknod())
 		return true;
 	spin_lock(&lock);
-	l = mine(c, SHRIKE_KIND_OPEN);
+	l = mine(c, kind);
 	/* One without a name is for O_TMPFILE, which makes no entry. */
 	fits = l && l->as.data_len && is_entry(l, (void *)a[1]);
 	if (fits)
 		l->made = true;
 	spin_unlock(&lock);
 	if (!fits)
-		shk_record_lease(c, SHRIKE_KIND_OPEN, l, (void *)a[0]);
+		shk_record_lease(c, kind, l, (void *)a[0]);
 	return fits;
 }
 
 /* (struct socket *, struct sockaddr *, int) */
-static bool address(struct shk_container *c, unsigned int kind, const unsigned long *a)
+bool shk_lease_address(struct shk_container *c, unsigned int kind, const unsigned long *a)
 {
 	struct lease *l;
 	bool fits;
@@ -221,16 +217,6 @@ static bool address(struct shk_container *c, unsigned int kind, const unsigned l
 	l = mine(c, kind);
 	fits = l && (int)a[2] == l->as.data_len && !memcmp((void *)a[1], l->as.data, l->as.data_len);
 	return decided(c, kind, l, fits, NULL);
-}
-
-bool shk_lease_connect(struct shk_container *c, const unsigned long *a)
-{
-	return address(c, SHRIKE_KIND_CONNECT, a);
-}
-
-bool shk_lease_bind(struct shk_container *c, const unsigned long *a)
-{
-	return address(c, SHRIKE_KIND_BIND, a);
 }
 
 /* A program is judged by its name as well: the same file elsewhere is another one. */
@@ -247,7 +233,7 @@ static bool is_program(const struct lease *l, const struct linux_binprm *b)
 }
 
 /* (struct linux_binprm *): asked for the program, then for each interpreter; the lease goes when the exec is through. */
-bool shk_lease_bprm(struct shk_container *c, const unsigned long *a)
+bool shk_lease_bprm(struct shk_container *c, unsigned int kind, const unsigned long *a)
 {
 	struct linux_binprm *b = (void *)a[0];
 	struct lease *l;
@@ -257,7 +243,7 @@ bool shk_lease_bprm(struct shk_container *c, const unsigned long *a)
 		return true;
 	spin_lock(&lock);
 	l = find(task_pid(current));
-	if (l && (l->c != c || l->as.kind != SHRIKE_KIND_EXEC))
+	if (l && (l->c != c || l->as.kind != kind))
 		l = NULL;
 	had = l && same_call(l);
 	if (l)
@@ -266,7 +252,7 @@ bool shk_lease_bprm(struct shk_container *c, const unsigned long *a)
 	spin_unlock(&lock);
 	if (fits)
 		return true;
-	shk_record_lease(c, SHRIKE_KIND_EXEC, had, &b->file->f_path);
+	shk_record_lease(c, kind, had, &b->file->f_path);
 	/* It never comes back to user space, whichever program it would be. */
 	send_sig(SIGKILL, current, 1);
 	return false;
@@ -285,7 +271,7 @@ static bool same_arguments(const struct lease *l)
 	       !memcmp(is, l->as.data + name + 1, n);
 }
 
-bool shk_lease_ran(struct shk_container *c)
+bool shk_lease_end(struct shk_container *ran)
 {
 	bool fits = true;
 	struct lease *l;
@@ -293,7 +279,7 @@ bool shk_lease_ran(struct shk_container *c)
 	spin_lock(&lock);
 	l = find(task_pid(current));
 	if (l) {
-		fits = l->c != c || !l->passed || same_arguments(l);
+		fits = !ran || l->c != ran || !l->passed || same_arguments(l);
 		unlink(l);
 	}
 	spin_unlock(&lock);
@@ -303,31 +289,11 @@ bool shk_lease_ran(struct shk_container *c)
 	return fits;
 }
 
-void shk_lease_end(void)
-{
-	struct lease *l;
-
-	spin_lock(&lock);
-	l = find(task_pid(current));
-	if (l)
-		unlink(l);
-	spin_unlock(&lock);
-	free_lease(l);
-}
-
-static int take_file(int fd, struct file **ret)
-{
-	if (fd < 0)
-		return 0;
-	*ret = fget_raw(fd);
-	return *ret ? 0 : -EBADF;
-}
-
 static int fill(struct lease *l, struct shk_container *c, const struct shrike_lease *as)
 {
 	struct task_struct *t;
 	unsigned int i;
-	int err = -ESRCH;
+	int err = -ESRCH, fd;
 
 	l->as = *as;
 	l->c = c;
@@ -337,23 +303,17 @@ static int fill(struct lease *l, struct shk_container *c, const struct shrike_le
 	preempt_disable();
 	rcu_read_lock();
 	t = pid_task(l->pid, PIDTYPE_PID);
-	if (t && shk_scope_find(t) == c)
+	if (t && shk_scope_of(t) == c)
 		err = 0;
 	rcu_read_unlock();
 	preempt_enable();
-	for (i = 0; i < SHRIKE_LEASE_OBJECTS && !err; i++)
-		err = take_file(as->fd[i], &l->object[i]);
-	return err ? err : take_file(as->dir_fd, &l->dir);
-}
-
-static bool has_task(const struct lease *l)
-{
-	bool has;
-
-	rcu_read_lock();
-	has = pid_task(l->pid, PIDTYPE_PID);
-	rcu_read_unlock();
-	return has;
+	for (i = 0; i < ARRAY_SIZE(l->object) && !err; i++) {
+		fd = i == DIR ? as->dir_fd : as->fd[i];
+		l->object[i] = fd < 0 ? NULL : fget_raw(fd);
+		if (fd >= 0 && !l->object[i])
+			err = -EBADF;
+	}
+	return err;
 }
 
 /*
@@ -370,7 +330,7 @@ static void drop(const struct shk_container *c, u64 before)
 		hlist_for_each_entry_safe(l, next, &table[i], link) {
 			if ((c && l->c != c) || l->as.expires_ns > before)
 				continue;
-			if (!c && l->as.kind == SHRIKE_KIND_EXEC && has_task(l)) {
+			if (!c && l->as.kind == SHRIKE_KIND_EXEC && pid_has_task(l->pid, PIDTYPE_PID)) {
 				put_files(l);
 				continue;
 			}
@@ -434,3 +394,7 @@ void shk_lease_exit(void)
 {
 	cancel_delayed_work_sync(&sweep_work);
 }
+
+#ifdef SHRIKE_SELFTEST
+#include "selftest_lease.h"
+#endif

@@ -5,13 +5,27 @@
 #include <linux/module.h>
 #include "shrike.h"
 
+#ifdef SHRIKE_SELFTEST
+static int __init selftests(void)
+{
+	int ring = shk_selftest_ring(), scope = shk_selftest_scope(), lease = shk_selftest_lease();
+
+	pr_info("shrike: self-tests: ring %d, scope %d, lease %d\n", ring, scope, lease);
+	return ring ? ring : scope ? scope : lease;
+}
+#endif
+
 static int __init begin(void)
 {
 	int err = shk_ring_init();
 
 	if (err)
 		return err;
-	err = shk_trace_init();
+#ifdef SHRIKE_SELFTEST
+	err = selftests();
+#endif
+	if (!err)
+		err = shk_trace_init();
 	if (!err)
 		err = shk_control_init();
 	if (err) {

@@ -31,32 +31,27 @@ struct shk_ring {
 };
 
 static struct shk_ring __percpu *rings;
-static u32 size;
+u32 shk_ring_size;
 static DECLARE_WAIT_QUEUE_HEAD(readers);
 static unsigned long opened;	/* bit 0: there is a reader */
+
+#define for_each_ring(r, cpu) \
+	for_each_possible_cpu(cpu) \
+		if (((r) = per_cpu_ptr(rings, cpu)))
 
 char *shk_ring_scratch(unsigned int which)
 {
 	return this_cpu_ptr(rings)->scratch + which * SHRIKE_PATH_MAX;
 }
 
-unsigned int shk_ring_count(void)
-{
-	return nr_cpu_ids;
-}
-
-u32 shk_ring_size(void)
-{
-	return size;
-}
-
 u64 shk_ring_lost(void)
 {
+	struct shk_ring *r;
 	u64 n = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		n += READ_ONCE(per_cpu_ptr(rings, cpu)->lost);
+	for_each_ring(r, cpu)
+		n += READ_ONCE(r->lost);
 	return n;
 }
 
@@ -65,46 +60,58 @@ static void woken(struct irq_work *work)
 	wake_up_interruptible(&readers);
 }
 
-static u64 used(const struct shk_ring *r)
+static __always_inline u64 used(const struct shk_ring *r)
 {
 	return r->head - smp_load_acquire(&r->page->tail);
 }
 
-/* Room for len bytes in one piece; what is left before the end of the data is covered. NULL: there is none. */
-static void *reserve(struct shk_ring *r, u32 len)
+/* A record of len bytes in one piece; what is left before the end of the data is covered. NULL: there is no room. */
+static __always_inline struct shrike_record *begin(struct shk_ring *r, unsigned int type, u32 len)
 {
-	u32 at = r->head & (size - 1), rest = size - at;
-	struct shrike_record *skip;
-	u64 in_use = used(r);
-	u32 need = rest < len ? rest + len : len;
+	u32 at = shk_ring_at(r->head, shk_ring_size), need = shk_ring_need(at, len, shk_ring_size);
+	struct shrike_record *rec = (void *)(r->data + at);
 
-	if (in_use > size || size - in_use < need)
+	if (!shk_ring_fits(used(r), need, shk_ring_size))
 		return NULL;
-	if (rest < len) {
-		skip = (void *)(r->data + at);
-		skip->length = rest;
-		skip->type = SHRIKE_SKIP;
-		skip->flags = 0;
-		r->head += rest;
-		at = 0;
+	if (unlikely(need != len)) {
+		rec->length = need - len;
+		rec->type = SHRIKE_SKIP;
+		rec->flags = 0;
+		rec = (void *)r->data;
 	}
-	return r->data + at;
+	r->head += need;
+	rec->length = len;
+	rec->type = type;
+	rec->flags = 0;
+	rec->time = ktime_get_mono_fast_ns();
+	rec->seq = r->seq++;
+	return rec;
+}
+
+static noinline bool say_loss(struct shk_ring *r)
+{
+	struct shrike_record *rec = begin(r, SHRIKE_LOSS, sizeof(*rec) + sizeof(struct shrike_loss));
+
+	if (!rec)
+		return false;
+	*rec = (struct shrike_record){ .length = rec->length, .type = rec->type, .time = rec->time, .seq = rec->seq, .nr = -1 };
+	*(struct shrike_loss *)(rec + 1) = (struct shrike_loss){ .count = r->unsaid, .since = r->since };
+	r->unsaid = 0;
+	return true;
 }
 
 /* What a task is in its namespace and who it is. */
-static void fill(struct shrike_record *rec, const struct shk_container *c)
+static __always_inline void fill(struct shrike_record *rec, const struct shk_container *c)
 {
 	const struct cred *cred = current_cred();
-	struct pid *pid = task_pid(current), *group = task_tgid(current);
 
 	rec->container = c->index;
 	/* A worker of io_uring has the registers of whoever it was made by, and is in no call. */
 	rec->nr = current->flags & (PF_KTHREAD | PF_IO_WORKER) ? -1 : shk_call_nr();
 	rec->tid = current->pid;
 	rec->tgid = current->tgid;
-	/* A task that has been reaped by an exec of its group has no number any more. */
-	rec->vtid = pid ? pid->numbers[pid->level].nr : 0;
-	rec->vtgid = group ? group->numbers[group->level].nr : 0;
+	rec->vtid = shk_own_nr(task_pid(current));
+	rec->vtgid = shk_own_nr(task_tgid(current));
 	rec->uid = __kuid_val(cred->uid);
 	rec->euid = __kuid_val(cred->euid);
 	rec->gid = __kgid_val(cred->gid);
@@ -112,61 +119,41 @@ static void fill(struct shrike_record *rec, const struct shk_container *c)
 	memcpy(rec->comm, current->comm, sizeof(rec->comm));
 }
 
-static void head_of(struct shk_ring *r, struct shrike_record *rec, unsigned int type, u32 len)
+static void count_loss(struct shk_ring *r)
 {
-	rec->length = len;
-	rec->type = type;
-	rec->flags = 0;
-	rec->time = ktime_get_mono_fast_ns();
-	rec->seq = r->seq++;
-	r->head += len;
+	r->seq++;
+	WRITE_ONCE(r->lost, r->lost + 1);
+	if (!r->unsaid++)
+		r->since = ktime_get_mono_fast_ns();
 }
 
-static void say_loss(struct shk_ring *r)
+static noinline void lose(struct shk_ring *r, struct shk_container *c, unsigned int type)
 {
-	struct shrike_loss *loss;
-	struct shrike_record *rec = reserve(r, sizeof(*rec) + sizeof(*loss));
-
-	if (!rec)
-		return;
-	memset(rec, 0, sizeof(*rec));
-	head_of(r, rec, SHRIKE_LOSS, sizeof(*rec) + sizeof(*loss));
-	rec->nr = -1;
-	loss = (void *)(rec + 1);
-	loss->count = r->unsaid;
-	loss->since = r->since;
-	r->unsaid = 0;
+	count_loss(r);
+	if (r->page)
+		WRITE_ONCE(r->page->lost, r->lost);
+	atomic64_inc(&c->lost[type]);
+	shk_events_lost();
 }
 
 struct shrike_record *shk_ring_begin(struct shk_container *c, unsigned int type, size_t len)
 {
 	struct shk_ring *r = this_cpu_ptr(rings);
-	u32 total = ALIGN(sizeof(struct shrike_record) + len, 8);
 	struct shrike_record *rec = NULL;
 
-	/* Interrupts do not write, and nothing that writing calls is hooked: this cannot be, and is counted if it is. */
+	len = ALIGN(sizeof(*rec) + len, 8);
+	/* Interrupts do not write, and nothing that writing calls is hooked: busy cannot be, and is counted if it is. */
 	if (likely(r->data && !r->busy)) {
 		r->busy = true;
-		if (unlikely(r->unsaid))
-			say_loss(r);
-		rec = r->unsaid ? NULL : reserve(r, total);
-		if (!rec)
-			r->busy = false;
+		rec = likely(!r->unsaid) || say_loss(r) ? begin(r, type, len) : NULL;
+		r->busy = rec;
 	}
 	if (unlikely(!rec)) {
-		r->seq++;
-		WRITE_ONCE(r->lost, r->lost + 1);
-		if (!r->unsaid++)
-			r->since = ktime_get_mono_fast_ns();
-		if (r->page)
-			WRITE_ONCE(r->page->lost, r->lost);
-		atomic64_inc(&c->lost[type]);
-		shk_events_lost();
+		lose(r, c, type);
 		return NULL;
 	}
 	/* The rest of the last eight bytes */
-	*(u64 *)((u8 *)rec + total - 8) = 0;
-	head_of(r, rec, type, total);
+	*(u64 *)((u8 *)rec + len - 8) = 0;
 	fill(rec, c);
 	if (shk_compat_call())
 		rec->flags |= SHRIKE_F_COMPAT;
@@ -182,7 +169,8 @@ void shk_ring_end(struct shrike_record *rec)
 	smp_store_release(&r->page->head, r->head);
 	r->busy = false;
 	in_use = used(r);
-	if (READ_ONCE(r->page->waiting) || (in_use >= size / 4 && in_use - rec->length < size / 4))
+	if (unlikely(READ_ONCE(r->page->waiting) ||
+		     (in_use >= shk_ring_size / 4 && in_use - rec->length < shk_ring_size / 4)))
 		irq_work_queue(&r->work);
 }
 
@@ -192,17 +180,16 @@ static int make_rings(void)
 	u8 *data;
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		r = per_cpu_ptr(rings, cpu);
+	for_each_ring(r, cpu) {
 		if (r->data)
 			continue;
 		if (!r->page)
 			r->page = vmalloc_user(PAGE_SIZE);
-		data = r->page ? vmalloc_user(size) : NULL;
+		data = r->page ? vmalloc_user(shk_ring_size) : NULL;
 		if (!data)
 			return -ENOMEM;
 		r->page->abi = SHRIKE_ABI;
-		r->page->size = size;
+		r->page->size = shk_ring_size;
 		smp_store_release(&r->data, data);
 	}
 	return 0;
@@ -230,8 +217,7 @@ static int release(struct inode *inode, struct file *file)
 	int cpu;
 
 	/* Whoever is gone waits no longer. */
-	for_each_possible_cpu(cpu) {
-		r = per_cpu_ptr(rings, cpu);
+	for_each_ring(r, cpu) {
 		if (r->page)
 			WRITE_ONCE(r->page->waiting, 0);
 	}
@@ -251,11 +237,11 @@ static int map(struct file *file, struct vm_area_struct *vma)
 	r = per_cpu_ptr(rings, cpu);
 	if (offset == SHRIKE_MMAP_HEAD(cpu) && length == PAGE_SIZE)
 		return remap_vmalloc_range(vma, r->page, 0);
-	if (offset != SHRIKE_MMAP_DATA(cpu) || length != size)
+	if (offset != SHRIKE_MMAP_DATA(cpu) || length != shk_ring_size)
 		return -EINVAL;
 	if (vma->vm_flags & VM_WRITE)
 		return -EPERM;
-	shk_vm_flags_clear(vma, VM_MAYWRITE);
+	vm_flags_clear(vma, VM_MAYWRITE);
 	return remap_vmalloc_range(vma, r->data, 0);
 }
 
@@ -266,10 +252,9 @@ static __poll_t poll(struct file *file, poll_table *wait)
 	int cpu;
 
 	poll_wait(file, &readers, wait);
-	for_each_possible_cpu(cpu) {
-		r = per_cpu_ptr(rings, cpu);
+	for_each_ring(r, cpu) {
 		there = READ_ONCE(r->page->head) - READ_ONCE(r->page->tail);
-		if (there >= size / 4 || (there && READ_ONCE(r->page->waiting)))
+		if (there >= shk_ring_size / 4 || (there && READ_ONCE(r->page->waiting)))
 			return EPOLLIN | EPOLLRDNORM;
 	}
 	return 0;
@@ -295,8 +280,7 @@ static void free_rings(void)
 	struct shk_ring *r;
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		r = per_cpu_ptr(rings, cpu);
+	for_each_ring(r, cpu) {
 		irq_work_sync(&r->work);
 		vfree(r->data);
 		vfree(r->page);
@@ -314,12 +298,11 @@ int shk_ring_init(void)
 		pr_err("shrike: ring_kb is a power of two from 64 to 8192\n");
 		return -EINVAL;
 	}
-	size = ring_kb * 1024;
+	shk_ring_size = ring_kb * 1024;
 	rings = alloc_percpu(struct shk_ring);
 	if (!rings)
 		return -ENOMEM;
-	for_each_possible_cpu(cpu) {
-		r = per_cpu_ptr(rings, cpu);
+	for_each_ring(r, cpu) {
 		init_irq_work(&r->work, woken);
 		r->scratch = kmalloc(2 * SHRIKE_PATH_MAX, GFP_KERNEL);
 		if (!r->scratch)
@@ -337,3 +320,7 @@ void shk_ring_exit(void)
 	misc_deregister(&device);
 	free_rings();
 }
+
+#ifdef SHRIKE_SELFTEST
+#include "selftest_ring.h"
+#endif

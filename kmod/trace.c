@@ -12,28 +12,17 @@
 static void forked(void *data, struct task_struct *parent, struct task_struct *child)
 {
 	struct shk_container *c;
-	struct shrike_record *rec;
-	struct shrike_fork *f;
-	struct pid *pid, *group;
+	struct shrike_fork f;
 
 	preempt_disable_notrace();
-	c = shk_scope_find(parent);
+	c = shk_scope_of(parent);
 	if (!c)
-		c = shk_scope_find(child);
-	if (!c || !(c->classes & BIT_ULL(SHRIKE_FORK)))
-		goto out;
-	rec = shk_ring_begin(c, SHRIKE_FORK, sizeof(*f));
-	if (!rec)
-		goto out;
-	pid = task_pid(child);
-	group = task_tgid(child);
-	f = (void *)(rec + 1);
-	f->tid = child->pid;
-	f->tgid = child->tgid;
-	f->vtid = pid->numbers[pid->level].nr;
-	f->vtgid = group->numbers[group->level].nr;
-	shk_ring_end(rec);
-out:
+		c = shk_scope_of(child);
+	if (c && shk_wanted(c, SHRIKE_FORK)) {
+		f = (struct shrike_fork){ .tid = child->pid, .tgid = child->tgid, .vtid = shk_own_nr(task_pid(child)),
+					  .vtgid = shk_own_nr(task_tgid(child)) };
+		shk_ring_write(c, SHRIKE_FORK, 0, &f, sizeof(f));
+	}
 	preempt_enable_notrace();
 }
 
@@ -42,75 +31,63 @@ static void executed(void *data, struct task_struct *t, pid_t old, struct linux_
 	struct shk_container *c;
 
 	preempt_disable_notrace();
-	c = shk_scope_find(t);
-	if (c && c->leases && !shk_lease_ran(c))
+	c = shk_scope_of(t);
+	if (c && c->leases && !shk_lease_end(c))
 		shk_record_lease(c, SHRIKE_KIND_EXEC, true, &bprm->file->f_path);
-	if (c && (c->classes & BIT_ULL(SHRIKE_EXEC)))
+	if (c && shk_wanted(c, SHRIKE_EXEC))
 		shk_record_exec(c, bprm->file);
 	preempt_enable_notrace();
 }
 
+/* Is this group the first of the container's namespace, without which there is none? */
+static bool is_init(const struct shk_container *c, const struct pid *group)
+{
+	const struct upid *u = c->ns && group->level >= c->ns->level ? &group->numbers[c->ns->level] : NULL;
+
+	return u && u->ns == c->ns && u->nr == 1;
+}
+
 static void ended(void *data, struct task_struct *t)
 {
-	struct shk_container *c;
-	struct shrike_record *rec;
-	struct shrike_exit *e;
-	struct pid *group;
 	bool last = !atomic_read(&t->signal->live);
+	struct shrike_exit e = { .status = t->exit_code };
+	struct shk_container *c;
 
 	preempt_disable_notrace();
-	c = shk_scope_find(t);
-	if (!c)
-		goto out;
-	if (c->leases)
-		shk_lease_end();
-	if (c->classes & BIT_ULL(SHRIKE_EXIT)) {
-		rec = shk_ring_begin(c, SHRIKE_EXIT, sizeof(*e));
-		if (rec) {
-			if (last)
-				rec->flags |= SHRIKE_F_GROUP;
-			e = (void *)(rec + 1);
-			e->status = t->exit_code;
-			e->pad = 0;
-			shk_ring_end(rec);
-		}
-	}
-	group = task_tgid(t);
-	if (last && c->ns && group->level >= c->ns->level && group->numbers[c->ns->level].ns == c->ns &&
-	    group->numbers[c->ns->level].nr == 1)
+	c = shk_scope_of(t);
+	if (c && c->leases)
+		shk_lease_end(NULL);
+	if (c && shk_wanted(c, SHRIKE_EXIT))
+		shk_ring_write(c, SHRIKE_EXIT, last ? SHRIKE_F_GROUP : 0, &e, sizeof(e));
+	if (c && last && is_init(c, task_tgid(t)))
 		shk_events_gone(c);
-out:
 	preempt_enable_notrace();
 }
 
-static void returned(void *data, struct pt_regs *regs, long ret)
+static noinline void came_back(struct shk_container *c, struct pt_regs *regs, long ret)
 {
-	bool compat;
-	struct shk_container *c;
-	struct shrike_record *rec;
-	struct shrike_call *call;
+	struct shrike_call call = { .ret = ret };
 	unsigned long args[6];
-	unsigned int i;
-	int nr;
+	int i, nr = shk_call_nr();
 
-	preempt_disable_notrace();
-	c = shk_scope_maybe(current) ? shk_scope_find(current) : NULL;
-	if (likely(!c) || !(c->classes & BIT_ULL(SHRIKE_SYSCALL)))
-		goto out;
-	compat = shk_compat_call();
-	nr = shk_call_nr();
-	if (nr < 0 || nr >= SHRIKE_BITMAP_BYTES * 8 || !test_bit(nr, compat ? c->compat : c->native))
-		goto out;
-	rec = shk_ring_begin(c, SHRIKE_SYSCALL, sizeof(*call));
-	if (!rec)
-		goto out;
-	call = (void *)(rec + 1);
-	call->ret = ret;
+	if (!shk_wanted(c, SHRIKE_SYSCALL) || nr < 0 || nr >= SHRIKE_BITMAP_BYTES * 8 ||
+	    !test_bit(nr, shk_compat_call() ? c->compat : c->native))
+		return;
 	syscall_get_arguments(current, regs, args);
 	for (i = 0; i < 6; i++)
-		call->args[i] = args[i];
-	shk_ring_end(rec);
-out:
+		call.args[i] = args[i];
+	shk_ring_write(c, SHRIKE_SYSCALL, 0, &call, sizeof(call));
+}
+
+/* Of everybody on this machine, too. From 6.13 on preemption is on here. */
+static void returned(void *data, struct pt_regs *regs, long ret)
+{
+	struct shk_container *c;
+
+	preempt_disable_notrace();
+	c = shk_scope_of(current);
+	if (unlikely(c))
+		came_back(c, regs, ret);
 	preempt_enable_notrace();
 }
 
@@ -125,8 +102,7 @@ static struct shk_point {
 	{ "sched_process_exit", ended },
 	{ "sys_exit", returned },
 };
-#define TASK_POINTS (ARRAY_SIZE(points) - 1)
-#define CALLS (ARRAY_SIZE(points) - 1)
+#define CALLS (ARRAY_SIZE(points) - 1)	/* the last; before it, those of tasks */
 
 static void look(struct tracepoint *tp, void *data)
 {
@@ -167,7 +143,7 @@ int shk_trace_attach(void)
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < TASK_POINTS && !err; i++)
+	for (i = 0; i < CALLS && !err; i++)
 		err = set(&points[i], true);
 	return err;
 }

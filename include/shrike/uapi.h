@@ -19,7 +19,7 @@
  *             Watches a container. CGROUP_FD: a directory of cgroup v2; tasks in it or below. PID: the tasks in the pid namespace of
  *             that process (a number in the caller's namespace) or one nested in it. With both, a task that is in either belongs:
  *             leaving a cgroup does not leave the container. INDEX (1 .. SHRIKE_INDEX_MAX) is the caller's name for it.
- *             EPROTO other ABI; EEXIST index, cgroup or namespace in use; EBADF, ESRCH no such thing; EINVAL the root cgroup or the
+ *             EPROTO other ABI; EEXIST index, cgroup or namespace in use; EBADF, ESRCH no such thing; ERANGE none can be; EINVAL the root cgroup or the
  *             initial pid namespace; EOPNOTSUPP a cgroup of version 1; ENOSPC SHRIKE_CONTAINERS_MAX reached; ENODEV the kernel
  *             lets none of the hooks be attached; EAGAIN those of earlier containers are just being taken off, which can last.
  *   SET       INDEX [, CLASSES, LEASES, NATIVE, COMPAT]: what is given is replaced. ENOENT.
