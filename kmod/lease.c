@@ -42,6 +42,7 @@ static struct hlist_head *bucket(struct pid *pid)
 static void unlink(struct lease *l)
 {
 	hlist_del(&l->link);
+	l->c->n_leases--;
 	n_leases--;
 }
 
@@ -316,10 +317,8 @@ static int fill(struct lease *l, struct shk_container *c, const struct shrike_le
 	return err;
 }
 
-/*
- * Those of a container (NULL: of any) that end before a time. lock is held. A call that was let go with an EXEC lease may still be
- * under way, however long that takes: of this one nothing stays but that it had one.
- */
+/* Those of a container (NULL: of any) that end before a time. lock is held. A call that was let go with an EXEC lease may still be
+ * under way, however long that takes: of this one nothing stays but that it had one. */
 static void drop(const struct shk_container *c, u64 before)
 {
 	struct hlist_node *next;
@@ -369,11 +368,12 @@ int shk_lease_post(struct shk_container *c, const struct shrike_lease *as)
 	old = find(l->pid);
 	if (old)
 		unlink(old);
-	if (n_leases >= SHRIKE_LEASES_TOTAL) {
+	if (n_leases >= SHRIKE_LEASES_TOTAL || c->n_leases >= SHRIKE_LEASES_EACH) {
 		err = -ENOSPC;
 	} else {
 		hlist_add_head(&l->link, bucket(l->pid));
 		n_leases++;
+		c->n_leases++;
 		l = NULL;
 		queue_delayed_work(system_wq, &sweep_work, HZ);
 	}

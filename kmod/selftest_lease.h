@@ -37,6 +37,7 @@ static int test_mine(struct lease *l, struct shk_container *c)
 	found[0] = mine(c, SHRIKE_KIND_OPEN);
 	hlist_add_head(&l->link, bucket(l->pid));
 	n_leases++;
+	c->n_leases++;
 	found[1] = mine(c, SHRIKE_KIND_OPEN);
 	found[2] = mine(c, SHRIKE_KIND_BIND);
 	found[3] = mine(c + 1, SHRIKE_KIND_OPEN);

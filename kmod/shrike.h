@@ -32,6 +32,7 @@ struct shk_key {
 struct shk_container {
 	u32 index;
 	u32 leases;		/* SHRIKE_REQUIRE_* */
+	u32 n_leases;		/* guarded by their lock */
 	u64 classes;
 	unsigned long native[SHRIKE_BITMAP_BYTES / sizeof(long)];
 	unsigned long compat[SHRIKE_BITMAP_BYTES / sizeof(long)];

@@ -32,7 +32,8 @@ static void executed(void *data, struct task_struct *t, pid_t old, struct linux_
 
 	preempt_disable_notrace();
 	c = shk_scope_of(t);
-	if (c && c->leases && !shk_lease_end(c))
+	/* Another thread than the leader has the leader's number by now, and none of its leases. */
+	if (c && c->leases && !shk_lease_end(old == t->pid ? c : NULL))
 		shk_record_lease(c, SHRIKE_KIND_EXEC, true, &bprm->file->f_path);
 	if (c && shk_wanted(c, SHRIKE_EXEC))
 		shk_record_exec(c, bprm->file);

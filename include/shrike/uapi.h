@@ -28,8 +28,8 @@
  *   STATS     INDEX -> RECORDED, LOST: one u64 per record type. ENOENT.
  *             Every record that should have been written is in exactly one of them.
  *   LEASE     LEASE, once or more (SHRIKE_LEASES_MAX): see below. ENOENT no such container, ESRCH no such task in it, EBADF
- *             a descriptor is not one, ENOSPC SHRIKE_LEASES_TOTAL are waiting. The leases before a wrong one are in force; the
- *             extended acknowledgement (NLMSGERR_ATTR_OFFS) points at it.
+ *             a descriptor is not one, ENOSPC SHRIKE_LEASES_TOTAL are waiting, or SHRIKE_LEASES_EACH of this container. The leases
+ *             before a wrong one are in force; the extended acknowledgement (NLMSGERR_ATTR_OFFS) points at it.
  *
  * Group "events" (CAP_SYS_ADMIN to listen): GONE with INDEX: the last process of the pid namespace has ended, the container is not watched any more. LOSS with
  * COUNT: records were lost; the number is that of the module since it was loaded, sent at most once a second.
@@ -117,6 +117,7 @@
 #define SHRIKE_CONTAINERS_MAX	1024
 #define SHRIKE_LEASES_MAX	64	/* in one message */
 #define SHRIKE_LEASES_TOTAL	4096
+#define SHRIKE_LEASES_EACH	512	/* of one container: others are to have room */
 #define SHRIKE_RECORD_MAX	8448
 #define SHRIKE_PATH_MAX		4096
 #define SHRIKE_ARGS_MAX		1024

@@ -292,7 +292,12 @@ static int more_threads(struct shk_gate *t)
  * engine die now, the next one judges the call again, if it still waits, and the lease of that judgement takes this one's place. */
 static bool pass_held(struct shk_listener *l, struct shk_call_slot *s, const struct shk_exec_judged *x)
 {
-	if (!atomic_load(&l->e->held_execs) || shk_observer_hold(l->g, l->e, &s->notif, x) < 0)
+	if (!atomic_load(&l->e->held_execs)) {
+		if (atomic_load(&l->e->module_holds))
+			shk_observer_unheld(l->g, l->e, l->fd, &s->notif);
+		return false;
+	}
+	if (shk_observer_hold(l->g, l->e, l->fd, &s->notif, x) < 0)
 		return false;
 	/* Nobody waits any more: nothing runs. */
 	(void)shk_notify_continue(l->fd, s->notif.id);

@@ -92,9 +92,10 @@ struct shk_entry {
 	_Atomic uint64_t armed_ns;	/* CLOCK_MONOTONIC: what happened before is the runtime's; 0: not yet */
 	atomic_int observed;		/* enum shk_observed_state */
 	struct shk_recorded *tree;	/* tasks as the module tells them; guarded by the container's lock */
-	unsigned n_tree;		/* of them, as far as they were counted; likewise */
 	atomic_bool tree_stale;		/* records were lost: it is to be forgotten */
 	atomic_bool held_execs;		/* an execve that was judged can be held by the kernel module */
+	atomic_bool module_holds;	/* the module compares those that have a lease, wanted or not */
+	uint64_t no_wait_until;		/* the observer thread's: its lock was waited for in vain (CLOCK_MONOTONIC ns) */
 	_Atomic uint64_t n_observed, n_module_lost; /* events of the kernel module that rules were asked about; records lost */
 	_Atomic uint64_t mnt_ns, pid_ns; /* of the init; 0: sessions are not asked for at its mounts, not known */
 	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */

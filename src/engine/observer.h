@@ -42,7 +42,11 @@ void shk_observer_unwatch(struct shk_engine *g, struct shk_entry *e);
  * Any thread that has the descriptors of x. */
 struct seccomp_notif;
 struct shk_exec_judged;
-int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, const struct seccomp_notif *n, const struct shk_exec_judged *x);
+int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, int listener, const struct seccomp_notif *n,
+		      const struct shk_exec_judged *x);
+/* An execve goes on unjudged, or judged without being held, where the module holds a container's execs (e->module_holds): an earlier one of
+ * this task that failed may have left a lease, which this one is not to be compared with. Before it goes on. */
+void shk_observer_unheld(struct shk_engine *g, struct shk_entry *e, int listener, const struct seccomp_notif *n);
 /* Gives the module back (it can be unloaded then); why is for the alert. It is taken again by the next engine. */
 void shk_observer_leave(struct shk_engine *g, const char *why);
 /* For `shrike status`. The caller's; NULL: no memory. */

@@ -93,6 +93,8 @@ void shk_observer_waited(struct shk_observer *o, bool all);
 /* observer_tree.c, of the thread */
 /* A task was made, runs a program, has ended. */
 void shk_observer_tree(struct shk_observer *o, const struct shrike_record *rec);
+/* The container's lock, for as long as others' records may wait: a call that hangs with it must not hold up what they did. */
+bool shk_observer_lock(struct shk_entry *e);
 /* Records were lost. */
 void shk_observer_forget_trees(struct shk_observer *o);
 /* The event's task is gone: what was told of it answers from now on, if there is anything. Holding the container's lock. */

@@ -14,7 +14,6 @@
 #include "engine/observer_impl.h"
 #include "sources/kmod/event.h"
 
-#define LOCK_S	      1
 #define START_SLACK   30000000u	 /* start times are exact to 10 ms, clocks are read one after the other */
 #define LOSS_EVERY_NS 1000000000u
 
@@ -110,7 +109,6 @@ static void evaluate(struct shk_observer *o, struct shk_entry *e, struct shk_eve
 void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struct shrike_record *rec, const struct shk_syscall *as,
 			const int64_t *ret)
 {
-	struct timespec until = { .tv_sec = (time_t)(shk_now_mono() / 1000000000u) + LOCK_S };
 	SHK_CLEANUP(shk_armoury_unrefp) struct shk_armoury *arm = NULL;
 	const struct shk_policy *p;
 	struct shk_event ev;
@@ -129,7 +127,7 @@ void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struc
 	atomic_fetch_add_explicit(&e->ctr->n_events, 1, memory_order_relaxed);
 	arm = shk_entry_armed_with(e, &p);
 	/* A call that hangs with the lock must not hold up what others did. */
-	if (pthread_mutex_clocklock(&e->ctr->lock, CLOCK_MONOTONIC, &until) != 0) {
+	if (!shk_observer_lock(e)) {
 		atomic_fetch_add(&e->n_module_lost, 1);
 		return;
 	}
@@ -161,6 +159,8 @@ void shk_observer_take(struct shk_observer *o, const struct shrike_record *rec)
 
 	atomic_fetch_add_explicit(&o->n_records, 1, memory_order_relaxed);
 	if (rec->type == SHRIKE_LOSS) {
+		/* Ends may be among them: what waits is judged as the attempt it is. */
+		shk_observer_waited(o, true);
 		note_loss(o, rec);
 		shk_observer_forget_trees(o);
 		return;

@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/io.h"
 #include "engine/observer_impl.h"
+#include "sources/notify/notify.h"
 
 /* Between the answer and the file being opened the kernel looks up a path: nobody needs that long but file systems that have gone
  * away, and whoever wants the lease to be gone before its call: that one is killed. A call that fails has its files held until then. */
@@ -28,16 +29,23 @@ static bool leads(pid_t tid)
 
 static bool fits(const struct shk_exec_judged *x)
 {
+	/* Judged to fail at a file that rules were not asked about: should that be made good meanwhile it must not run. */
+	if (x->err && x->n)
+		return false;
 	return x->n <= SHRIKE_LEASE_OBJECTS && x->has_path && x->has_argv && !x->argv_cut && !x->has_env &&
 	       x->path.n + x->argv.n <= SHRIKE_LEASE_DATA;
 }
 
-static int post(struct shk_observer *o, const struct shrike_lease *l)
+/* It takes the place of the task's last one, so it is posted only while the call waits: that of the task's next call is posted under
+ * this lock, and later. -ECANCELED: nobody waits. */
+static int post(struct shk_observer *o, const struct shrike_lease *l, int listener, uint64_t id)
 {
 	int r = -ENOENT;
 
 	pthread_mutex_lock(&o->post_lock);
-	if (o->post) {
+	if (o->post && shk_notify_valid(listener, id) < 0) {
+		r = -ECANCELED;
+	} else if (o->post) {
 		/* Before: whoever gives the module back waits for it (observer.c). */
 		if (l->expires_ns > atomic_load(&o->held_until))
 			atomic_store(&o->held_until, l->expires_ns);
@@ -47,33 +55,54 @@ static int post(struct shk_observer *o, const struct shrike_lease *l)
 	return r;
 }
 
-int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, const struct seccomp_notif *n, const struct shk_exec_judged *x)
+/* Not yet a lease: one that has expired and holds nothing. */
+static struct shrike_lease none_for(struct shk_entry *e, const struct seccomp_notif *n)
 {
-	struct shk_observer *o = g->observer;
 	struct shrike_lease l = {
-		.tid = n->pid, .kind = SHRIKE_KIND_EXEC, .arch = n->data.arch, .nr = n->data.nr, .ip = n->data.instruction_pointer,
+		.index = shk_observer_index(e), .tid = n->pid, .kind = SHRIKE_KIND_BIND, .expires_ns = 1,
+		.arch = n->data.arch, .nr = n->data.nr, .ip = n->data.instruction_pointer,
 		.fd = { -1, -1, -1, -1 }, .dir_fd = -1,
 	};
+
+	memcpy(l.args, n->data.args, sizeof(l.args));
+	return l;
+}
+
+void shk_observer_unheld(struct shk_engine *g, struct shk_entry *e, int listener, const struct seccomp_notif *n)
+{
+	int abi = shk_abi_of(n->data.arch, n->data.nr);
+	const struct shk_syscall *call = abi < 0 ? NULL : shk_syscall_by_nr((enum shk_abi)abi, n->data.nr);
+	struct shrike_lease l;
+
+	if (!g->observer || !call || (call->id != SHK_CALL_execve && call->id != SHK_CALL_execveat))
+		return;
+	l = none_for(e, n);
+	(void)post(g->observer, &l, listener, n->id);
+}
+
+int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, int listener, const struct seccomp_notif *n,
+		      const struct shk_exec_judged *x)
+{
+	struct shk_observer *o = g->observer;
+	struct shrike_lease l = none_for(e, n);
 	bool ok = fits(x) && leads((pid_t)n->pid);
 	int r;
 
 	if (!o || !atomic_load(&e->held_execs))
 		return -EOPNOTSUPP;
-	l.index = shk_observer_index(e);
-	l.expires_ns = shk_now_mono() + LEASE_NS;
-	memcpy(l.args, n->data.args, sizeof(l.args));
+	/* Otherwise it takes the place of one that an earlier call of this task may have left, which this one is not to be compared with. */
 	if (ok) {
+		l.kind = SHRIKE_KIND_EXEC;
+		l.expires_ns = shk_now_mono() + LEASE_NS;
 		for (unsigned i = 0; i < x->n; i++)
 			l.fd[i] = x->file[i].fd;
 		l.data_len = (uint16_t)(x->path.n + x->argv.n);
 		memcpy(l.data, x->path.p, x->path.n);
 		memcpy(l.data + x->path.n, x->argv.p, x->argv.n);
-	} else {
-		/* In place of one that an earlier call of this task may have left, which this one is not to be compared with. */
-		l.kind = SHRIKE_KIND_BIND;
-		l.expires_ns = 1;
 	}
-	r = post(o, &l);
+	r = post(o, &l, listener, n->id);
+	if (r == -ECANCELED)
+		return 0;
 	if (r == -ENOENT)
 		atomic_store(&e->held_execs, false);
 	if (r == 0 && ok)

@@ -13,6 +13,7 @@
 #include "state/state_text.h"
 
 #define LOCK_S	   1
+#define NO_WAIT_NS 10000000000u
 #define LINE_BYTES (64u << 10)
 #define TASKS_MAX  4096u /* of a container; then all are forgotten, and those to come are kept */
 
@@ -20,7 +21,6 @@ static void forget(struct shk_entry *e)
 {
 	shk_recorded_free(e->tree);
 	e->tree = NULL;
-	e->n_tree = 0;
 }
 
 /* The task as it is kept, or, where it was there before anybody watched, as it is. NULL: nothing is known. */
@@ -32,11 +32,17 @@ static struct shk_proc *known(struct shk_entry *e, struct shk_event *ev, pid_t t
 	return shk_proc_task_of(&ctx);
 }
 
-static void put(struct shk_observer *o, struct shk_entry *e, struct shk_buf *line)
+static void put(struct shk_observer *o, struct shk_entry *e, uint32_t tid, struct shk_buf *line)
 {
-	struct shk_text_reader r = { .rest = shk_buf_view(line), .versioned = true };
+	struct shk_text_reader r;
 	struct shk_text_record rec;
 
+	/* Arguments that are too long are no reason to forget the others: of this task nothing is known. */
+	if (line->failed) {
+		shk_buf_reset(line);
+		shk_buf_printf(line, "process %u gone=true\n", tid);
+	}
+	r = (struct shk_text_reader){ .rest = shk_buf_view(line), .versioned = true };
 	if (line->failed || shk_text_next(&r, &o->arena, &rec, NULL) != 1 || shk_recorded_put(e->tree, &rec, NULL) < 0) {
 		/* Better none than half of it. */
 		forget(e);
@@ -78,15 +84,19 @@ static void put_creds(struct shk_buf *line, const struct shrike_record *rec)
 	shk_buf_printf(line, " uid=%u euid=%u gid=%u egid=%u", rec->uid, rec->euid, rec->gid, rec->egid);
 }
 
-/* A parent that was there before anybody watched: children outlive it. */
+/* A parent that was there before anybody watched: children outlive it. Neither its arguments nor its environment: they lie in its memory,
+ * which may never answer (THREATS B2), and this thread is everybody's. */
 static void put_parent(struct shk_observer *o, struct shk_entry *e, struct shk_event *ev, pid_t pid, struct shk_buf *line)
 {
 	struct shk_proc *p = known(e, ev, pid, true) ? NULL : known(e, ev, pid, false);
 
 	if (!p)
 		return;
-	shk_state_put_process(p, (struct shk_str){ 0 }, line);
-	put(o, e, line);
+	shk_buf_printf(line, "process %d", (int)pid);
+	put_ids(line, shk_proc_pid(p), shk_proc_ppid(p), (uint32_t)shk_proc_vtid(p), (uint32_t)shk_proc_vpid(p));
+	put_program(line, shk_proc_comm(p), shk_proc_exepath(p), NULL);
+	shk_buf_addc(line, '\n');
+	put(o, e, (uint32_t)pid, line);
 	shk_buf_reset(line);
 }
 
@@ -96,20 +106,21 @@ static void forked(struct shk_observer *o, struct shk_entry *e, struct shk_event
 	const struct shrike_record *rec = r->head;
 	const struct shrike_fork *f = r->body;
 	struct shk_proc *p;
-	bool thread = f->tgid == rec->tgid;
+	bool thread = f->tgid == rec->tgid, is_kept;
 
 	put_parent(o, e, ev, (pid_t)rec->tgid, line);
 	if (!e->tree)
 		return;
 	p = known(e, ev, (pid_t)rec->tid, true);
+	is_kept = p;
 	if (!p)
 		p = known(e, ev, (pid_t)rec->tid, false);
 	shk_buf_printf(line, "process %u", f->tid);
 	put_ids(line, (pid_t)f->tgid, thread ? (p ? shk_proc_ppid(p) : 0) : (pid_t)rec->tgid, f->vtid, f->vtgid);
-	put_program(line, comm_of(rec), p ? shk_proc_exepath(p) : (struct shk_str){ 0 }, p ? shk_proc_argv(p) : NULL);
+	put_program(line, comm_of(rec), p ? shk_proc_exepath(p) : (struct shk_str){ 0 }, is_kept ? shk_proc_argv(p) : NULL);
 	put_creds(line, rec);
 	shk_buf_addc(line, '\n');
-	put(o, e, line);
+	put(o, e, f->tid, line);
 }
 
 static void executed(struct shk_observer *o, struct shk_entry *e, struct shk_event *ev, const struct shk_krecord *r, struct shk_buf *line)
@@ -129,12 +140,12 @@ static void executed(struct shk_observer *o, struct shk_entry *e, struct shk_eve
 		    exec.arg[1].vec.truncated ? NULL : &exec.arg[1].vec);
 	put_creds(line, rec);
 	shk_buf_addc(line, '\n');
-	put(o, e, line);
+	put(o, e, rec->tid, line);
 }
 
 static void forget_stale(struct shk_entry *e)
 {
-	if (atomic_exchange(&e->tree_stale, false) || e->n_tree > TASKS_MAX)
+	if (atomic_exchange(&e->tree_stale, false) || (e->tree && shk_recorded_n_tasks(e->tree) > TASKS_MAX))
 		forget(e);
 }
 
@@ -152,14 +163,12 @@ static void apply(struct shk_observer *o, struct shk_entry *e, const struct shk_
 	if (!e->tree)
 		return;
 	if (r->head->type == SHRIKE_FORK) {
-		e->n_tree++;
 		forked(o, e, &ev, r, &line);
 	} else if (r->head->type == SHRIKE_EXEC) {
 		executed(o, e, &ev, r, &line);
 	} else {
-		e->n_tree -= e->n_tree > 0;
 		shk_buf_printf(&line, "process %u gone=true\n", r->head->tid);
-		put(o, e, &line);
+		put(o, e, r->head->tid, &line);
 	}
 }
 
@@ -176,11 +185,20 @@ static struct shk_entry *watched(struct shk_observer *o, uint32_t index)
 	return e;
 }
 
-static bool lock_for_a_while(struct shk_container *c)
+bool shk_observer_lock(struct shk_entry *e)
 {
-	struct timespec until = { .tv_sec = (time_t)(shk_now_mono() / 1000000000u) + LOCK_S };
+	uint64_t now = shk_now_mono();
+	struct timespec until = { .tv_sec = (time_t)(now / 1000000000u) + LOCK_S };
 
-	return pthread_mutex_clocklock(&c->lock, CLOCK_MONOTONIC, &until) == 0;
+	if (pthread_mutex_trylock(&e->ctr->lock) == 0)
+		return true;
+	/* It was waited for in vain a moment ago: others' records come first. */
+	if (now < e->no_wait_until)
+		return false;
+	if (pthread_mutex_clocklock(&e->ctr->lock, CLOCK_MONOTONIC, &until) == 0)
+		return true;
+	e->no_wait_until = shk_now_mono() + NO_WAIT_NS;
+	return false;
 }
 
 void shk_observer_tree(struct shk_observer *o, const struct shrike_record *rec)
@@ -190,9 +208,17 @@ void shk_observer_tree(struct shk_observer *o, const struct shrike_record *rec)
 
 	if (!e)
 		return;
-	if (shk_krecord_split(rec, &r) == 0 && lock_for_a_while(e->ctr)) {
+	if (shk_krecord_split(rec, &r) < 0) {
+		shk_entry_unref(e);
+		return;
+	}
+	if (shk_observer_lock(e)) {
 		apply(o, e, &r);
 		pthread_mutex_unlock(&e->ctr->lock);
+	} else {
+		/* It may have been an end, and the number another one's by now. */
+		atomic_store(&e->tree_stale, true);
+		atomic_fetch_add(&e->n_module_lost, 1);
 	}
 	shk_entry_unref(e);
 }

@@ -106,8 +106,10 @@ struct shk_entry *shk_observer_forget(struct shk_observer *o, uint32_t index)
 	struct shk_observed *w = shk_map_del_u64(&o->by_index, index);
 	struct shk_entry *e = w ? w->e : NULL;
 
-	if (e)
+	if (e) {
 		atomic_store(&e->held_execs, false);
+		atomic_store(&e->module_holds, false);
+	}
 	free(w);
 	return e;
 }
@@ -115,6 +117,7 @@ struct shk_entry *shk_observer_forget(struct shk_observer *o, uint32_t index)
 /* A container that its tasks can leave is no place for leases: outside nobody compares. */
 static void allow_leases(struct shk_observed *w, bool wanted)
 {
+	atomic_store(&w->e->module_holds, w->what.leases & SHRIKE_HOLD_EXEC);
 	atomic_store(&w->e->held_execs, wanted && w->what.leases && w->by_ns);
 }
 

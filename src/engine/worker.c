@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "engine/internal.h"
+#include "engine/observer.h"
 #include "engine/porter.h"
 #include "sources/notify/notify.h"
 
@@ -25,10 +26,13 @@ void shk_answer(struct shk_listener *l, struct shk_call_slot *s, int err)
 		.flags = err ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
 	};
 	atomic_store_explicit(&s->state, SHK_CALL_ANSWERED, memory_order_release);
-	if (err)
+	if (err) {
 		(void)shk_notify_answer(l->fd, s->notif.id, err, 0);
-	else
-		(void)shk_notify_continue(l->fd, s->notif.id);
+		return;
+	}
+	if (atomic_load_explicit(&l->e->module_holds, memory_order_relaxed))
+		shk_observer_unheld(l->g, l->e, l->fd, &s->notif);
+	(void)shk_notify_continue(l->fd, s->notif.id);
 }
 
 void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t value)

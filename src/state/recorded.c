@@ -25,6 +25,11 @@ struct shk_recorded *shk_recorded_new(void)
 	return r;
 }
 
+size_t shk_recorded_n_tasks(const struct shk_recorded *r)
+{
+	return r->n_tasks;
+}
+
 void shk_recorded_free(struct shk_recorded *r)
 {
 	struct shk_map_slot *s;

@@ -24,6 +24,8 @@ struct shk_recorded;
 /* NULL: no memory. */
 struct shk_recorded *shk_recorded_new(void);
 void shk_recorded_free(struct shk_recorded *r);
+/* Tasks that are kept. */
+size_t shk_recorded_n_tasks(const struct shk_recorded *r);
 SHK_DEFINE_CLEANUP(struct shk_recorded, shk_recorded_free)
 
 /* Takes a state record; nothing of it is referred to afterwards. -EBADMSG: "column N: ..." of a value that means

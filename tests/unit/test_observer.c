@@ -356,9 +356,9 @@ static void nothing_holds(void **state)
 	shk_buf_init(&x.argv, 4096);
 	shk_buf_add(&x.path, "/bin/x", 7);
 	shk_buf_add(&x.argv, "x", 2);
-	assert_int_equal(shk_observer_hold(g, e, &n, &x), -EOPNOTSUPP);
+	assert_int_equal(shk_observer_hold(g, e, -1, &n, &x), -EOPNOTSUPP);
 	atomic_store(&e->held_execs, true);
-	assert_int_equal(shk_observer_hold(g, e, &n, &x), -ENOENT);
+	assert_int_equal(shk_observer_hold(g, e, -1, &n, &x), -ENOENT);
 	assert_false(atomic_load(&e->held_execs));
 	shk_buf_done(&x.path);
 	shk_buf_done(&x.argv);
