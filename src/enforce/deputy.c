@@ -17,8 +17,10 @@ static ssize_t await(int fd, uint64_t until, struct shk_deputy_reply *reply, int
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint64_t now = shk_now_mono();
 
-	if (poll(&p, 1, now < until ? (int)((until - now) / 1000000u) + 1 : 0) < 0)
+	if (poll(&p, 1, now < until ? (int)((until - now) / 1000000u) + 1 : 0) < 0) {
+		*n_out = 0;
 		return -errno;
+	}
 	return shk_recv_fds(fd, reply, sizeof(*reply), out, n_out, MSG_DONTWAIT);
 }
 
@@ -26,7 +28,7 @@ static int ask(struct shk_actor *a, const struct shk_caller *c, struct shk_deput
 	       struct shk_deputy_reply *reply, int *out, size_t *n_out)
 {
 	uint64_t until = shk_now_mono() + a->seconds * 1000000000ull + SLACK_MS * 1000000ull;
-	int pair[2], fd[SHK_DFD_N], none[2];
+	int pair[2], fd[SHK_DFD_N], none[2] = { -1, -1 };
 	size_t n_none = 2;
 	ssize_t n;
 
@@ -36,8 +38,10 @@ static int ask(struct shk_actor *a, const struct shk_caller *c, struct shk_deput
 	q->umask = c->umask;
 	q->has_a = held_a >= 0;
 	q->has_b = held_b >= 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		*n_out = 0;
 		return -errno;
+	}
 	fd[SHK_DFD_REPLY] = pair[1];
 	fd[SHK_DFD_NS] = a->ns;
 	fd[SHK_DFD_ROOT] = root >= 0 ? root : a->ns;
@@ -97,7 +101,7 @@ int shk_deputy_open(struct shk_actor *a, const struct shk_open *o)
 	struct shk_deputy_wire q = { .op = SHK_DEPUTY_OPEN, .open = *o };
 	struct shk_deputy_reply reply;
 	size_t n = 1;
-	int fd, r = ask(a, &o->caller, &q, -1, o->pin.fd, o->pin.dir, &reply, &fd, &n);
+	int fd = -1, r = ask(a, &o->caller, &q, -1, o->pin.fd, o->pin.dir, &reply, &fd, &n);
 
 	if (r >= 0 && n == 1)
 		return fd;

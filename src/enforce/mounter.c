@@ -28,7 +28,7 @@ struct shk_mounter {
 struct child {
 	pid_t pid;
 	bool deputy;
-	uint64_t container;
+	uint64_t container, due;
 };
 
 #define ALL 4096
@@ -52,6 +52,9 @@ static bool has_room(struct child *c, unsigned *n, bool deputy, uint64_t contain
 			c[i] = c[--*n];
 			continue;
 		}
+		/* Stopped by somebody who has its ids: its alarm does nothing. It was not waited for, so the number is its. */
+		if (shk_now_mono() > c[i].due)
+			(void)kill(c[i].pid, SIGKILL);
 		all += c[i].deputy == deputy;
 		same += c[i].deputy == deputy && c[i].container == container;
 		i++;
@@ -77,6 +80,7 @@ static _Noreturn void make_mount(int *fd)
 static int begin(bool deputy, int *fd, struct child *c, unsigned *n)
 {
 	uint64_t container = deputy ? order.deputy.container : order.mount.container;
+	unsigned seconds = deputy ? order.deputy.seconds : order.mount.seconds;
 	pid_t pid;
 
 	if (!has_room(c, n, deputy, container))
@@ -84,14 +88,14 @@ static int begin(bool deputy, int *fd, struct child *c, unsigned *n)
 	pid = fork();
 	if (pid == 0) {
 		close(CHANNEL);
-		alarm(deputy ? order.deputy.seconds : order.mount.seconds);
+		alarm(seconds);
 		if (deputy)
 			shk_deputy_child(&order.deputy, fd);
 		make_mount(fd);
 	}
 	if (pid < 0)
 		return -errno;
-	c[(*n)++] = (struct child){ pid, deputy, container };
+	c[(*n)++] = (struct child){ pid, deputy, container, shk_now_mono() + (seconds + 1) * 1000000000ull };
 	return 0;
 }
 

@@ -390,8 +390,6 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 		return unable(o, "a filesystem that may not answer");
 	if (r == -ESTALE)
 		return unable(o, "a link of procfs whose task cannot be told");
-	if (r == -EBUSY)
-		return unable(o, SHK_DEPUTIES_BUSY);
 	if (r < 0)
 		return fails(o, -r);
 	if (o->pin.missing && !(o->flags & O_CREAT))

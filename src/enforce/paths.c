@@ -314,8 +314,6 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	shk_rights_own(a->rights);
 	if (shk_deputy_helps(a, r))
 		r = hold(a, &p->caller, h, text->bytes);
-	if (r == -EBUSY)
-		return unable(p, SHK_DEPUTIES_BUSY);
 	if (r == -EREMOTE)
 		return unable(p, "a filesystem that may not answer");
 	if (r == -ESTALE)

@@ -84,8 +84,6 @@ static enum shk_pinned hold(struct shk_actor *a, struct shk_eval_ctx *ctx, struc
 	shk_rights_own(a->rights);
 	if (shk_deputy_helps(a, r))
 		r = shk_deputy_walk(a, &s->caller, &s->from, dir, &s->pin);
-	if (r == -EBUSY)
-		return shk_socket_unable(s, SHK_DEPUTIES_BUSY);
 	if (r == -EREMOTE || r == -ESTALE)
 		return shk_socket_unable(s, "the path of a socket that cannot be followed");
 	if (r < 0)

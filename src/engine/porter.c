@@ -104,13 +104,10 @@ static bool decided(struct shk_porter *pt, pid_t tid, uint64_t start, bool *allo
 
 /* ---- events ---- */
 
-void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool allow)
+/* Reader and job may both come to it, and whoever comes late may find another event there: it goes on from the state it saw. */
+static void answer_from(struct shk_porter *pt, struct shk_porter_slot *s, int state, bool allow)
 {
-	int state = atomic_load(&s->state);
-
-	/* Reader and job may both come to it. */
-	if ((state != SHK_PORTER_READING && state != SHK_PORTER_WAITS && state != SHK_PORTER_RUNS) ||
-	    !atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_ANSWERED))
+	if (!atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_ANSWERED))
 		return;
 	(void)shk_permit_answer(pt->group, s->ev->fd, allow);
 	/* Once closed, its number may be another event's: the next engine must not answer that one for it. */
@@ -118,6 +115,14 @@ void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool al
 	/* The number of an earlier engine's descriptor says nothing here. */
 	if (s->ev->reserved)
 		close(s->ev->fd);
+}
+
+void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool allow)
+{
+	int state = atomic_load(&s->state);
+
+	if (state == SHK_PORTER_READING || state == SHK_PORTER_WAITS || state == SHK_PORTER_RUNS)
+		answer_from(pt, s, state, allow);
 }
 
 void shk_porter_done(struct shk_porter *pt, struct shk_porter_slot *s)
@@ -180,7 +185,7 @@ static bool tend(struct shk_porter *pt)
 		} else if (state == SHK_PORTER_WAITS) {
 			(void)shk_porter_session(pt, s);
 		} else if (state == SHK_PORTER_RUNS && now >= s->due) {
-			shk_porter_answer(pt, s, false); /* the job goes on, and sees it */
+			answer_from(pt, s, SHK_PORTER_RUNS, false); /* the job goes on, and sees it */
 		}
 	}
 	pthread_mutex_unlock(&pt->tending);
@@ -239,6 +244,19 @@ static bool is_spare(const struct shk_reader *r)
 	return false;
 }
 
+/* One at a time, or two would take each other for the one that stays. */
+static bool leaves(struct shk_reader *me)
+{
+	bool spare;
+
+	pthread_mutex_lock(&me->pt->lock);
+	spare = is_spare(me);
+	if (spare)
+		atomic_store(&me->life, SHK_READER_ENDED);
+	pthread_mutex_unlock(&me->pt->lock);
+	return spare;
+}
+
 void *shk_porter_reader(void *arg)
 {
 	struct shk_reader *me = arg;
@@ -266,8 +284,8 @@ void *shk_porter_reader(void *arg)
 			atomic_store(&me->since, 0);
 			if (++in_a_row % TEND_EVERY == 0)
 				(void)tend(pt);
-			if (shk_now_mono() - since > SHK_READER_HELD_NS && is_spare(me))
-				break;
+			if (shk_now_mono() - since > SHK_READER_HELD_NS && leaves(me))
+				return NULL;
 			continue;
 		}
 		if (s)

@@ -214,15 +214,11 @@ int shk_porter_run(struct shk_engine *g, struct shk_err *err)
 }
 
 /* One in the middle of opening a file may never come back: it is left behind, with what it uses. */
-static void end_reader(struct shk_porter *pt, struct shk_reader *r)
+static void end_reader(struct shk_porter *pt, struct shk_reader *r, const struct timespec *until)
 {
-	struct timespec until;
-
 	if (atomic_load(&r->life) == SHK_READER_NONE)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += END_SECONDS;
-	if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+	if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, until) == 0)
 		atomic_store(&r->life, SHK_READER_NONE);
 	else
 		pt->left_behind = true;
@@ -231,6 +227,7 @@ static void end_reader(struct shk_porter *pt, struct shk_reader *r)
 void shk_porter_stop(struct shk_engine *g)
 {
 	struct shk_porter *pt = g->porter;
+	struct timespec until;
 
 	if (!pt)
 		return;
@@ -240,8 +237,11 @@ void shk_porter_stop(struct shk_engine *g)
 	pthread_mutex_unlock(&pt->lock);
 	if (pt->has_scout)
 		pthread_join(pt->scout, NULL);
+	/* All together: the keeper waits for the engine's end no longer than that of a few. */
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += END_SECONDS;
 	for (unsigned i = 0; i < SHK_PORTER_READERS; i++)
-		end_reader(pt, &pt->reader[i]);
+		end_reader(pt, &pt->reader[i], &until);
 	pt->has_scout = pt->has_reader = false;
 	/* Nobody looks after their deadlines any more, and the end of their jobs is waited for. */
 	for (unsigned i = 0; i < SHK_PORTER_SLOTS; i++)

@@ -236,6 +236,15 @@ static void run_and_give_back(struct shk_job *j)
 	shk_porter_done(x->pt, x->s);
 }
 
+/* It could not begin. Whoever tends may have answered it at its deadline meanwhile. */
+static void wait_for_turn(struct shk_porter *pt, struct shk_porter_slot *s)
+{
+	int state = SHK_PORTER_RUNS;
+
+	if (!atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_WAITS))
+		shk_porter_done(pt, s);
+}
+
 bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
 {
 	struct session *x = calloc(1, sizeof(*x));
@@ -248,7 +257,7 @@ bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
 		return true;
 	}
 	if (!x) {
-		atomic_store(&s->state, SHK_PORTER_WAITS);
+		wait_for_turn(pt, s);
 		return false;
 	}
 	x->job.run = run_and_give_back;
@@ -260,7 +269,7 @@ bool shk_porter_session(struct shk_porter *pt, struct shk_porter_slot *s)
 	x->tid = s->ev->tid;
 	if (shk_job_start(pt->g, &x->job) == 0)
 		return true;
-	atomic_store(&s->state, SHK_PORTER_WAITS);
 	free(x);
+	wait_for_turn(pt, s);
 	return false;
 }

@@ -393,11 +393,17 @@ void shk_entry_hold_root(struct shk_entry *e)
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)c->init_pid);
 	fd = atomic_load(&c->root_fd) >= 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* One whose first program runs in this machine's root directory has that one's. */
-	if (fd >= 0 && (fstat(fd, &st) < 0 || stat("/", &ours) < 0 || (st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)))
+	/* One whose first program runs in this machine's root directory has that one's. Another one than the runtime registered was put there
+	 * by a program of the container's, or the number is another process's by now. */
+	if (fd >= 0 && (!nothing || fstat(fd, &st) < 0 || stat("/", &ours) < 0 || (st.st_dev == ours.st_dev && st.st_ino == ours.st_ino) ||
+			(c->root_ino && (st.st_dev != c->root_dev || st.st_ino != c->root_ino)) ||
+			shk_start_time(c->init_pid) != c->init_start))
 		shk_close(&fd);
-	if (fd >= 0 && nothing && shk_container_hold_root(c, fd))
+	if (fd >= 0 && shk_container_hold_root(c, fd)) {
 		(void)shk_keeper_store(e->g, SHK_KEPT_ROOT, c->key, nothing, fd, NULL);
+		if (atomic_load(&c->root_fd) < 0) /* removed meanwhile */
+			shk_keeper_forget(e->g, SHK_KEPT_ROOT, c->key);
+	}
 	json_object_put(nothing);
 }
 
