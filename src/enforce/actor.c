@@ -169,7 +169,7 @@ static int find_root(struct shk_actor *a, struct shk_eval_ctx *ctx, pid_t tid)
 	dev_t dev;
 	ino_t ino;
 
-	if (!shk_proc_root_mount(p, &dev, &ino, &mnt))
+	if (!p || !shk_proc_root_mount(p, &dev, &ino, &mnt))
 		return -ESRCH;
 	if (a->root >= 0 && mnt && a->root_mnt == mnt && a->root_dev == dev && a->root_ino == ino)
 		return 0;
