@@ -136,7 +136,6 @@ races() {
 		[ "$status" = 0 ]
 		expect_no_alert "Shrike internal: exec was exchanged" "q-$r-$$"
 	done
-	refute grep "engine .* ended (signal" "$T/daemon.log"
 	jq 'del(.hooks)' "$T/b/config.json" >"$T/b/config.new"
 	mv "$T/b/config.new" "$T/b/config.json"
 	rm -rf "$T/b/rootfs/race"

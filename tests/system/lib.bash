@@ -75,9 +75,15 @@ shk_teardown() {
 	done
 	stop_daemon
 	! sanitizer_reports || bad=1
+	! crashes || bad=1
 	# A bundle's mounts belong to namespaces that have ended with it.
 	rm -rf --one-file-system "$T"
 	return $bad
+}
+
+# A program of ours that ended by a fault of its own: the next engine may hide it from the test.
+crashes() {
+	[ -f "$T/daemon.log" ] && grep -E 'ended \(signal (4|6|7|8|11)\)' "$T/daemon.log" >&2
 }
 
 # What the sanitizers said, in whatever the test's programs left in its directory. A test whose daemon died of it
