@@ -23,8 +23,6 @@
 #define SHK_DEPUTIES_EACH 80
 #define SHK_DEPUTIES_ALL  512
 
-#define SHK_DEPUTIES_BUSY "too many calls of tasks in user namespaces are under way"
-
 /* Was the thread refused what the caller's own rights may allow? r: its -errno. */
 static inline bool shk_deputy_helps(const struct shk_actor *a, int r)
 {

@@ -162,8 +162,6 @@ static enum shk_pinned pin_one(struct shk_actor *a, struct shk_eval_ctx *ctx, st
 	shk_rights_own(a->rights);
 	if (shk_deputy_helps(a, r))
 		r = shk_deputy_walk(a, &m->caller, &h->from, text->bytes, &h->pin);
-	if (r == -EBUSY)
-		return unable(m, SHK_DEPUTIES_BUSY);
 	if (r == -EREMOTE)
 		return unable(m, "a filesystem that may not answer");
 	if (r == -ESTALE)

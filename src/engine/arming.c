@@ -79,7 +79,7 @@ static enum shk_stage arm(struct shk_listener *l, struct shk_event *ev, unsigned
 		if (bits & SHK_ARMED_INIT && !l->session) {
 			struct shk_task_facts f;
 
-			shk_entry_hold_root(e);
+			shk_entry_hold_root(e, true);
 			if (shk_task_read(ev->tid, &f) == 0)
 				atomic_store(&e->filters, f.filters);
 		}

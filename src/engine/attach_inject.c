@@ -161,7 +161,7 @@ static int serve(struct shk_attach *x, int fd, pid_t tgid, int pidfd, struct shk
 	if (l) {
 		atomic_store(&l->armed, SHK_ARMED_ALL);
 		l->attached = true;
-		shk_entry_hold_root(x->e);
+		shk_entry_hold_root(x->e, false);
 		if (session) {
 			l->session_root = tgid;
 			pthread_mutex_lock(&x->e->ctr->lock);

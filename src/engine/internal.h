@@ -95,7 +95,7 @@ struct shk_entry {
 	atomic_bool tree_stale;		/* records were lost: it is to be forgotten */
 	atomic_bool held_execs;		/* an execve that was judged can be held by the kernel module */
 	atomic_bool module_holds;	/* the module compares those that have a lease, wanted or not */
-	uint64_t no_wait_until;		/* the observer thread's: its lock was waited for in vain (CLOCK_MONOTONIC ns) */
+	uint64_t short_until;		/* the observer thread's: its lock was waited for in vain (CLOCK_MONOTONIC ns) */
 	_Atomic uint64_t n_observed, n_module_lost; /* events of the kernel module that rules were asked about; records lost */
 	_Atomic uint64_t mnt_ns, pid_ns; /* of the init; 0: sessions are not asked for at its mounts, not known */
 	pthread_mutex_t marks_turn;	/* one marks at a time; guards the next two */
@@ -320,8 +320,9 @@ int shk_op_session_listener(struct shk_peerconn *pc, struct json_object *req, st
 /* An entry for a container whose record, policy and process are known. Not yet in the registry. */
 int shk_entry_from_record(struct shk_engine *g, uint64_t key, struct json_object *record,
 			  struct shk_entry **ret, struct shk_err *err);
-/* From its first program on: the root directory of its init is held, here and by the keeper, if it is not already. */
-void shk_entry_hold_root(struct shk_entry *e);
+/* From its first program on: the root directory of its init is held, here and by the keeper, if it is not already. runtimes: that
+ * program is about to run, so the root is still the runtime's. */
+void shk_entry_hold_root(struct shk_entry *e, bool runtimes);
 /* A new record with the members of `keep` (NULL ends it) that `from` has. NULL: no memory. */
 struct json_object *shk_record_new(struct json_object *from, const char *const *keep, const char *way);
 /* rootfs of the record: root.path of its config, made absolute against its bundle. */

@@ -74,6 +74,13 @@ static void close_post(struct shk_observer *o)
 	pthread_mutex_unlock(&o->post_lock);
 }
 
+static void end_post(struct shk_observer *o)
+{
+	pthread_mutex_lock(&o->post_lock);
+	o->post_ends = true;
+	pthread_mutex_unlock(&o->post_lock);
+}
+
 /* What only the thread may do, since it reads what is closed here. */
 static void leave(struct shk_observer *o, const char *why)
 {
@@ -183,7 +190,7 @@ static bool look(struct shk_observer *o, bool *any)
 	if (!ends && !any_broken(o))
 		return true;
 	/* Calls may be under way that nobody but the module holds: there are no more of them from now on, and it stays until then. */
-	close_post(o);
+	end_post(o);
 	if (shk_now_mono() < atomic_load(&o->held_until))
 		return true;
 	/* Once it is set nobody changes it. */

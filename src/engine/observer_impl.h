@@ -45,6 +45,7 @@ struct shk_observer {
 
 	pthread_mutex_t post_lock; /* a leaf; guards */
 	struct shk_kpost *post;	   /* NULL: no leases */
+	bool post_ends;		   /* no new ones: what earlier calls left can be replaced until the module is given back */
 
 	int wake;		/* eventfd */
 	pthread_t thread;

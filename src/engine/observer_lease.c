@@ -43,7 +43,9 @@ static int post(struct shk_observer *o, const struct shrike_lease *l, int listen
 	int r = -ENOENT;
 
 	pthread_mutex_lock(&o->post_lock);
-	if (o->post && shk_notify_valid(listener, id) < 0) {
+	if (o->post_ends && l->kind == SHRIKE_KIND_EXEC) {
+		r = -ENOENT;
+	} else if (o->post && shk_notify_valid(listener, id) == -ENOENT) {
 		r = -ECANCELED;
 	} else if (o->post) {
 		/* Before: whoever gives the module back waits for it (observer.c). */
@@ -103,8 +105,10 @@ int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, int listener, c
 	r = post(o, &l, listener, n->id);
 	if (r == -ECANCELED)
 		return 0;
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		atomic_store(&e->held_execs, false);
+		shk_observer_unheld(g, e, listener, n);
+	}
 	if (r == 0 && ok)
 		atomic_fetch_add(&o->n_leases, 1);
 	return r ? r : ok ? 0 : -EOPNOTSUPP;
@@ -114,7 +118,7 @@ int shk_observer_hold(struct shk_engine *g, struct shk_entry *e, int listener, c
 void shk_observer_hold_wanted(struct shk_observer *o, uint32_t has, struct shk_observe *what)
 {
 	const struct shk_kmod_facts *f = shk_kmod_facts(o->k);
-	bool can = o->post && f->features & SHRIKE_FEATURE_EXEC_HOLD && f->classes >> SHRIKE_BPRM & 1;
+	bool can = o->post && !o->post_ends && f->features & SHRIKE_FEATURE_EXEC_HOLD && f->classes >> SHRIKE_BPRM & 1;
 
 	if (!can)
 		what->leases = 0;

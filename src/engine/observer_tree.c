@@ -12,8 +12,9 @@
 #include "state/recorded.h"
 #include "state/state_text.h"
 
-#define LOCK_S	   1
-#define NO_WAIT_NS 10000000000u
+#define LOCK_NS	   1000000000u
+#define SHORT_NS   100000u	/* where it was waited for in vain: of as many as are read in one go less than a second */
+#define VAIN_NS	   10000000000u /* for so long */
 #define LINE_BYTES (64u << 10)
 #define TASKS_MAX  4096u /* of a container; then all are forgotten, and those to come are kept */
 
@@ -187,17 +188,13 @@ static struct shk_entry *watched(struct shk_observer *o, uint32_t index)
 
 bool shk_observer_lock(struct shk_entry *e)
 {
-	uint64_t now = shk_now_mono();
-	struct timespec until = { .tv_sec = (time_t)(now / 1000000000u) + LOCK_S };
+	uint64_t now = shk_now_mono(), due = now + (now < e->short_until ? SHORT_NS : LOCK_NS);
+	struct timespec until = { (time_t)(due / 1000000000u), (long)(due % 1000000000u) };
 
-	if (pthread_mutex_trylock(&e->ctr->lock) == 0)
+	if (pthread_mutex_trylock(&e->ctr->lock) == 0 || pthread_mutex_clocklock(&e->ctr->lock, CLOCK_MONOTONIC, &until) == 0)
 		return true;
-	/* It was waited for in vain a moment ago: others' records come first. */
-	if (now < e->no_wait_until)
-		return false;
-	if (pthread_mutex_clocklock(&e->ctr->lock, CLOCK_MONOTONIC, &until) == 0)
-		return true;
-	e->no_wait_until = shk_now_mono() + NO_WAIT_NS;
+	if (now >= e->short_until)
+		e->short_until = shk_now_mono() + VAIN_NS;
 	return false;
 }
 

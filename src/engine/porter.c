@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,7 +108,7 @@ static bool decided(struct shk_porter *pt, pid_t tid, uint64_t start, bool *allo
 /* Reader and job may both come to it, and whoever comes late may find another event there: it goes on from the state it saw. */
 static void answer_from(struct shk_porter *pt, struct shk_porter_slot *s, int state, bool allow)
 {
-	if (!atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_ANSWERED))
+	if (!atomic_compare_exchange_strong(&s->state, &state, SHK_PORTER_ANSWERING))
 		return;
 	(void)shk_permit_answer(pt->group, s->ev->fd, allow);
 	/* Once closed, its number may be another event's: the next engine must not answer that one for it. */
@@ -115,6 +116,7 @@ static void answer_from(struct shk_porter *pt, struct shk_porter_slot *s, int st
 	/* The number of an earlier engine's descriptor says nothing here. */
 	if (s->ev->reserved)
 		close(s->ev->fd);
+	atomic_store(&s->state, SHK_PORTER_ANSWERED);
 }
 
 void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool allow)
@@ -128,6 +130,9 @@ void shk_porter_answer(struct shk_porter *pt, struct shk_porter_slot *s, bool al
 void shk_porter_done(struct shk_porter *pt, struct shk_porter_slot *s)
 {
 	shk_porter_answer(pt, s, false);
+	/* Another thread may be in the middle of it: the place is not free before. */
+	while (atomic_load(&s->state) == SHK_PORTER_ANSWERING)
+		sched_yield();
 	shk_entry_unref(TAKE_PTR(s->e));
 	s->ev->len = 0;
 	atomic_store(&s->state, SHK_PORTER_FREE);

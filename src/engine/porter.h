@@ -39,7 +39,7 @@ struct shk_porter_slot {
 	uint64_t start;
 	atomic_int state;	     /* SHK_PORTER_* */
 };
-enum { SHK_PORTER_FREE, SHK_PORTER_READING, SHK_PORTER_WAITS, SHK_PORTER_RUNS, SHK_PORTER_ANSWERED };
+enum { SHK_PORTER_FREE, SHK_PORTER_READING, SHK_PORTER_WAITS, SHK_PORTER_RUNS, SHK_PORTER_ANSWERING, SHK_PORTER_ANSWERED };
 
 /* READING: a reader's alone. WAITS: the job cannot begin yet, or its deadline has come; RUNS: a job's. */
 

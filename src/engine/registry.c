@@ -383,7 +383,7 @@ void shk_record_set_init(struct json_object *record, pid_t pid, int rootfs_fd)
 	shk_buf_done(&cgroup);
 }
 
-void shk_entry_hold_root(struct shk_entry *e)
+void shk_entry_hold_root(struct shk_entry *e, bool runtimes)
 {
 	struct json_object *nothing = json_object_new_object();
 	struct shk_container *c = e->ctr;
@@ -393,16 +393,23 @@ void shk_entry_hold_root(struct shk_entry *e)
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)c->init_pid);
 	fd = atomic_load(&c->root_fd) >= 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* One whose first program runs in this machine's root directory has that one's. Another one than the runtime registered was put there
-	 * by a program of the container's, or the number is another process's by now. */
+	/* One whose first program runs in this machine's root directory has that one's. Another one than was registered may have been put
+	 * there by a program of the container's since; before that a runtime in a mount namespace of its own may know it by another. */
 	if (fd >= 0 && (!nothing || fstat(fd, &st) < 0 || stat("/", &ours) < 0 || (st.st_dev == ours.st_dev && st.st_ino == ours.st_ino) ||
-			(c->root_ino && (st.st_dev != c->root_dev || st.st_ino != c->root_ino)) ||
+			(!runtimes && c->root_ino && (st.st_dev != c->root_dev || st.st_ino != c->root_ino)) ||
 			shk_start_time(c->init_pid) != c->init_start))
 		shk_close(&fd);
 	if (fd >= 0 && shk_container_hold_root(c, fd)) {
+		bool removed;
+
 		(void)shk_keeper_store(e->g, SHK_KEPT_ROOT, c->key, nothing, fd, NULL);
-		if (atomic_load(&c->root_fd) < 0) /* removed meanwhile */
+		pthread_mutex_lock(&e->g->reg_lock);
+		removed = e->removed;
+		pthread_mutex_unlock(&e->g->reg_lock);
+		if (removed) {
+			shk_container_drop_root(c);
 			shk_keeper_forget(e->g, SHK_KEPT_ROOT, c->key);
+		}
 	}
 	json_object_put(nothing);
 }

@@ -115,10 +115,13 @@ static void recover(struct shk_worker *w)
 			shk_journal_release(j, s);
 		} else if (state == SHK_CALL_ANSWERED && s->resp.id == s->notif.id) {
 			shk_porter_seen(l->e, &s->notif);
-			if (s->resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE)
+			if (s->resp.flags & SECCOMP_USER_NOTIF_FLAG_CONTINUE) {
+				if (atomic_load(&l->e->module_holds))
+					shk_observer_unheld(l->g, l->e, l->fd, &s->notif);
 				(void)shk_notify_continue(l->fd, s->resp.id);
-			else
+			} else {
 				(void)shk_notify_answer(l->fd, s->resp.id, -s->resp.error, s->resp.val);
+			}
 			shk_journal_release(j, s);
 		} else {
 			judge(w, s);

@@ -83,7 +83,7 @@ shk_teardown() {
 
 # A program of ours that ended by a fault of its own: the next engine may hide it from the test.
 crashes() {
-	[ -f "$T/daemon.log" ] && grep -E 'ended \(signal (4|6|7|8|11)\)' "$T/daemon.log" >&2
+	[ -f "$T/daemon.log" ] && grep -E 'ended \(signal (4|5|6|7|8|11|31)\)' "$T/daemon.log" >&2
 }
 
 # What the sanitizers said, in whatever the test's programs left in its directory. A test whose daemon died of it

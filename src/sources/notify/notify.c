@@ -61,12 +61,24 @@ int shk_notify_recv(int fd, struct shk_call_slot *slot)
 
 int shk_notify_valid(int fd, uint64_t id)
 {
-	return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 ? -errno : 0;
+	int r;
+
+	/* EINTR: the listener's lock was waited for (kernel/seccomp.c), and nothing was asked. */
+	do
+		r = ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
 }
 
 static int respond(int fd, struct seccomp_notif_resp *r)
 {
-	return ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, r) < 0 ? -errno : 0;
+	int n;
+
+	/* As above: a caller whose answer got lost would wait for good. */
+	do
+		n = ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, r);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
 }
 
 int shk_notify_continue(int fd, uint64_t id)
