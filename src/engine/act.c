@@ -371,6 +371,24 @@ static int send_out(struct shk_worker *w, const struct shk_call_slot *s, struct 
 	return (int)SHK_MIN(r, 0);
 }
 
+/* Whoever marks mounts for the exec gate holds each of them for a moment, which makes it busy: once more while nobody marks. */
+static int make_mount(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
+{
+	struct shk_mounter *by = w->l->g->mounter;
+	uint64_t due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
+	struct timespec until = { (time_t)(due / 1000000000u), (long)(due % 1000000000u) };
+	int r;
+
+	a->mounts.order.seconds = w->actor->seconds;
+	r = shk_mounts_do(w->actor, by, &a->mounts);
+	if (r != -EBUSY || a->mounts.order.op != SHK_MOUNT_UMOUNT ||
+	    pthread_mutex_clocklock(&w->l->e->marks_turn, CLOCK_MONOTONIC, &until))
+		return r;
+	r = shk_mounts_do(w->actor, by, &a->mounts);
+	pthread_mutex_unlock(&w->l->e->marks_turn);
+	return r;
+}
+
 static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
 {
 	w->actor->seconds = seconds_left(w, s);
@@ -380,8 +398,7 @@ static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct
 	case SHK_ACT_PATHS:
 		return shk_paths_do(w->actor, &a->paths);
 	case SHK_ACT_MOUNTS:
-		a->mounts.order.seconds = w->actor->seconds;
-		return shk_mounts_do(w->actor, w->l->g->mounter, &a->mounts);
+		return make_mount(w, s, a);
 	case SHK_ACT_SEND:
 		return send_out(w, s, a);
 	default:
