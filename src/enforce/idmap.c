@@ -50,9 +50,9 @@ int shk_id_of_task(pid_t tid, const char *map, uint32_t *id)
 	_cleanup_buf_ struct shk_buf b;
 	char path[64];
 
+	shk_buf_init(&b, MAP_MAX);
 	if (*id == UINT32_MAX)
 		return 0;
-	shk_buf_init(&b, MAP_MAX);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, map);
 	if (shk_read_file(path, &b, NULL) < 0)
 		return -ESRCH;
