@@ -272,3 +272,8 @@ uint64_t shk_now_real(void)
 {
 	return now(CLOCK_REALTIME);
 }
+
+uint64_t shk_now_boot(void)
+{
+	return now(CLOCK_BOOTTIME);
+}

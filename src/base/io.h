@@ -45,6 +45,7 @@ ino_t shk_ns_of(pid_t pid, const char *which);
 /* Nanoseconds: CLOCK_MONOTONIC, CLOCK_REALTIME. */
 uint64_t shk_now_mono(void);
 uint64_t shk_now_real(void);
+uint64_t shk_now_boot(void); /* as start times of processes: since boot, with the time the machine was suspended */
 
 /* mkdir -p of a directory, mode for those created. 0 or -errno. */
 int shk_mkdirs(const char *path, unsigned mode);

@@ -25,23 +25,20 @@
 
 /* ---- the record ---- */
 
+static uint64_t tick_ns(void)
+{
+	return 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
 static uint64_t started_ns(uint64_t start_ticks)
 {
-	struct timespec up;
-	uint64_t ns = start_ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK)), now = shk_now_real();
-
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	return now - ((uint64_t)up.tv_sec * 1000000000u + (uint64_t)up.tv_nsec) + ns;
+	return shk_now_real() - shk_now_boot() + start_ticks * tick_ns();
 }
 
 /* As the start times of processes: in clock ticks since boot. */
 static uint64_t now_ticks(void)
 {
-	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
-	struct timespec up;
-
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	return (uint64_t)up.tv_sec * hz + (uint64_t)up.tv_nsec * hz / 1000000000u;
+	return shk_now_boot() / tick_ns();
 }
 
 static struct json_object *record_of(struct shk_attach *x, pid_t pid)

@@ -63,8 +63,7 @@ bool shk_attach_probed(struct shk_listener *l, struct shk_call_slot *s)
 {
 	struct shk_engine *g = l->g;
 	pid_t tid = (pid_t)s->notif.pid;
-	int abi = shk_abi_of(s->notif.data.arch, s->notif.data.nr);
-	const struct shk_syscall *call = abi < 0 ? NULL : shk_syscall_by_nr((enum shk_abi)abi, s->notif.data.nr);
+	const struct shk_syscall *call = shk_syscall_of(s->notif.data.arch, s->notif.data.nr);
 
 	/* A stopped task of ours makes no call of its own meanwhile; without arguments execve has no effect anyway. */
 	if (tid != atomic_load(&g->probed) || !call || call->id != SHK_CALL_execve || s->notif.data.args[0])

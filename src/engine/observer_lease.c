@@ -40,14 +40,14 @@ static bool fits(const struct shk_exec_judged *x)
  * this lock, and later. -ECANCELED: nobody waits. */
 static int post(struct shk_observer *o, const struct shrike_lease *l, int listener, uint64_t id)
 {
-	int r = -ENOENT;
+	int r;
 
 	pthread_mutex_lock(&o->post_lock);
-	if (o->post_ends && l->kind == SHRIKE_KIND_EXEC) {
+	if (!o->post || (o->post_ends && l->kind == SHRIKE_KIND_EXEC)) {
 		r = -ENOENT;
-	} else if (o->post && shk_notify_valid(listener, id) == -ENOENT) {
+	} else if (shk_notify_valid(listener, id) == -ENOENT) {
 		r = -ECANCELED;
-	} else if (o->post) {
+	} else {
 		/* Before: whoever gives the module back waits for it (observer.c). */
 		if (l->expires_ns > atomic_load(&o->held_until))
 			atomic_store(&o->held_until, l->expires_ns);
@@ -72,8 +72,7 @@ static struct shrike_lease none_for(struct shk_entry *e, const struct seccomp_no
 
 void shk_observer_unheld(struct shk_engine *g, struct shk_entry *e, int listener, const struct seccomp_notif *n)
 {
-	int abi = shk_abi_of(n->data.arch, n->data.nr);
-	const struct shk_syscall *call = abi < 0 ? NULL : shk_syscall_by_nr((enum shk_abi)abi, n->data.nr);
+	const struct shk_syscall *call = shk_syscall_of(n->data.arch, n->data.nr);
 	struct shrike_lease l;
 
 	if (!g->observer || !call || (call->id != SHK_CALL_execve && call->id != SHK_CALL_execveat))

@@ -23,17 +23,13 @@
 
 static uint64_t boot_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
+	return shk_now_boot() / 1000000u;
 }
 
 void shk_porter_seen(struct shk_entry *e, const struct seccomp_notif *n)
 {
 	struct shk_porter *pt = e->g->porter;
-	int abi = pt ? shk_abi_of(n->data.arch, n->data.nr) : -1;
-	const struct shk_syscall *call = abi < 0 ? NULL : shk_syscall_by_nr((enum shk_abi)abi, n->data.nr);
+	const struct shk_syscall *call = pt ? shk_syscall_of(n->data.arch, n->data.nr) : NULL;
 
 	if (!call)
 		return;

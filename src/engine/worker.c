@@ -45,13 +45,10 @@ void shk_answer_value(struct shk_listener *l, struct shk_call_slot *s, int64_t v
 void shk_answer_deadline(struct shk_listener *l, struct shk_call_slot *s, const char *why)
 {
 	int err = atomic_load(&l->e->deadline_err);
-	const struct shk_syscall *call = NULL;
+	const struct shk_syscall *call = shk_syscall_of(s->notif.data.arch, s->notif.data.nr);
 	const struct shk_policy *p;
 	struct shk_armoury *arm;
-	int abi = shk_abi_of(s->notif.data.arch, s->notif.data.nr);
 
-	if (abi >= 0)
-		call = shk_syscall_by_nr((enum shk_abi)abi, s->notif.data.nr);
 	atomic_store(&s->state, SHK_CALL_EXPIRED);
 	arm = shk_entry_armed_with(l->e, &p);
 	/* A container that makes its calls hang must not push other alerts out (THREATS A14). */

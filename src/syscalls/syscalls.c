@@ -48,6 +48,13 @@ const struct shk_syscall *shk_syscall_by_nr(enum shk_abi abi, int32_t nr)
 	return &shk_syscalls[ix->ids[nr] - 1];
 }
 
+const struct shk_syscall *shk_syscall_of(uint32_t audit_arch, int32_t nr)
+{
+	int abi = shk_abi_of(audit_arch, nr);
+
+	return abi < 0 ? NULL : shk_syscall_by_nr((enum shk_abi)abi, nr);
+}
+
 const struct shk_syscall *shk_syscall_by_name(struct shk_str name)
 {
 	size_t lo = 0, hi = SHK_CALL_N;

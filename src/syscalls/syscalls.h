@@ -98,6 +98,8 @@ const char *shk_abi_name(enum shk_abi abi);
 
 /* Row by number: O(1). NULL: unknown call. */
 const struct shk_syscall *shk_syscall_by_nr(enum shk_abi abi, int32_t nr);
+/* Both: row of a seccomp_data (arch, nr). NULL: unknown architecture or call. */
+const struct shk_syscall *shk_syscall_of(uint32_t audit_arch, int32_t nr);
 /* Row by kernel name; NULL: unknown. */
 const struct shk_syscall *shk_syscall_by_name(struct shk_str name);
 /* Is it a valid evt.type word: a call's event name, kernel name, or another Falco event type? */
