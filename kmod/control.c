@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * control.c - what we are told by generic netlink (uapi.h, CONTROL). Commands run beside those of other families, and one after the other:
- * nothing here may wait for long (events.c does what takes long).
+ * control.c - what we are told by generic netlink (uapi.h, CONTROL). Commands run one after the
+ * other: nothing here may wait for long (main.c does what takes long).
  */
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/pid_namespace.h>
-#include <net/genetlink.h>
 #include "shrike.h"
 
 static const struct nla_policy policy[SHRIKE_A_END] = {
@@ -21,6 +19,7 @@ static const struct nla_policy policy[SHRIKE_A_END] = {
 	[SHRIKE_A_LEASE] = NLA_POLICY_EXACT_LEN(sizeof(struct shrike_lease)),
 };
 
+/* Answers: other than 0: there is no room. */
 static int version(struct sk_buff *skb)
 {
 	u64 features = SHRIKE_FEATURE_EXEC_LEASE | SHRIKE_FEATURE_EXEC_HOLD |
@@ -31,7 +30,7 @@ static int version(struct sk_buff *skb)
 	       nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, shk_hooks_classes(), SHRIKE_A_PAD) ||
 	       nla_put_u32(skb, SHRIKE_A_RINGS, nr_cpu_ids) ||
 	       nla_put_u32(skb, SHRIKE_A_RING_SIZE, shk_ring_size) ||
-	       nla_put_string(skb, SHRIKE_A_RELEASE, SHRIKE_RELEASE) ? -EMSGSIZE : 0;
+	       nla_put_string(skb, SHRIKE_A_RELEASE, SHRIKE_RELEASE);
 }
 
 static int put_counts(struct sk_buff *skb, int attr, atomic64_t *n)
@@ -44,13 +43,14 @@ static int put_counts(struct sk_buff *skb, int attr, atomic64_t *n)
 	return nla_put_64bit(skb, attr, sizeof(v), v, SHRIKE_A_PAD);
 }
 
-static int stats(struct shk_container *c, struct sk_buff *skb)
+static int stats(struct sk_buff *skb, struct shk_container *c)
 {
-	return nla_put_u32(skb, SHRIKE_A_INDEX, c->index) || put_counts(skb, SHRIKE_A_RECORDED, c->recorded) ||
-	       put_counts(skb, SHRIKE_A_LOST, c->lost) ? -EMSGSIZE : 0;
+	return nla_put_u32(skb, SHRIKE_A_INDEX, c->index) ||
+	       put_counts(skb, SHRIKE_A_RECORDED, c->recorded) ||
+	       put_counts(skb, SHRIKE_A_LOST, c->lost);
 }
 
-/* What ADD and SET have in common. Hot code reads each word once, and may see a change half done. */
+/* Of ADD and SET. Hot code reads each word once, and may see a change half done. */
 static int settings(struct shk_container *c, struct nlattr **a)
 {
 	u32 leases = a[SHRIKE_A_LEASES] ? nla_get_u32(a[SHRIKE_A_LEASES]) : c->leases;
@@ -61,9 +61,9 @@ static int settings(struct shk_container *c, struct nlattr **a)
 	if (a[SHRIKE_A_CLASSES])
 		WRITE_ONCE(c->classes, nla_get_u64(a[SHRIKE_A_CLASSES]));
 	if (a[SHRIKE_A_NATIVE])
-		nla_memcpy(c->native, a[SHRIKE_A_NATIVE], sizeof(c->native));
+		nla_memcpy(c->calls[0], a[SHRIKE_A_NATIVE], sizeof(c->calls[0]));
 	if (a[SHRIKE_A_COMPAT])
-		nla_memcpy(c->compat, a[SHRIKE_A_COMPAT], sizeof(c->compat));
+		nla_memcpy(c->calls[1], a[SHRIKE_A_COMPAT], sizeof(c->calls[1]));
 	return 0;
 }
 
@@ -73,90 +73,72 @@ static int add(struct nlattr **a)
 	struct shk_container *c;
 	int err;
 
-	if (!a[SHRIKE_A_ABI] || !a[SHRIKE_A_INDEX] || (!a[SHRIKE_A_CGROUP_FD] && !a[SHRIKE_A_PID]))
+	if (!a[SHRIKE_A_ABI] || !a[SHRIKE_A_INDEX] || !(a[SHRIKE_A_CGROUP_FD] || a[SHRIKE_A_PID]))
 		return -EINVAL;
 	if (nla_get_u32(a[SHRIKE_A_ABI]) != SHRIKE_ABI)
 		return -EPROTO;
-	if (shk_events_busy())
+	if (shk_detaching)
 		return -EAGAIN;
 	c = kzalloc(sizeof(*c), GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;
 	c->index = nla_get_u32(a[SHRIKE_A_INDEX]);
-	err = shk_hooks_attach();
-	if (!err)
-		err = shk_trace_attach();
-	if (!err)
-		err = settings(c, a);
-	if (!err)
-		err = shk_scope_add(c, a[SHRIKE_A_CGROUP_FD] ? nla_get_s32(a[SHRIKE_A_CGROUP_FD]) : -1,
-				    a[SHRIKE_A_PID] ? nla_get_s32(a[SHRIKE_A_PID]) : -1);
+	err = shk_hooks_attach() ?: shk_trace_set(true, shk_scope_calls_wanted()) ?:
+	      settings(c, a) ?: shk_scope_add(c, a[SHRIKE_A_CGROUP_FD], a[SHRIKE_A_PID]);
 	if (err)
-		kfree(c);
+		shk_scope_free(c);
 	return err;
 }
 
 static int leases(struct genl_info *info)
 {
-	struct shrike_lease *as = kmalloc(sizeof(*as), GFP_KERNEL);
-	struct shk_container *c;
 	const struct nlattr *a;
 	unsigned int n = 0;
 	int rest, err = -EINVAL;
 
-	if (!as)
-		return -ENOMEM;
 	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rest) {
 		if (nla_type(a) != SHRIKE_A_LEASE)
 			continue;
-		err = -E2BIG;
 		if (n++ == SHRIKE_LEASES_MAX)
-			break;
-		memcpy(as, nla_data(a), sizeof(*as));
-		c = shk_scope_by_index(as->index);
-		err = c ? shk_lease_post(c, as) : -ENOENT;
+			return -E2BIG;
+		err = shk_lease_post(nla_data(a));
 		if (err) {
 			NL_SET_BAD_ATTR(info->extack, a);
-			break;
+			return err;
 		}
 	}
-	kfree(as);
 	return err;
 }
 
-/* c: the container that INDEX names; reply: what the answer is put into, for those that have one. shk_mutex is held. */
-static int command_locked(u8 cmd, struct shk_container *c, struct genl_info *info, struct sk_buff *reply)
+/* c: the container that INDEX names; reply: for the answer of those that have one. */
+static int command_locked(u8 cmd, struct shk_container *c, struct genl_info *info,
+			  struct sk_buff *reply)
 {
-	int err;
+	int err = 0;
 
-	switch (cmd) {
-	case SHRIKE_CMD_VERSION:
-		return version(reply);
-	case SHRIKE_CMD_LEASE:
+	if (cmd == SHRIKE_CMD_VERSION)
+		return version(reply) ? -EMSGSIZE : 0;
+	if (cmd == SHRIKE_CMD_LEASE)
 		return leases(info);
-	case SHRIKE_CMD_ADD:
+	if (cmd != SHRIKE_CMD_ADD && !c)
+		return info->attrs[SHRIKE_A_INDEX] ? -ENOENT : -EINVAL;
+	if (cmd == SHRIKE_CMD_STATS)
+		return stats(reply, c) ? -EMSGSIZE : 0;
+	if (cmd == SHRIKE_CMD_ADD)
 		err = c ? -EEXIST : add(info->attrs);
-		break;
-	default:
-		if (!info->attrs[SHRIKE_A_INDEX])
-			return -EINVAL;
-		if (!c)
-			return -ENOENT;
-		if (cmd == SHRIKE_CMD_STATS)
-			return stats(c, reply);
-		err = cmd == SHRIKE_CMD_SET ? settings(c, info->attrs) : 0;
-		if (cmd == SHRIKE_CMD_REMOVE)
-			shk_scope_remove(c);
-	}
-	shk_events_change();
+	else if (cmd == SHRIKE_CMD_SET)
+		err = settings(c, info->attrs);
+	else
+		shk_scope_remove(c);
+	shk_main_change();
 	return err;
 }
 
 static int command(struct sk_buff *in, struct genl_info *info)
 {
 	struct nlattr *index = info->attrs[SHRIKE_A_INDEX];
-	u8 cmd = info->genlhdr->cmd;
 	struct sk_buff *skb = NULL;
+	u8 cmd = info->genlhdr->cmd;
 	void *head = NULL;
 	int err;
 
@@ -173,9 +155,7 @@ static int command(struct sk_buff *in, struct genl_info *info)
 	mutex_lock(&shk_mutex);
 	err = command_locked(cmd, index ? shk_scope_by_index(nla_get_u32(index)) : NULL, info, skb);
 	mutex_unlock(&shk_mutex);
-	if (!head)
-		return err;
-	if (err) {
+	if (!head || err) {
 		nlmsg_free(skb);
 		return err;
 	}
@@ -183,30 +163,23 @@ static int command(struct sk_buff *in, struct genl_info *info)
 	return genlmsg_reply(skb, info);
 }
 
-static int put_container(struct sk_buff *skb, struct netlink_callback *cb, struct shk_container *c)
+static int put_container(struct sk_buff *skb, struct shk_container *c)
 {
-	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &shk_family, NLM_F_MULTI,
-				 SHRIKE_CMD_LIST);
+	u64 cgroup = c->cgroup ? cgroup_id(c->cgroup) : 0;
 
-	if (!head)
-		return -EMSGSIZE;
-	if (nla_put_u32(skb, SHRIKE_A_INDEX, c->index) ||
-	    nla_put_u64_64bit(skb, SHRIKE_A_CGROUP_ID, c->cgroup ? cgroup_id(c->cgroup) : 0, SHRIKE_A_PAD) ||
-	    nla_put_u32(skb, SHRIKE_A_PIDNS, c->ns ? c->ns->ns.inum : 0) ||
-	    nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, c->classes, SHRIKE_A_PAD) ||
-	    nla_put_u32(skb, SHRIKE_A_LEASES, c->leases)) {
-		genlmsg_cancel(skb, head);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, head);
-	return 0;
+	return nla_put_u32(skb, SHRIKE_A_INDEX, c->index) ||
+	       nla_put_u64_64bit(skb, SHRIKE_A_CGROUP_ID, cgroup, SHRIKE_A_PAD) ||
+	       nla_put_u32(skb, SHRIKE_A_PIDNS, c->pid ? ns_of_pid(c->pid)->ns.inum : 0) ||
+	       nla_put_u64_64bit(skb, SHRIKE_A_CLASSES, c->classes, SHRIKE_A_PAD) ||
+	       nla_put_u32(skb, SHRIKE_A_LEASES, c->leases);
 }
 
-/* args[0]: how many have been told. One that goes away meanwhile makes another one be missed: LIST is a look, not an account. */
+/* args[0]: how many have been told. One that goes away meanwhile makes another one be missed. */
 static int list(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct shk_container *c;
 	long n = 0;
+	void *head;
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
@@ -214,8 +187,13 @@ static int list(struct sk_buff *skb, struct netlink_callback *cb)
 	list_for_each_entry(c, &shk_containers, all) {
 		if (n++ < cb->args[0])
 			continue;
-		if (put_container(skb, cb, c))
+		head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				   &shk_family, NLM_F_MULTI, SHRIKE_CMD_LIST);
+		if (!head || put_container(skb, c)) {
+			genlmsg_cancel(skb, head);
 			break;
+		}
+		genlmsg_end(skb, head);
 		cb->args[0]++;
 	}
 	mutex_unlock(&shk_mutex);
@@ -233,7 +211,9 @@ static const struct genl_ops commands[] = {
 };
 
 /* Whoever is watched is nobody's business: who may listen is who may ask. */
-static const struct genl_multicast_group groups[] = { { .name = SHRIKE_GENL_GROUP, SHK_MCAST_ADMIN } };
+static const struct genl_multicast_group groups[] = {
+	{ .name = SHRIKE_GENL_GROUP, SHK_MCAST_ADMIN },
+};
 
 struct genl_family shk_family = {
 	.name = SHRIKE_GENL_NAME,
@@ -246,26 +226,4 @@ struct genl_family shk_family = {
 	.n_ops = ARRAY_SIZE(commands),
 	.mcgrps = groups,
 	.n_mcgrps = ARRAY_SIZE(groups),
-#ifdef HAVE_RESV_START_OP
-	.resv_start_op = SHRIKE_CMD_COUNT,
-#endif
 };
-
-int shk_control_init(void)
-{
-	return genl_register_family(&shk_family);
-}
-
-void shk_control_exit(void)
-{
-	struct shk_container *c, *next;
-
-	shk_events_stop();
-	genl_unregister_family(&shk_family);
-	shk_events_detach();
-	mutex_lock(&shk_mutex);
-	list_for_each_entry_safe(c, next, &shk_containers, all)
-		shk_scope_remove(c);
-	mutex_unlock(&shk_mutex);
-	shk_lease_exit();
-}

@@ -1,19 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * main.c - begin and end. The protocol is described in uapi.h, the parts in shrike.h.
+ * main.c - begin and end, and what happens in between without a command: containers end, records
+ * are lost, and somebody is told; probes, attached with the first container, are taken off when
+ * there has been none for some seconds. That can last minutes on a busy machine, so no lock is
+ * held meanwhile, and no container is taken (EAGAIN).
  */
 #include <linux/module.h>
+#include <linux/tracepoint.h>
 #include "shrike.h"
+#include "selftest_all.h"
 
-#ifdef SHRIKE_SELFTEST
-static int __init selftests(void)
+static bool ending;	/* shk_mutex; the family is not ours any more */
+bool shk_detaching;
+
+static void idle(struct work_struct *work)
 {
-	int ring = shk_selftest_ring(), scope = shk_selftest_scope(), lease = shk_selftest_lease();
-
-	pr_info("shrike: self-tests: ring %d, scope %d, lease %d\n", ring, scope, lease);
-	return ring ? ring : scope ? scope : lease;
+	mutex_lock(&shk_mutex);
+	shk_detaching = list_empty(&shk_containers) && !ending;
+	mutex_unlock(&shk_mutex);
+	if (!shk_detaching)
+		return;
+	shk_trace_set(false, false);
+	shk_hooks_detach();
+	mutex_lock(&shk_mutex);
+	shk_detaching = false;
+	mutex_unlock(&shk_mutex);
 }
-#endif
+static DECLARE_DELAYED_WORK(idle_work, idle);
+
+/* shk_mutex */
+static void tell(u8 cmd, int attr, u64 value)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *head = skb ? genlmsg_put(skb, 0, 0, &shk_family, 0, cmd) : NULL;
+
+	if (!head || ending ||
+	    (attr == SHRIKE_A_INDEX ? nla_put_u32(skb, attr, value) :
+				      nla_put_u64_64bit(skb, attr, value, SHRIKE_A_PAD))) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	genlmsg_multicast(&shk_family, skb, 0, 0, GFP_KERNEL);
+}
+
+void shk_main_change(void)
+{
+	if (ending || shk_detaching)
+		return;
+	if (!list_empty(&shk_containers))
+		shk_trace_set(true, shk_scope_calls_wanted());
+	else
+		mod_delayed_work(system_long_wq, &idle_work, 5 * HZ);
+}
+
+static atomic64_t n_lost;
+
+static void news(struct work_struct *work)
+{
+	struct shk_container *c, *next;
+	static u64 told;
+
+	mutex_lock(&shk_mutex);
+	list_for_each_entry_safe(c, next, &shk_containers, all)
+		if (READ_ONCE(c->gone)) {
+			tell(SHRIKE_CMD_GONE, SHRIKE_A_INDEX, c->index);
+			shk_scope_remove(c);
+		}
+	if (told != atomic64_read(&n_lost)) {
+		told = atomic64_read(&n_lost);
+		tell(SHRIKE_CMD_LOSS, SHRIKE_A_COUNT, told);
+	}
+	shk_main_change();
+	mutex_unlock(&shk_mutex);
+}
+static DECLARE_DELAYED_WORK(news_work, news);
+
+/* The init of a namespace ends before the others in it: what they say last is still wanted. */
+void shk_main_gone(struct shk_container *c)
+{
+	WRITE_ONCE(c->gone, true);
+	queue_delayed_work(system_wq, &news_work, HZ);
+}
+
+void shk_main_lost(void)
+{
+	atomic64_inc(&n_lost);
+	queue_delayed_work(system_wq, &news_work, HZ);
+}
 
 static int __init begin(void)
 {
@@ -21,25 +95,32 @@ static int __init begin(void)
 
 	if (err)
 		return err;
-#ifdef SHRIKE_SELFTEST
-	err = selftests();
-#endif
-	if (!err)
-		err = shk_trace_init();
-	if (!err)
-		err = shk_control_init();
-	if (err) {
+	err = selftests() ?: shk_trace_init() ?: genl_register_family(&shk_family);
+	if (err)
 		shk_ring_exit();
-		return err;
-	}
-	pr_info("shrike: release %s, ABI %d\n", SHRIKE_RELEASE, SHRIKE_ABI);
-	return 0;
+	else
+		pr_info("shrike: release %s, ABI %d\n", SHRIKE_RELEASE, SHRIKE_ABI);
+	return err;
 }
 
 static void __exit end(void)
 {
-	/* Nobody can ask for anything, then nobody calls us, then nothing is left. */
-	shk_control_exit();
+	struct shk_container *c, *next;
+
+	/* Nothing is told any more, and probes stay as they are. */
+	mutex_lock(&shk_mutex);
+	ending = true;
+	mutex_unlock(&shk_mutex);
+	/* Nobody can ask for anything, then nobody calls us any more, then nothing is left. */
+	genl_unregister_family(&shk_family);
+	cancel_delayed_work_sync(&idle_work);
+	shk_trace_set(false, false);
+	tracepoint_synchronize_unregister();
+	shk_hooks_exit();
+	cancel_delayed_work_sync(&news_work);
+	list_for_each_entry_safe(c, next, &shk_containers, all)
+		shk_scope_remove(c);
+	cancel_delayed_work_sync(&shk_lease_sweep);
 	shk_ring_exit();
 	rcu_barrier();
 }

@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * scope.c - whose a task is. A small table, by cgroup and by pid namespace: a task is looked up once for each level in use that it has,
- * whatever the number of containers. A task never leaves its pid namespace.
+ * scope.c - whose a task is. A small table, by cgroup and by pid namespace: a task is looked up
+ * once for each level in use that it has. A task never leaves its pid namespace.
  */
-#include <linux/bitmap.h>
-#include <linux/hash.h>
-#include <linux/pid.h>
-#include <linux/rculist.h>
+#include <linux/hashtable.h>
 #include <linux/slab.h>
 #include "shrike.h"
 
-#define TABLE_BITS 9
 #define LEVEL_MAX 63
 
 DEFINE_MUTEX(shk_mutex);
 LIST_HEAD(shk_containers);
 
-static struct hlist_head table[1 << TABLE_BITS];
+static DEFINE_HASHTABLE(table, 9);
 /* Bit n: something is watched at level n. Level 0 is everybody. */
 static u64 cgroup_levels, ns_levels;
 static unsigned int n_containers;
 int shk_ns_level_min = S32_MAX;
+/* Ids, never given to another, of cgroups in which and above which nothing is watched, as found. */
 u64 shk_unwatched[SHK_UNWATCHED];
 
-/* Cgroups and namespaces are told apart by their addresses (5.10: cgroups have small numbers), and are of one level each. */
+/* By addresses (5.10: cgroups have small numbers), which tell cgroups and namespaces apart. */
 static __always_inline struct shk_container *find(u64 key)
 {
 	struct shk_key *k;
 
-	hlist_for_each_entry_rcu_notrace(k, &table[hash_64(key, TABLE_BITS)], link)
+	hash_for_each_possible_rcu_notrace(table, k, link, key)
 		if (k->key == key)
 			return k->c;
 	return NULL;
@@ -80,8 +77,7 @@ bool shk_scope_calls_wanted(void)
 	struct shk_container *c;
 
 	list_for_each_entry(c, &shk_containers, all)
-		if (shk_wanted(c, SHRIKE_SYSCALL) && (!bitmap_empty(c->native, SHRIKE_BITMAP_BYTES * 8) ||
-						      !bitmap_empty(c->compat, SHRIKE_BITMAP_BYTES * 8)))
+		if (shk_wanted(c, SHRIKE_SYSCALL) && memchr_inv(c->calls, 0, sizeof(c->calls)))
 			return true;
 	return false;
 }
@@ -125,73 +121,59 @@ static int take_cgroup(struct shk_container *c, int fd)
 	return take_key(c, &c->by_cgroup, shk_cgroup_key(cgroup, cgroup->level), cgroup->level);
 }
 
-/* The namespace lives as long as a pid in it is held. */
 static int take_ns(struct shk_container *c, int nr)
 {
-	struct pid *pid = find_get_pid(nr);
-
-	if (!pid)
+	c->pid = find_get_pid(nr);
+	if (!c->pid || !pid_has_task(c->pid, PIDTYPE_PID))
 		return -ESRCH;
-	c->init_pid = pid;
-	rcu_read_lock();
-	if (pid_task(pid, PIDTYPE_PID))
-		c->ns = pid->numbers[pid->level].ns;
-	rcu_read_unlock();
-	return c->ns ? take_key(c, &c->by_ns, (unsigned long)c->ns, pid->level) : -ESRCH;
+	return take_key(c, &c->by_ns, (unsigned long)ns_of_pid(c->pid), c->pid->level);
 }
 
-static void let_go(struct shk_container *c)
+/* Takes a container that control.c has filled in; NULL: not given. */
+int shk_scope_add(struct shk_container *c, const struct nlattr *fd, const struct nlattr *pid)
 {
-	if (c->cgroup)
-		cgroup_put(c->cgroup);
-	put_pid(c->init_pid);
-}
-
-/* Takes a container that control.c has filled in; -1: not given. */
-int shk_scope_add(struct shk_container *c, int cgroup_fd, int pid)
-{
-	struct shk_key *keys[] = { &c->by_cgroup, &c->by_ns };
 	unsigned int i;
 	int err = 0;
 
 	if (n_containers >= SHRIKE_CONTAINERS_MAX)
 		return -ENOSPC;
-	if (cgroup_fd >= 0)
-		err = take_cgroup(c, cgroup_fd);
-	if (!err && pid >= 0)
-		err = take_ns(c, pid);
-	if (err) {
-		let_go(c);
+	if (fd)
+		err = take_cgroup(c, nla_get_s32(fd));
+	if (!err && pid)
+		err = take_ns(c, nla_get_s32(pid));
+	if (err)
 		return err;
-	}
 	list_add_tail(&c->all, &shk_containers);
 	n_containers++;
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (keys[i]->level)
-			hlist_add_head_rcu(&keys[i]->link, &table[hash_64(keys[i]->key, TABLE_BITS)]);
+	/* One that is not used has key 0, which nobody looks for. */
+	hash_add_rcu(table, &c->by_cgroup.link, c->by_cgroup.key);
+	hash_add_rcu(table, &c->by_ns.link, c->by_ns.key);
 	count_levels();
-	/* Whoever has not seen it in the table may note its cgroup as unwatched until here, nobody afterwards. */
+	/* Whoever has not seen it may note its cgroup as unwatched until here, nobody later. */
 	synchronize_rcu_expedited();
 	for (i = 0; i < SHK_UNWATCHED; i++)
 		WRITE_ONCE(shk_unwatched[i], 0);
 	return 0;
 }
 
+void shk_scope_free(struct shk_container *c)
+{
+	if (c->cgroup)
+		cgroup_put(c->cgroup);
+	put_pid(c->pid);
+	kfree(c);
+}
+
 void shk_scope_remove(struct shk_container *c)
 {
 	list_del(&c->all);
 	n_containers--;
-	if (c->by_cgroup.level)
-		hlist_del_rcu(&c->by_cgroup.link);
-	if (c->by_ns.level)
-		hlist_del_rcu(&c->by_ns.link);
+	hash_del_rcu(&c->by_cgroup.link);
+	hash_del_rcu(&c->by_ns.link);
 	count_levels();
 	synchronize_rcu();
-	shk_lease_forget(c);
-	let_go(c);
-	kfree(c);
+	shk_lease_drop(c, U64_MAX);
+	shk_scope_free(c);
 }
 
-#ifdef SHRIKE_SELFTEST
 #include "selftest_scope.h"
-#endif

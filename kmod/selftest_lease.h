@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* selftest_lease.h - included by lease.c in a build with SHRIKE_SELFTEST=y: a lease for the very call that loads the module. */
+#ifdef SHRIKE_SELFTEST
+#include "selftest_all.h"
 
 /* Does the lease fit as it is, and in no way else? */
 static int test_call(struct lease *l)
@@ -35,9 +37,7 @@ static int test_mine(struct lease *l, struct shk_container *c)
 	l->as.expires_ns = U64_MAX;
 	spin_lock(&lock);
 	found[0] = mine(c, SHRIKE_KIND_OPEN);
-	hlist_add_head(&l->link, bucket(l->pid));
-	n_leases++;
-	c->n_leases++;
+	link(l);
 	found[1] = mine(c, SHRIKE_KIND_OPEN);
 	found[2] = mine(c, SHRIKE_KIND_BIND);
 	found[3] = mine(c + 1, SHRIKE_KIND_OPEN);
@@ -60,13 +60,13 @@ static int test_objects(struct lease *l)
 		goto out;
 	d = null->f_path.dentry;
 	l->object[2] = null;
-	if (!is_object(l, d_inode(d)) || is_object(l, d_inode(dir->f_path.dentry)) || is_entry(l, d))
+	if (!is_object(l, &null->f_path, false) || is_object(l, &dir->f_path, false) || is_entry(l, d))
 		goto out;
 	l->object[2] = NULL;
 	l->object[DIR] = dir;
 	memcpy(l->as.data, "null", 4);
 	l->as.data_len = 4;
-	if (is_object(l, d_inode(d)) || !is_entry(l, d))
+	if (is_object(l, &null->f_path, false) || !is_entry(l, d))
 		goto out;
 	l->as.data_len = 3;
 	if (is_entry(l, d))
@@ -111,3 +111,4 @@ int shk_selftest_lease(void)
 	kfree(c);
 	return err;
 }
+#endif

@@ -3,6 +3,9 @@
  * selftest_ring.h - included by ring.c in a build with SHRIKE_SELFTEST=y: a ring of its own is written and read at changing speeds, and every
  * byte and every number is accounted for.
  */
+#ifdef SHRIKE_SELFTEST
+#include <linux/slab.h>
+#include "selftest_all.h"
 #define TEST_SIZE 4096u
 
 struct ring_test {
@@ -97,3 +100,4 @@ int shk_selftest_ring(void)
 	kfree(t);
 	return err;
 }
+#endif

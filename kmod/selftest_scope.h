@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* selftest_scope.h - included by scope.c in a build with SHRIKE_SELFTEST=y: the table, levels, and sets of calls. */
+#ifdef SHRIKE_SELFTEST
+#include "selftest_all.h"
 
 static int test_table(struct shk_container *c)
 {
@@ -14,7 +16,7 @@ static int test_table(struct shk_container *c)
 			return -ENOMEM;
 		k->c = c + i % 2;
 		k->key = 0xffff888000000000ULL + i * 2048ULL;
-		hlist_add_head_rcu(&k->link, &table[hash_64(k->key, TABLE_BITS)]);
+		hash_add_rcu(table, &k->link, k->key);
 	}
 	for (i = 0; i < 1024; i++)
 		if (find(0xffff888000000000ULL + i * 2048ULL) != c + i % 2 || find(0xffff888000000008ULL + i * 2048ULL))
@@ -43,16 +45,16 @@ static int test_calls(struct shk_container *c)
 	unsigned int nr, other;
 
 	for (nr = 0; nr < SHRIKE_BITMAP_BYTES * 8; nr++) {
-		((u8 *)c->native)[nr >> 3] = 1 << (nr & 7);
+		((u8 *)c->calls[0])[nr >> 3] = 1 << (nr & 7);
 		for (other = 0; other < SHRIKE_BITMAP_BYTES * 8; other++)
-			if (test_bit(other, c->native) != (other == nr))
+			if (test_bit(other, c->calls[0]) != (other == nr))
 				return -EINVAL;
-		((u8 *)c->native)[nr >> 3] = 0;
+		((u8 *)c->calls[0])[nr >> 3] = 0;
 	}
 	list_add(&c->all, &shk_containers);
 	c->classes = BIT_ULL(SHRIKE_SYSCALL);
 	nr = shk_scope_calls_wanted();
-	c->compat[SHRIKE_BITMAP_BYTES / sizeof(long) - 1] = 1;
+	c->calls[1][SHRIKE_BITMAP_BYTES / sizeof(long) - 1] = 1;
 	nr |= shk_scope_calls_wanted() << 1;
 	c->classes = ~BIT_ULL(SHRIKE_SYSCALL);
 	nr |= shk_scope_calls_wanted() << 2;
@@ -92,3 +94,4 @@ int shk_selftest_scope(void)
 	kfree(c);
 	return err;
 }
+#endif

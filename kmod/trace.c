@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * trace.c - tracepoints: tasks made, programs run, tasks ended; ends of calls, only while somebody wants them. Tracepoints are found by
- * name, since their symbols are not for modules.
+ * trace.c - tracepoints: tasks made, programs run, tasks ended; ends of calls, only while somebody
+ * wants them. Tracepoints are found by name, since their symbols are not for modules.
  */
 #include <linux/binfmts.h>
 #include <linux/sched/signal.h>
 #include <linux/tracepoint.h>
-#include <asm/syscall.h>
 #include "shrike.h"
 
 static void forked(void *data, struct task_struct *parent, struct task_struct *child)
 {
+	struct shrike_fork f = { child->pid, child->tgid, shk_own_nr(task_pid(child)),
+				 shk_own_nr(task_tgid(child)) };
 	struct shk_container *c;
-	struct shrike_fork f;
 
 	preempt_disable_notrace();
 	c = shk_scope_of(parent);
 	if (!c)
 		c = shk_scope_of(child);
-	if (c && shk_wanted(c, SHRIKE_FORK)) {
-		f = (struct shrike_fork){ .tid = child->pid, .tgid = child->tgid, .vtid = shk_own_nr(task_pid(child)),
-					  .vtgid = shk_own_nr(task_tgid(child)) };
-		shk_ring_write(c, SHRIKE_FORK, 0, &f, sizeof(f));
-	}
+	if (c && shk_wanted(c, SHRIKE_FORK))
+		shk_ring_write(c, SHRIKE_FORK, 0, &f, sizeof(f), NULL, 0);
 	preempt_enable_notrace();
 }
 
@@ -40,14 +37,6 @@ static void executed(void *data, struct task_struct *t, pid_t old, struct linux_
 	preempt_enable_notrace();
 }
 
-/* Is this group the first of the container's namespace, without which there is none? */
-static bool is_init(const struct shk_container *c, const struct pid *group)
-{
-	const struct upid *u = c->ns && group->level >= c->ns->level ? &group->numbers[c->ns->level] : NULL;
-
-	return u && u->ns == c->ns && u->nr == 1;
-}
-
 static void ended(void *data, struct task_struct *t)
 {
 	bool last = !atomic_read(&t->signal->live);
@@ -59,25 +48,24 @@ static void ended(void *data, struct task_struct *t)
 	if (c && c->leases)
 		shk_lease_end(NULL);
 	if (c && shk_wanted(c, SHRIKE_EXIT))
-		shk_ring_write(c, SHRIKE_EXIT, last ? SHRIKE_F_GROUP : 0, &e, sizeof(e));
-	if (c && last && is_init(c, task_tgid(t)))
-		shk_events_gone(c);
+		shk_ring_write(c, SHRIKE_EXIT, last ? SHRIKE_F_GROUP : 0, &e, sizeof(e), NULL, 0);
+	/* The first of the container's namespace, without which there is none? */
+	if (c && c->pid && last && is_child_reaper(task_tgid(t)) &&
+	    ns_of_pid(task_tgid(t)) == ns_of_pid(c->pid))
+		shk_main_gone(c);
 	preempt_enable_notrace();
 }
 
 static noinline void came_back(struct shk_container *c, struct pt_regs *regs, long ret)
 {
 	struct shrike_call call = { .ret = ret };
-	unsigned long args[6];
-	int i, nr = shk_call_nr();
+	int nr = shk_call_nr();
 
 	if (!shk_wanted(c, SHRIKE_SYSCALL) || nr < 0 || nr >= SHRIKE_BITMAP_BYTES * 8 ||
-	    !test_bit(nr, shk_compat_call() ? c->compat : c->native))
+	    !test_bit(nr, c->calls[shk_compat_call()]))
 		return;
-	syscall_get_arguments(current, regs, args);
-	for (i = 0; i < 6; i++)
-		call.args[i] = args[i];
-	shk_ring_write(c, SHRIKE_SYSCALL, 0, &call, sizeof(call));
+	syscall_get_arguments(current, regs, (unsigned long *)call.args);
+	shk_ring_write(c, SHRIKE_SYSCALL, 0, &call, sizeof(call), NULL, 0);
 }
 
 /* Of everybody on this machine, too. From 6.13 on preemption is on here. */
@@ -103,7 +91,6 @@ static struct shk_point {
 	{ "sched_process_exit", ended },
 	{ "sys_exit", returned },
 };
-#define CALLS (ARRAY_SIZE(points) - 1)	/* the last; before it, those of tasks */
 
 static void look(struct tracepoint *tp, void *data)
 {
@@ -127,38 +114,20 @@ int shk_trace_init(void)
 	return 0;
 }
 
-static int set(struct shk_point *p, bool on)
+int shk_trace_set(bool tasks, bool calls)
 {
-	int err;
-
-	if (p->on == on)
-		return 0;
-	err = on ? tracepoint_probe_register(p->tp, p->probe, NULL) : tracepoint_probe_unregister(p->tp, p->probe, NULL);
-	if (!err)
-		p->on = on;
-	return err;
-}
-
-int shk_trace_attach(void)
-{
-	unsigned int i;
+	struct shk_point *p;
 	int err = 0;
 
-	for (i = 0; i < CALLS && !err; i++)
-		err = set(&points[i], true);
+	for (p = points; p < points + ARRAY_SIZE(points) && !err; p++) {
+		bool on = p->probe == returned ? calls : tasks;
+
+		if (on && !p->on)
+			err = tracepoint_probe_register(p->tp, p->probe, NULL);
+		else if (!on && p->on)
+			err = tracepoint_probe_unregister(p->tp, p->probe, NULL);
+		if (!err)
+			p->on = on;
+	}
 	return err;
-}
-
-int shk_trace_calls(bool on)
-{
-	return set(&points[CALLS], on);
-}
-
-void shk_trace_detach(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(points); i++)
-		set(&points[i], false);
-	tracepoint_synchronize_unregister();
 }

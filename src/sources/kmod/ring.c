@@ -3,58 +3,73 @@
 
 #include <errno.h>
 
+/* For good: there is nothing in front of head, and more() finds no more. */
 static int broken(struct shk_kring *r)
 {
 	r->broken = true;
+	r->head = r->tail;
 	return -EBADMSG;
 }
 
-int shk_kring_peek(struct shk_kring *r)
+/* Of what is rare: the first record, a gap, a word of loss, a number that goes back. */
+static __attribute__((noinline)) int unusual(struct shk_kring *r, const struct shrike_record *rec)
 {
-	const struct shrike_record *rec;
-	uint64_t head;
-	uint32_t at, rest;
-
-	if (r->broken)
-		return -EBADMSG;
-	if (r->held)
-		return 1;
-	head = __atomic_load_n(&r->page->head, __ATOMIC_ACQUIRE);
-	for (;;) {
-		if (head == r->tail)
-			return 0;
-		at = (uint32_t)r->tail & (r->size - 1);
-		rest = r->size - at;
-		if (head - r->tail > r->size || r->tail % 8)
-			return broken(r);
-		rec = (const struct shrike_record *)(r->data + at);
-		if (rec->length < 8 || rec->length % 8 || rec->length > rest || rec->length > head - r->tail)
-			return broken(r);
-		if (rec->type != SHRIKE_SKIP)
-			break;
-		r->tail += rec->length;
-	}
-	if (rec->length < sizeof(*rec) || rec->length > SHRIKE_RECORD_MAX)
-		return broken(r);
 	if (r->started && rec->seq < r->next_seq)
 		return broken(r);
 	if (r->started)
 		r->missed += rec->seq - r->next_seq;
 	r->started = true;
-	r->next_seq = rec->seq + 1;
+	r->next_seq = rec->seq;
 	if (rec->type == SHRIKE_LOSS && rec->length >= sizeof(*rec) + sizeof(struct shrike_loss))
 		r->told += ((const struct shrike_loss *)(rec + 1))->count;
+	return 1;
+}
+
+/* What has been written since the module's head was last looked at. 1: something. */
+static __attribute__((noinline)) int more(struct shk_kring *r)
+{
+	if (r->broken)
+		return -EBADMSG;
+	r->head = __atomic_load_n(&r->page->head, __ATOMIC_ACQUIRE);
+	if (r->head == r->tail)
+		return 0;
+	return r->head - r->tail > r->size || r->tail % 8 ? broken(r) : 1;
+}
+
+/* What is in front of head is at most size, and a multiple of 8, as more() has seen and each length is held to. */
+static inline int look(struct shk_kring *r)
+{
+	const struct shrike_record *rec;
+	uint64_t room, length;
+	int e;
+
+	for (;;) {
+		if (r->tail == r->head && (e = more(r)) <= 0)
+			return e;
+		rec = (const struct shrike_record *)(r->data + (r->tail & (r->size - 1)));
+		room = r->size - (r->tail & (r->size - 1));
+		if (room > r->head - r->tail)
+			room = r->head - r->tail;
+		length = rec->length;
+		if (length < 8 || length % 8 || length > room)
+			return broken(r);
+		if (rec->type != SHRIKE_SKIP)
+			break;
+		r->tail += length;
+	}
+	if (length < sizeof(*rec) || length > SHRIKE_RECORD_MAX)
+		return broken(r);
+	if ((rec->seq != r->next_seq || !r->started || rec->type == SHRIKE_LOSS) && (e = unusual(r, rec)) < 0)
+		return e;
+	r->next_seq++;
+	r->next = r->tail + length;
 	r->held = rec;
 	return 1;
 }
 
-void shk_kring_advance(struct shk_kring *r)
+int shk_kring_look(struct shk_kring *r)
 {
-	if (!r->held)
-		return;
-	r->tail += r->held->length;
-	r->held = NULL;
-	__atomic_store_n(&r->page->tail, r->tail, __ATOMIC_RELEASE);
+	return look(r);
 }
 
 /* What follows the header, by type; 0: a path. */
@@ -96,23 +111,19 @@ int shk_krecord_split(const struct shrike_record *head, struct shk_krecord *ret)
 
 const struct shrike_record *shk_merge_next(struct shk_merge *m, uint64_t now_ns)
 {
-	struct shk_kring *first = NULL;
-	uint64_t used;
-	unsigned i;
+	struct shk_kring *first = NULL, *end = m->ring + m->n;
 
 	if (m->last)
 		shk_kring_advance(m->last);
 	m->last = NULL;
-	for (i = 0; i < m->n; i++) {
-		struct shk_kring *r = &m->ring[i];
-
-		if (r->page && shk_kring_peek(r) > 0 && (!first || r->held->time < first->held->time))
+	for (struct shk_kring *r = m->ring; r < end; r++)
+		if (r->page && (r->held || look(r) > 0) && (!first || r->held->time < first->held->time))
 			first = r;
-	}
 	if (!first)
 		return NULL;
-	used = __atomic_load_n(&first->page->head, __ATOMIC_RELAXED) - first->tail;
-	if (now_ns && first->held->time + SHK_MERGE_WINDOW_NS > now_ns && used <= first->size / 2)
+	/* Too young, and there is room for what comes meanwhile. */
+	if (now_ns && first->held->time + SHK_MERGE_WINDOW_NS > now_ns &&
+	    __atomic_load_n(&first->page->head, __ATOMIC_RELAXED) - first->tail <= first->size / 2)
 		return NULL;
 	m->last = first;
 	return first->held;

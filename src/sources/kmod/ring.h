@@ -19,7 +19,9 @@ struct shk_kring {
 	struct shrike_ring *page;
 	const uint8_t *data;
 	uint32_t size;		/* power of two */
+	uint64_t head;		/* the module's, as last looked at: not again before tail is there */
 	uint64_t tail;		/* ours; published when a record is done with */
+	uint64_t next;		/* where the record after the held one is */
 	uint64_t next_seq;
 	bool started;		/* next_seq is known */
 	bool broken;
@@ -36,9 +38,20 @@ struct shk_krecord {
 };
 
 /* 1: there is one; 0: none; -EBADMSG: broken, now or before. Does not move. */
-int shk_kring_peek(struct shk_kring *r);
+int shk_kring_look(struct shk_kring *r);
+static inline int shk_kring_peek(struct shk_kring *r)
+{
+	return r->held ? 1 : shk_kring_look(r);
+}
 /* The one that was looked at is done with. */
-void shk_kring_advance(struct shk_kring *r);
+static inline void shk_kring_advance(struct shk_kring *r)
+{
+	if (!r->held)
+		return;
+	r->tail = r->next;
+	r->held = NULL;
+	__atomic_store_n(&r->page->tail, r->tail, __ATOMIC_RELEASE);
+}
 /* Splits a record into its parts. -EBADMSG: lengths that do not fit; -ENOMSG: a type we do not know. */
 int shk_krecord_split(const struct shrike_record *head, struct shk_krecord *ret);
 
