@@ -128,6 +128,37 @@ static void test_broken(void **state)
 	assert_int_equal(shk_kring_peek(&s.r), -EBADMSG);
 }
 
+/* The module's head is looked at again only where the last look ended: what it was then is read, however it lies by now. */
+static void test_batch(void **state)
+{
+	struct shrike_exit e = { 0 };
+	struct side s;
+	struct shk_merge m = { .ring = &s.r, .n = 1 };
+	struct shk_kring next;
+	(void)state;
+
+	side_init(&s);
+	put(&s, SHRIKE_EXIT, 1, &e, sizeof(e));
+	put(&s, SHRIKE_EXIT, 2, &e, sizeof(e));
+	assert_int_equal(shk_merge_next(&m, 0)->time, 1);
+	/* Another reader, when this one has done with the first */
+	next = (struct shk_kring){ .page = &s.page, .data = s.data, .size = SIZE, .tail = 88 };
+	assert_int_equal(shk_kring_peek(&next), 1);
+	assert_int_equal(next.held->time, 2);
+	shk_kring_advance(&next);
+	assert_int_equal(shk_kring_peek(&next), 0);
+	s.page.head = ~0ull;
+	assert_int_equal(shk_merge_next(&m, 0)->time, 2);
+	for (int i = 0; i < 3; i++) {
+		assert_null(shk_merge_next(&m, 0));
+		assert_true(s.r.broken);
+	}
+	assert_int_equal(s.page.tail, 2 * 88);
+	/* Nor does it come back with a head that could be right. */
+	s.page.head = 3 * 88;
+	assert_null(shk_merge_next(&m, 0));
+}
+
 static void test_merge(void **state)
 {
 	struct side a, b;
@@ -343,8 +374,8 @@ static void test_absent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrap), cmocka_unit_test(test_loss),	  cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_merge), cmocka_unit_test(test_events), cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_wrap), cmocka_unit_test(test_loss), cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_batch), cmocka_unit_test(test_merge), cmocka_unit_test(test_events), cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_as), cmocka_unit_test(test_absent),
 	};
 

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 
-/* For good: there is nothing in front of head, and more() finds no more. */
+/* For good: nothing is ahead, and more() finds no more. */
 static int broken(struct shk_kring *r)
 {
 	r->broken = true;
-	r->head = r->tail;
+	r->ahead = 0;
 	return -EBADMSG;
 }
 
@@ -28,41 +28,43 @@ static __attribute__((noinline)) int unusual(struct shk_kring *r, const struct s
 /* What has been written since the module's head was last looked at. 1: something. */
 static __attribute__((noinline)) int more(struct shk_kring *r)
 {
+	uint64_t ahead;
+
 	if (r->broken)
 		return -EBADMSG;
-	r->head = __atomic_load_n(&r->page->head, __ATOMIC_ACQUIRE);
-	if (r->head == r->tail)
-		return 0;
-	return r->head - r->tail > r->size || r->tail % 8 ? broken(r) : 1;
+	ahead = __atomic_load_n(&r->page->head, __ATOMIC_ACQUIRE) - r->tail;
+	if (ahead > r->size || r->tail % 8)
+		return broken(r);
+	r->ahead = ahead;
+	return ahead != 0;
 }
 
-/* What is in front of head is at most size, and a multiple of 8, as more() has seen and each length is held to. */
+/* What is ahead is at most size, and tail a multiple of 8: more() has seen to that, and each length is held to it. */
 static inline int look(struct shk_kring *r)
 {
 	const struct shrike_record *rec;
-	uint64_t room, length;
+	uint32_t at, length;
 	int e;
 
 	for (;;) {
-		if (r->tail == r->head && (e = more(r)) <= 0)
+		if (!r->ahead && (e = more(r)) <= 0)
 			return e;
-		rec = (const struct shrike_record *)(r->data + (r->tail & (r->size - 1)));
-		room = r->size - (r->tail & (r->size - 1));
-		if (room > r->head - r->tail)
-			room = r->head - r->tail;
+		at = (uint32_t)r->tail & (r->size - 1);
+		rec = (const struct shrike_record *)(r->data + at);
 		length = rec->length;
-		if (length < 8 || length % 8 || length > room)
+		if (length < 8 || length % 8 || length > r->ahead || length > r->size - at)
 			return broken(r);
 		if (rec->type != SHRIKE_SKIP)
 			break;
 		r->tail += length;
+		r->ahead -= length;
 	}
 	if (length < sizeof(*rec) || length > SHRIKE_RECORD_MAX)
 		return broken(r);
 	if ((rec->seq != r->next_seq || !r->started || rec->type == SHRIKE_LOSS) && (e = unusual(r, rec)) < 0)
 		return e;
 	r->next_seq++;
-	r->next = r->tail + length;
+	r->length = length;
 	r->held = rec;
 	return 1;
 }

@@ -19,10 +19,10 @@ struct shk_kring {
 	struct shrike_ring *page;
 	const uint8_t *data;
 	uint32_t size;		/* power of two */
-	uint64_t head;		/* the module's, as last looked at: not again before tail is there */
+	uint32_t length;	/* of the held record, read once */
 	uint64_t tail;		/* ours; published when a record is done with */
-	uint64_t next;		/* where the record after the held one is */
 	uint64_t next_seq;
+	uint64_t ahead;		/* of tail, up to the module's head, which is looked at again when this is 0 */
 	bool started;		/* next_seq is known */
 	bool broken;
 	uint64_t missed;	/* by gaps in seq */
@@ -48,7 +48,8 @@ static inline void shk_kring_advance(struct shk_kring *r)
 {
 	if (!r->held)
 		return;
-	r->tail = r->next;
+	r->tail += r->length;
+	r->ahead -= r->length;
 	r->held = NULL;
 	__atomic_store_n(&r->page->tail, r->tail, __ATOMIC_RELEASE);
 }
