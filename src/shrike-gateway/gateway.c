@@ -564,6 +564,10 @@ int shk_gateway_serve(struct shk_gateway *g)
 		transfer(g, now, real);
 		if (now - g->ticked >= TICK) {
 			g->ticked = now;
+			/* Before alerts get from memory to the disk: without these files the next gateway would take
+			 * its outputs for new ones, and begin behind them. */
+			for (size_t i = 0; i < g->n; i++)
+				shk_outlet_mend(&g->outlet[i], shk_spool_dir(g->spool), g->outlet[i].cfg->net.name);
 			shk_spool_tick(g->spool, real);
 			tell(g, now);
 			shk_link_outputs(g);

@@ -53,6 +53,7 @@ struct shk_outlet {
 	struct shk_outlet_kept kept, work;
 	int file; /* -1: cannot be written */
 	bool dirty;
+	bool unsaved, unsynced; /* `kept` is not in the file; the file was not synced since it was opened */
 	struct shk_spool_pos pos;
 	char *sample[SHK_FOLDS]; /* a record for the entry of that index */
 	struct {
@@ -107,10 +108,13 @@ void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);
 uint64_t shk_outlet_needs(const struct shk_outlet *o);
 
 /* ---- outlet_file.c ---- */
-/* Opens the state of outlet `name` in the directory, or begins at number `next` with the given bit. */
+/* Opens the state of outlet `name` in the directory, or begins at number `next` with the given bit; with the oldest
+ * record if there is a file that cannot be read. */
 int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next);
 /* Writes `kept`. */
 void shk_outlet_save(struct shk_outlet *o);
+/* Once a second or so: if `kept` could not be written, opens the file again, and tries once more. */
+void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name);
 /* The newer whole one of two blocks of n bytes; false: none. For the fuzzer, too. */
 bool shk_outlet_parse(const void *p, size_t n, struct shk_outlet_kept *ret);
 #define SHK_OUTLET_BLOCK 4096
