@@ -124,6 +124,8 @@ struct shk_sink {
 	struct shk_buf in;
 	char *notes[16];	    /* alerts that the gateway asks for */
 	size_t n_notes;
+	uint64_t gateway;	    /* which one it is; 0: none yet */
+	uint64_t at_risk, gone;	    /* it would take with it; went with those before, and that is not told yet */
 	uint64_t notes_lost;	    /* asked for and not made, and that is not told yet */
 	uint64_t notes_credit, notes_at; /* ns; monotonic: how many may be made */
 	pthread_mutex_t status_lock; /* guards the next two */

@@ -299,6 +299,19 @@ static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 		k->unreported = 0;
 }
 
+/* What a gateway had in memory when it ended. */
+static void report_gone(struct shk_sinks *s, struct shk_sink *k)
+{
+	char text[160];
+
+	if (!k->gone)
+		return;
+	snprintf(text, sizeof(text), "Alerts were lost: %" PRIu64 " of them were in the gateway's memory when it ended, as its "
+		 "spool could not be written", k->gone);
+	if (put_lost(s, k->name, k->gone, text))
+		k->gone = 0;
+}
+
 /* Some of them may have arrived, if the engine died just then. */
 static bool put_left(struct shk_sinks *s)
 {
@@ -324,6 +337,7 @@ static void report(struct shk_sinks *s)
 	/* A new engine begins at zero: rather twice than never. */
 	for (size_t i = 0; i < s->n; i++) {
 		report_sink(s, s->sink[i], now);
+		report_gone(s, s->sink[i]);
 		report_notes(s, s->sink[i]);
 	}
 	if (lost == s->lost_reported || now - s->lost_at < REPORT_EVERY)

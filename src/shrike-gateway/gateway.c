@@ -485,6 +485,8 @@ static void on_keeper(struct shk_gateway *g)
 		g->acked = 0;
 		g->engine = fd;
 		g->engine_gone = false;
+		g->at_risk = 0;
+		shk_link_hello(g);
 	}
 }
 

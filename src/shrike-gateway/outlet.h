@@ -53,6 +53,7 @@ struct shk_outlet {
 	struct shk_outlet_kept kept, work;
 	int file; /* -1: cannot be written */
 	bool dirty;
+	uint64_t saved_drops; /* in the file, orphans as well */
 	bool unsaved, unsynced; /* `kept` is not in the file; the file was not synced since it was opened */
 	struct shk_spool_pos pos;
 	char *sample[SHK_FOLDS]; /* a record for the entry of that index */
@@ -115,6 +116,8 @@ int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t ne
 void shk_outlet_save(struct shk_outlet *o);
 /* Once a second or so: if `kept` could not be written, opens the file again, and tries once more. */
 void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name);
+/* Losses that neither the file knows nor anybody was told of. */
+uint64_t shk_outlet_at_risk(const struct shk_outlet *o);
 /* The newer whole one of two blocks of n bytes; false: none. For the fuzzer, too. */
 bool shk_outlet_parse(const void *p, size_t n, struct shk_outlet_kept *ret);
 #define SHK_OUTLET_BLOCK 4096

@@ -92,6 +92,7 @@ int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t ne
 		/* What was on its way and had left the spool went with the gateway that had it. */
 		o->kept.dropped += o->kept.orphans;
 		o->kept.orphans = 0;
+		o->saved_drops = o->kept.dropped;
 		/* These counted nothing yet, and their keys are of another process: the next one like it is sent. */
 		for (size_t i = 0; i < SHK_FOLDS; i++)
 			if (!o->kept.fold[i].count)
@@ -125,6 +126,14 @@ void shk_outlet_save(struct shk_outlet *o)
 	    (pwrite(o->file, block, sizeof(block), SHK_OUTLET_BLOCK - at) != sizeof(block) || fdatasync(o->file) < 0))
 		return;
 	o->unsynced = o->unsaved = false;
+	o->saved_drops = o->kept.dropped + o->kept.orphans;
+}
+
+uint64_t shk_outlet_at_risk(const struct shk_outlet *o)
+{
+	uint64_t lost = o->kept.dropped + o->kept.orphans, known = SHK_MAX(o->saved_drops, o->kept.told);
+
+	return lost > known ? lost - known : 0;
 }
 
 void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name)

@@ -131,3 +131,38 @@ all_accounted() {
 	wait_until 20 all_five
 	in_order a
 }
+
+@test "a gateway killed with alerts in memory, as the spool is read-only: how many went with it is told, to the last one" {
+	http a
+	disk 1m
+	mount -o remount,ro "$T/disk"
+	mode hang
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	[ "$(FEED_WAIT=60 feed steady 20000 3 300)" = ok ]
+	wait_until 20 metric_is shrike_spool_in_memory 1
+	all_taken() {
+		local n
+		n=$(metric shrike_gateway_received_total)
+		sleep 1
+		[ "${n:-0}" -gt 0 ] && metric_is shrike_gateway_received_total "$n"
+	}
+	wait_until 30 all_taken
+	[ "$(feed kill)" = ok ]
+	mode ok
+	[ "$(FEED_WAIT=60 feed settle 50)" = settled ]
+	told() {
+		taken a 'select(.rule == "Shrike internal: alerts lost").output_fields | .count // .lost' | awk '{ s += $1 } END { print s + 0 }'
+	}
+	# Those that arrived or are told of, and what Shrike said of itself and lost as well.
+	accounted() {
+		local made own
+		taken a 'select(.source == "internal").shrike.id' | cut -d: -f3 | sort -nu >"$T/own"
+		made=$(tail -n 1 "$T/own") own=$(wc -l <"$T/own")
+		echo "arrived $(first_seen a | wc -l), told $(told), own $own of $made"
+		[ "$(first_seen a | wc -l)" -gt 100 ] && [ $(($(first_seen a | wc -l) + $(told))) = $((20000 + made - own)) ]
+	}
+	wait_until 30 accounted
+	grep -q "in the gateway's memory when it ended" "$T/a.log"
+	in_order a
+}

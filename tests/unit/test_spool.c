@@ -406,9 +406,13 @@ static void memory_has_a_bound(void **state)
 	/* The engine's window moves on. */
 	assert_true(shk_spool_kept(w->spool, 7, &cookie));
 	assert_in_range(cookie, N - SHK_WINDOW_LINES + 1, N - 1);
+	assert_int_equal(shk_spool_at_risk(w->spool, 7, cookie), cookie - w->dropped);
+	shk_spool_trim(w->spool, cookie);
+	assert_int_equal(shk_spool_at_risk(w->spool, 7, cookie), 1);
 	shk_spool_tick(w->spool, shk_now_real());
 	assert_true(shk_spool_kept(w->spool, 7, &cookie));
 	assert_int_equal(cookie, N);
+	assert_int_equal(shk_spool_at_risk(w->spool, 7, cookie), 0);
 	assert_int_equal(left(w, 2), N / 10);
 }
 
