@@ -300,6 +300,34 @@ completed() {
 	[ "$(cd "$SHK_SRCDIR" && completed fish shrike events --file contrib/packag)" = contrib/packages ]
 }
 
+@test "every other program: a help, its manual page has each option, and bash completes them" {
+	local p section o
+	# shellcheck source=/dev/null
+	source "$SHK_SRCDIR/contrib/completion/shrike.bash"
+	for p in shriked shrike-engine shrike-gateway shrike-hook; do
+		complete -p $p | grep -q _shrike_program
+		COMP_WORDS=("$SHK_BUILDDIR/$p" --) COMP_CWORD=1
+		_shrike_program
+		[ ${#COMPREPLY[@]} -ge 3 ]
+		for o in "${COMPREPLY[@]}"; do
+			"$SHK_BUILDDIR/$p" --help | grep -q -- "$o"
+			grep -qE -- "(Fl |[,|] )-${o#--}( |$)" "$SHK_SRCDIR/docs/man/$p.8" || { echo "$p.8 lacks $o"; false; }
+		done
+	done
+	COMP_WORDS=(shrike-hook po) COMP_CWORD=1
+	_shrike_program
+	[ "${COMPREPLY[*]}" = poststop ]
+	COMP_WORDS=(shrike-hook --on-absent o) COMP_CWORD=2
+	_shrike_program
+	[ "${COMPREPLY[*]}" = observe ]
+	COMP_WORDS=("$SHK_BUILDDIR/shrike-runtime" creat) COMP_CWORD=1
+	for o in $RUNTIMES; do
+		command -v "$o" >/dev/null || continue
+		SHRIKE_RUNTIME=$o _shrike_program
+		[ "${COMPREPLY[*]}" = create ]
+	done
+}
+
 @test "manual: every command and option of the program is in shrike(1)" {
 	m=$SHK_SRCDIR/docs/man/shrike.1
 	for c in $("$S" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
