@@ -104,6 +104,20 @@ has_command() {
 	done
 }
 
+@test "events: a terminal gets colours by priority, unless NO_COLOR is set" {
+	local shown e=$'\e'
+	need script jq
+	for p in Critical Warning Notice; do
+		jq -nc --arg p $p '{ output: "an alert", priority: $p, rule: "R", time: "2026-11-27T20:00:00Z", source: "syscall",
+			shrike: { container: { id: "c" } } }'
+	done >"$BATS_TEST_TMPDIR/alerts"
+	shown=$(TERM=xterm script -qec "'$S' events --file '$BATS_TEST_TMPDIR/alerts'" /dev/null </dev/null | tr -d '\r')
+	[ "$shown" = "$e[31man alert$e[0m"$'\n'"$e[33man alert$e[0m"$'\n'"an alert$e[0m" ]
+	shown=$(NO_COLOR=1 TERM=xterm script -qec "'$S' events --file '$BATS_TEST_TMPDIR/alerts'" /dev/null </dev/null)
+	[[ "$shown" != *"$e"* ]]
+	[ "$("$S" events --file "$BATS_TEST_TMPDIR/alerts" | grep -c '^an alert$')" = 3 ]
+}
+
 @test "list: one row per call, field and flag, the same in each form" {
 	need jq
 	for what in syscalls fields flags; do
