@@ -183,6 +183,7 @@ static struct json_object *numbers(struct shk_engine *g)
 	add_u64(o, "killed", atomic_load(&g->figures.killed));
 	json_object_object_add(o, "latency", shk_figures_latency(&g->figures));
 	json_object_object_add(o, "sinks", sinks_of(g->sinks));
+	add_u64(o, "limited_alerts", atomic_load(&g->figures.limited));
 	add_u64(o, "lost_alerts", shk_journal_lost_alerts(g->journal));
 	add_u64(o, "calls_in_flight", busy);
 	return o;
