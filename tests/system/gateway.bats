@@ -468,6 +468,21 @@ read_mail() {
 	END
 }
 
+@test "metrics on a port: of this machine alone" {
+	local port
+	http a
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	sed -i "s|^metrics_listen:.*|metrics_listen: $port|" "$T/gw.yaml"
+	feed_start
+	healthy() { [ "$(curl -s --max-time 5 "http://127.0.0.1:$port/healthz")" = ok ]; }
+	wait_until 10 healthy
+	curl -s --max-time 5 "http://127.0.0.1:$port/metrics" | grep -q '^shrike_engine_connected 1$'
+	# Nothing but loopback listens.
+	awk -v p="$(printf '%04X' "$port")" '$4 == "0A" && $2 ~ ":" p "$" { print $2 }' /proc/net/tcp /proc/net/tcp6 >"$T/listens"
+	[ "$(cat "$T/listens")" = "0100007F:$(printf '%04X' "$port")" ]
+}
+
 @test "mail: STARTTLS and authentication, one message for the alerts of a while" {
 	local password
 	start_exim

@@ -166,3 +166,37 @@ all_accounted() {
 	grep -q "in the gateway's memory when it ended" "$T/a.log"
 	in_order a
 }
+
+@test "after a reboot: what was in the spool is delivered, before what comes new, and losses of before are told" {
+	local boot
+	http a
+	mode hang
+	KEYS='spool_max_bytes: 1M' config "webhook: { url: \"http://127.0.0.1:$PORT/\", timeout: 2s }"
+	feed_start
+	[ "$(FEED_WAIT=60 feed steady 6000 3 300)" = ok ]
+	[ "$(FEED_WAIT=60 feed settle 50)" = settled ]
+	# Told or not, the peer has nothing of it.
+	[ "$(feed kill)" = ok ]
+	feed_stop
+	refute test -s "$T/a.log"
+	# Another journal, whose numbers begin anew.
+	feed_start
+	mode ok
+	alert c1 Warning - 'r|after the reboot'
+	wait_until 60 grep -q 'after the reboot' "$T/a.log"
+	wait_until 30 metric_is 'shrike_output_lag_records{output="webhook"}' 0
+	told() {
+		[ "$(taken a 'select(.rule == "Shrike internal: alerts lost" and .output_fields.output == "webhook").output_fields.count' |
+			awk '{ s += $1 } END { print s + 0 }')" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]
+	}
+	wait_until 30 told
+	[ "$(metric 'shrike_output_dropped_total{output="webhook"}')" -gt 1000 ]
+	taken a 'select(.source == "syscall") | "\(.shrike.boot) \(.shrike.id)"' | sort -u | cut -d' ' -f1 | uniq -c | sort -n >"$T/boots"
+	[ "$(wc -l <"$T/boots")" = 2 ]
+	[ "$(awk 'NR == 1 { print $1 }' "$T/boots")" = 1 ]
+	[ $(($(awk 'NR == 2 { print $1 }' "$T/boots") + $(metric 'shrike_output_dropped_total{output="webhook"}'))) -ge 6000 ]
+	# The old ones first.
+	boot=$(awk 'NR == 1 { print $2 }' "$T/boots")
+	[ "$(taken a 'select(.source == "syscall").shrike.boot' | uniq | tail -n 1)" = "$boot" ]
+	[ "$(taken a 'select(.source == "syscall").shrike.boot' | uniq | wc -l)" = 2 ]
+}
