@@ -128,6 +128,60 @@ killed_at_random() {
 	adds_up a
 }
 
+@test "a container that alerts as fast as it can, and a peer that hangs: what was not dropped by the spool's bound arrives" {
+	local n=${SHK_STORM:-${SHK_LONG:+100000}} port began
+	n=${n:-8000}
+	# Half of them fit, or fewer.
+	local bytes=$((n * 512))
+	need busybox runc
+	http a
+	port=$PORT
+	mode hang
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Numbered
+		  desc: a numbered file was opened
+		  condition: evt.type in (open, openat) and fd.name startswith /odd/
+		  output: >
+		    numbered %fd.name (process=%proc.name command=%proc.cmdline parent=%proc.pname user=%user.name uid=%user.uid
+		    container=%container.name image=%container.image.repository id=%container.id)
+		  priority: WARNING
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		limits: { alerts_per_second: 0, burst: 0 }
+		deadline: { ms: 10000, then: deny }
+	END
+	write_config "  - webhook: { url: \"http://127.0.0.1:$port/\", timeout: 2s }" "spool_dir: $T/spool" "gateway_user: daemon" \
+		"metrics_listen: $T/metrics.sock" "spool_max_bytes: $bytes"
+	start_daemon
+	# Four at once, each opening a quarter of them.
+	ARGS=$(jq -nc --arg n $((n / 4)) '["/bin/sh", "-c", "for j in 1 2 3 4; do { i=0; while [ $i -lt \($n) ]; do { read x </odd/$j.$i; } 2>/dev/null; i=$((i + 1)); done; } & done; wait"]') \
+		make_bundle "$T/b"
+	add_hook "$T/b" prestart
+	began=$(date +%s%N)
+	run_in runc "storm-$$" "$T/b"
+	began=$((($(date +%s%N) - began) / 1000000))
+	wait_until 60 metric_at_least shrike_alerts_total "$n"
+	metric_is shrike_alerts_lost_total 0
+	mode ok
+	settled() {
+		local dropped
+		dropped=$(($(metric 'shrike_output_dropped_total{output="webhook"}') + $(metric 'shrike_local_output_dropped_total{output="gateway"}')))
+		[ "$(($(taken a 'select(.rule == "Numbered").shrike.id' | sort -u | wc -l) + dropped))" -ge "$n" ]
+	}
+	wait_until 120 settled
+	echo "$n alerts in $began ms, dropped by the engine's queue $(metric 'shrike_local_output_dropped_total{output="gateway"}'), by the spool $(metric 'shrike_output_dropped_total{output="webhook"}'), arrived $(first_seen a | wc -l)"
+	# All of the lost are told, with those that Shrike says of itself.
+	all_told() {
+		local lost
+		lost=$(taken a 'select(.rule == "Shrike internal: alerts lost").output_fields | .count // .lost' | awk '{ s += $1 } END { print s + 0 }')
+		[ "$lost" -ge $((n - $(taken a 'select(.rule == "Numbered").shrike.id' | sort -u | wc -l))) ]
+	}
+	wait_until 30 all_told
+	in_order a
+}
+
 @test "kill -9 of the gateway while the spool is full: losses are counted once" {
 	local i
 	http a
