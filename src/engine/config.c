@@ -430,7 +430,7 @@ static int user_defaults(struct shk_config *c, struct shk_err *err)
 		{ "control_socket: ", SHK_PLACE_RUNTIME, SHK_CONTROL_NAME, "\n" },
 		{ "notify_socket: ", SHK_PLACE_RUNTIME, SHK_NOTIFY_NAME, "\n" },
 		{ "spool_dir: ", SHK_PLACE_STATE, "spool", "\n" },
-		{ "rules_path: [ ", SHK_PLACE_CONFIG, "rules", ", " SHK_SYSCONFDIR "/rules, " SHK_DATADIR "/rules ]\n" },
+		{ "rules_path: [ ", SHK_PLACE_CONFIG, "rules", ", " SHK_SYSCONFDIR "/rules.d, " SHK_SYSCONFDIR "/rules, " SHK_DATADIR "/rules ]\n" },
 		{ "outputs: [ syslog, file: { path: ", SHK_PLACE_STATE, "alerts.json", " } ]\n" },
 	};
 	_cleanup_buf_ struct shk_buf b = { 0 };

@@ -4,7 +4,6 @@
 
 #include "policy/set.h"
 
-#define DEFAULT_RULES_PATH SHK_SYSCONFDIR "/rules.d:" SHK_DATADIR "/rules"
 #define KEY_MAX		   65536
 
 static int fail_at(const struct shk_policy_def *d, const struct shk_ynode *n, struct shk_err *err,
@@ -185,7 +184,7 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 
 	shk_buf_init(&files, KEY_MAX);
 	shk_buf_init(&key, 2 * KEY_MAX);
-	r = find_files(d, rules->rules_path ? rules->rules_path : DEFAULT_RULES_PATH, &files,
+	r = find_files(d, rules->rules_path ? rules->rules_path : SHK_RULES_PATH, &files,
 		       err);
 	if (r < 0)
 		return r;
