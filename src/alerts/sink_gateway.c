@@ -36,6 +36,7 @@ static int gateway_open(struct shk_sink *s, struct shk_err *err)
 	}
 	(void)err;
 	s->fd = fd;
+	atomic_store(&s->error, 0);
 	s->on_way_bytes = 0;
 	return 0;
 }

@@ -148,6 +148,9 @@ static struct json_object *sinks_of(struct shk_sinks *s)
 		add_u64(o, "sent", st[i].sent);
 		add_u64(o, "failed", st[i].failed);
 		add_u64(o, "dropped", st[i].dropped);
+		if (st[i].error)
+			add_str(o, "error", shk_str(st[i].error == ENOTCONN && !strcmp(st[i].name, "gateway") ?
+						    "shrike-gateway does not run" : strerror(st[i].error)));
 		json_object_array_add(list, o);
 	}
 	return list;

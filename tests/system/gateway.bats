@@ -61,6 +61,27 @@ teardown() {
 	"$SHK_BUILDDIR/shrike-gateway" --check --config "$T/gw.yaml"
 }
 
+@test "a gateway that cannot start is told of where alerts go on this machine, and by shrike status" {
+	local token port gone
+	need_root
+	http a
+	port=$PORT
+	token=$(secret token abc)
+	chmod 0644 "$token"
+	write_config "  - webhook: { url: \"http://127.0.0.1:$port/\", token_file: $token }" "spool_dir: $T/spool" "gateway_user: daemon"
+	start_daemon
+	wait_until 30 has_alert "Shrike internal: no gateway"
+	"$SHK_BUILDDIR/shrike" status | grep -q '^gateway .*shrike-gateway does not run'
+	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r '.sinks[] | select(.name == "gateway").error')" = "shrike-gateway does not run" ]
+	refute grep -q abc "$T/daemon.log"
+	chmod 0600 "$token"
+	gone=$KEEPER
+	kill -HUP "$gone"
+	wait_until 30 has_alert "Shrike internal: gateway works again"
+	wait_until 30 grep -q 'no gateway' "$T/a.log"
+	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r '.sinks[] | select(.name == "gateway").error')" = null ]
+}
+
 @test "a credential of the service is a secret as well" {
 	mkdir "$T/cred"
 	(umask 077 && echo from-systemd >"$T/cred/hook-token")
