@@ -286,6 +286,29 @@ teardown() {
 	done
 }
 
+@test "a real Alertmanager takes alerts, groups them by rule and container, and shows them" {
+	local port evil='evil `*_<!channel> \"quoted\" \u202e end'
+	need prometheus-alertmanager
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	printf 'route: { receiver: none }\nreceivers: [ { name: none } ]\n' >"$T/am.yml"
+	prometheus-alertmanager --config.file="$T/am.yml" --storage.path="$T/am" --cluster.listen-address= \
+		--web.listen-address="127.0.0.1:$port" >"$T/am.out" 2>&1 3>&- 7>&- 8>&- &
+	PEERS="$PEERS $!"
+	ready() { curl -s -o /dev/null --max-time 5 -f "http://127.0.0.1:$port/-/ready"; }
+	wait_until 20 ready
+	config "alertmanager: { url: \"http://127.0.0.1:$port\" }"
+	feed_start
+	alert web1 Critical disk "Some rule|$evil"
+	alert web2 Warning - 'Some rule|other'
+	alert web1 Notice - "Other rule|third"
+	shown() { curl -s --max-time 5 "http://127.0.0.1:$port/api/v2/alerts"; }
+	all_three() { [ "$(shown | jq length)" = 3 ]; }
+	wait_until 15 all_three || { shown; cat "$T/gw.log"; false; }
+	[ "$(shown | jq -r '.[] | [.labels.alertname, .labels.severity, .labels.container_id] | @csv' | sort | tr '\n' ' ')" = \
+		'"Other rule","info","web1" "Some rule","critical","web1" "Some rule","warning","web2" ' ]
+	metric_is 'shrike_output_set_aside_total{output="alertmanager"}' 0
+}
+
 @test "each output gets what it asks for: priority, rules, tags" {
 	http a
 	config "webhook: { name: loud, url: \"http://127.0.0.1:$PORT/loud\", min_priority: error }" \
