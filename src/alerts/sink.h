@@ -126,6 +126,7 @@ struct shk_sink {
 	size_t n_notes;
 	uint64_t gateway;	    /* which one it is; 0: none yet */
 	uint64_t at_risk, gone;	    /* it would take with it; went with those before, and that is not told yet */
+	uint64_t gone_at;	    /* monotonic: when that was told last */
 	uint64_t absent_at;	    /* monotonic: since when there is none; 0: there is one */
 	bool absent_told;
 	uint64_t notes_lost;	    /* asked for and not made, and that is not told yet */

@@ -301,14 +301,15 @@ static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 }
 
 /* What a gateway had in memory when it ended. */
-static void report_gone(struct shk_sinks *s, struct shk_sink *k)
+static void report_gone(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 {
 	char text[160];
 
-	if (!k->gone)
+	if (!k->gone || now - k->gone_at < REPORT_EVERY)
 		return;
 	snprintf(text, sizeof(text), "Alerts were lost: up to %" PRIu64 " of them were in the gateway's memory when it ended, as its "
 		 "spool could not be written", k->gone);
+	k->gone_at = now;
 	if (put_lost(s, k->name, k->gone, text))
 		k->gone = 0;
 }
@@ -361,7 +362,7 @@ static void report(struct shk_sinks *s)
 	/* A new engine begins at zero: rather twice than never. */
 	for (size_t i = 0; i < s->n; i++) {
 		report_sink(s, s->sink[i], now);
-		report_gone(s, s->sink[i]);
+		report_gone(s, s->sink[i], now);
 		report_absent(s, s->sink[i], now);
 		report_notes(s, s->sink[i]);
 	}
