@@ -328,6 +328,13 @@ completed() {
 			grep -qE -- "(Fl |[,|] )-${o#--}( |$)" "$SHK_SRCDIR/docs/man/$p.8" || { echo "$p.8 lacks $o"; false; }
 		done
 	done
+	for p in shriked shrike-engine "shrike-gateway --check"; do
+		for o in argument --no-such-option; do
+			# shellcheck disable=SC2086
+			run "$SHK_BUILDDIR"/$p $o
+			[ "$status" = 2 ]
+		done
+	done
 	COMP_WORDS=(shrike-hook po) COMP_CWORD=1
 	_shrike_program
 	[ "${COMPREPLY[*]}" = poststop ]
