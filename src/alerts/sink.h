@@ -64,6 +64,11 @@ void shk_queue_done(struct shk_queue *q);
 /* Puts a line back in front of all others, with the caller's reference. -ENOMEM. */
 int shk_queue_unpop(struct shk_queue *q, struct shk_line *l);
 
+/* ---- select.c ---- */
+/* Is this output for the record? */
+bool shk_sink_wants(const struct shk_sink_config *cfg, struct json_object *record);
+#define SHK_ASIDE_RULE "alert set aside" /* an internal alert that its own output does not get */
+
 /* ---- sinks ---- */
 struct shk_sink;
 

@@ -22,7 +22,7 @@ static uint32_t mask_of(const struct shk_gateway *g, struct json_object *record)
 	uint32_t mask = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		if (shk_outlet_wants(g->outlet[i].cfg, record))
+		if (shk_sink_wants(g->outlet[i].cfg, record))
 			mask |= 1u << g->outlet[i].kept.bit;
 	return mask;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "alerts/print.h"
+#include "alerts/sink.h"
 #include "base/log.h"
 #include "shriked/keeper_proto.h"
 #include "shrike-gateway/shape.h"

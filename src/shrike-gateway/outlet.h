@@ -89,8 +89,6 @@ struct shk_outlet {
 	struct shk_buf body;
 };
 
-/* Does this output take the record? */
-bool shk_outlet_wants(const struct shk_sink_config *cfg, struct json_object *record);
 /* Collects what goes into the next message, from the spool and from entries that are due. now: mono, real. True: there
  * is a batch that is to be sent now; else o->until is when to ask again (0: when something comes). -errno in *rc. */
 bool shk_outlet_collect(struct shk_outlet *o, struct shk_spool *s, uint64_t now, uint64_t real);
@@ -101,7 +99,6 @@ void shk_outlet_failed(struct shk_outlet *o, uint64_t now, const char *why);
 bool shk_outlet_refused(struct shk_outlet *o, uint64_t now, const char *why);
 /* Is the batch, which is one record, one that Shrike wrote about itself? */
 bool shk_outlet_is_internal(const struct shk_outlet *o);
-#define SHK_ASIDE_RULE "alert set aside" /* an internal alert that its own output does not get */
 void shk_outlet_forget_batch(struct shk_outlet *o);
 /* The spool drops this record. */
 void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);

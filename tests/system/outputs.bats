@@ -180,6 +180,28 @@ file_alerts() {
 	done
 }
 
+@test "an output on this machine gets what it asks for: priority, rules, tags" {
+	local r
+	write_config "  - file: { path: $T/tagged.json, tags: [ files ] }" "  - file: { path: $T/dirs.json, rules: [ 'Dir*' ] }" \
+		"  - file: { path: $T/rest.json, not_rules: [ File ], min_priority: notice }" \
+		"  - file: { path: $T/loud.json, min_priority: warning, not_rules: [ Directory ] }" "static_fields:" "  site: here" "  zone.name: east"
+	program 'cat /etc/odd-1; mkdir /tmp/d; true'
+	of() { jq -r .rule "$T/$1.json" 2>/dev/null | sort -u | tr '\n' ' '; }
+	for r in $RUNTIMES; do
+		rm -rf "$T"/*.json "$T/b/rootfs/tmp/d"
+		start_daemon
+		run_in "$r" "sel-$r" "$T/b" >"$T/out" 2>&1
+		expect_alert File
+		expect_alert Directory
+		wait_idle
+		stop_daemon
+		[ "$(of tagged)" = "File " ]
+		[ "$(of dirs)" = "Directory " ]
+		[ "$(of rest)" = "Directory " ]
+		[ "$(of loud)" = "File " ]
+	done
+}
+
 @test "what a policy's limit holds back is told by its number, also at the end, and is in the metrics" {
 	local r told
 	need curl

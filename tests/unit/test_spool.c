@@ -586,28 +586,28 @@ static void selections(void **state)
 						     "\"source\":\"internal\"}");
 
 	(void)state;
-	assert_true(shk_outlet_wants(&c, o));
+	assert_true(shk_sink_wants(&c, o));
 	c.min_priority = SHK_PRIO_ERROR;
-	assert_false(shk_outlet_wants(&c, o));
+	assert_false(shk_sink_wants(&c, o));
 	c.min_priority = SHK_PRIO_DEBUG;
 	c.net.rules = (char[]){ "nothing\n*shell" };
-	assert_true(shk_outlet_wants(&c, o));
+	assert_true(shk_sink_wants(&c, o));
 	c.net.tags = (char[]){ "file" };
-	assert_false(shk_outlet_wants(&c, o));
-	assert_true(shk_outlet_wants(&c, own));
+	assert_false(shk_sink_wants(&c, o));
+	assert_true(shk_sink_wants(&c, own));
 	c.net.tags = (char[]){ "n*" };
-	assert_true(shk_outlet_wants(&c, o));
+	assert_true(shk_sink_wants(&c, o));
 	c.net.not_rules = (char[]){ "A *" };
-	assert_false(shk_outlet_wants(&c, o));
-	assert_false(shk_outlet_wants(&c, NULL));
+	assert_false(shk_sink_wants(&c, o));
+	assert_false(shk_sink_wants(&c, NULL));
 	/* What an output refuses is told by the others. */
 	json_object_put(own);
 	own = json_tokener_parse("{\"priority\":\"Error\",\"rule\":\"Shrike internal: alert set aside\",\"source\":"
 				 "\"internal\",\"output_fields\":{\"output\":\"one\"}}");
 	c.net.name = (char[]){ "one" };
-	assert_false(shk_outlet_wants(&c, own));
+	assert_false(shk_sink_wants(&c, own));
 	c.net.name = (char[]){ "two" };
-	assert_true(shk_outlet_wants(&c, own));
+	assert_true(shk_sink_wants(&c, own));
 	json_object_put(o);
 	json_object_put(own);
 }
