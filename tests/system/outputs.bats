@@ -233,6 +233,8 @@ file_alerts() {
 		wait_until 10 all_told
 		[ "$(told)" -ge 150 ]
 		wait_until 10 counted
+		alerts_of "Shrike internal: alerts held back" |
+			jq -se 'all(.output_fields | .count >= 1 and .first <= .last and (.first | test("^20[0-9-]+T[0-9:.]+Z$")))'
 		# The page with everything that an engine counts.
 		curl -s --unix-socket "$T/metrics.sock" http://localhost/metrics >"$T/metrics"
 		grep -q '^shrike_decision_seconds_count [1-9]' "$T/metrics"
