@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/io.h"
 #include "alerts.h"
 #include "rules/output.h"
 
@@ -14,6 +13,7 @@
 #include "alerts/limit.h"
 #include "alerts/print.h"
 #include "alerts/sink.h"
+#include "base/io.h"
 
 static void record_has_falcos_keys_and_ours(void **state)
 {
