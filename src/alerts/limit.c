@@ -14,7 +14,7 @@ struct bucket {
 	struct shk_str rule; /* view into key */
 	uint64_t level_ns;   /* tokens, each worth NS_PER_S / rate, as time: exact, no fractions */
 	uint64_t full_ns, last;
-	uint64_t held;
+	uint64_t held, first_ns, last_ns; /* of those held back, and when */
 	char bytes[];
 };
 
@@ -153,7 +153,9 @@ static bool take(struct bucket *b, const struct shk_policy *p, uint64_t now)
 	b->level_ns = SHK_MIN(b->level_ns, full); /* a reload may have lowered the burst */
 	refill(b, now);
 	if (b->level_ns < cost) {
-		b->held++;
+		b->last_ns = shk_now_real();
+		if (!b->held++)
+			b->first_ns = b->last_ns;
 		return false;
 	}
 	b->level_ns -= cost;
@@ -181,8 +183,8 @@ bool shk_limit_allow(struct shk_limits *l, const struct shk_container *c, const 
 }
 
 struct held {
-	uint64_t container, count;
-	size_t at, n; /* rule name in the text buffer */
+	struct shk_held_back h;
+	size_t at; /* rule name in the text buffer */
 };
 
 static size_t count_held(const struct shk_limits *l)
@@ -220,7 +222,9 @@ static size_t collect(struct shk_limits *l, struct held *list, size_t room, stru
 				left = true;
 				continue;
 			}
-			list[n++] = (struct held){ t->key, b->held, at, b->rule.n };
+			list[n++] = (struct held){ .at = at, .h = { .container = t->key, .rule = { NULL, b->rule.n },
+								    .count = b->held, .first_ns = b->first_ns,
+								    .last_ns = b->last_ns } };
 			b->held = 0;
 		}
 		prune(t, now);
@@ -232,9 +236,7 @@ static size_t collect(struct shk_limits *l, struct held *list, size_t room, stru
 	return n;
 }
 
-void shk_limits_report(struct shk_limits *l,
-		       void (*on)(uint64_t container, struct shk_str rule, uint64_t held, void *arg),
-		       void *arg)
+void shk_limits_report(struct shk_limits *l, void (*on)(const struct shk_held_back *held, void *arg), void *arg)
 {
 	_cleanup_buf_ struct shk_buf names;
 	_cleanup_free_ struct held *list = NULL;
@@ -248,9 +250,10 @@ void shk_limits_report(struct shk_limits *l,
 	n = collect(l, list, list ? room : 0, &names);
 	pthread_mutex_unlock(&l->lock);
 	/* Outside the lock: `on` makes alerts, and other threads ask meanwhile. */
-	for (size_t i = 0; i < n; i++)
-		on(list[i].container, (struct shk_str){ names.p + list[i].at, list[i].n },
-		   list[i].count, arg);
+	for (size_t i = 0; i < n; i++) {
+		list[i].h.rule.p = names.p + list[i].at;
+		on(&list[i].h, arg);
+	}
 }
 
 void shk_limits_forget(struct shk_limits *l, uint64_t container)

@@ -18,11 +18,16 @@ void shk_limits_free(struct shk_limits *l);
 /* May this alert go out now? */
 bool shk_limit_allow(struct shk_limits *l, const struct shk_container *c, const struct shk_policy *p,
 		     const struct shk_rule_info *rule);
-/* For each (container, rule) with held-back alerts since the last call: its count, then zero. Called by
- * the engine's timer. The views are valid during the call. */
-void shk_limits_report(struct shk_limits *l,
-		       void (*on)(uint64_t container, struct shk_str rule, uint64_t held, void *arg),
-		       void *arg);
+/* What was held back of one rule in one container. */
+struct shk_held_back {
+	uint64_t container; /* its key, 0: the host */
+	struct shk_str rule; /* valid during the call */
+	uint64_t count;
+	uint64_t first_ns, last_ns; /* since the epoch */
+};
+/* For each (container, rule) with held-back alerts since the last call; its count is zero then. Called by
+ * the engine's timer. */
+void shk_limits_report(struct shk_limits *l, void (*on)(const struct shk_held_back *held, void *arg), void *arg);
 /* A container is gone: its buckets go. */
 void shk_limits_forget(struct shk_limits *l, uint64_t container);
 

@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "alerts/text.h"
 #include "base/io.h"
 #include "engine/gate.h"
 #include "engine/internal.h"
@@ -65,14 +66,31 @@ static void on_wake(void *arg)
 		shk_control_events(g);
 }
 
-static void tell_held(uint64_t container, struct shk_str rule, uint64_t held, void *arg)
+static void add_time(struct json_object *o, const char *key, uint64_t ns)
+{
+	_cleanup_buf_ struct shk_buf b = { 0 };
+
+	shk_buf_init(&b, 64);
+	shk_text_time_utc(&b, ns);
+	json_object_object_add(o, key, json_object_new_string_len(b.p ? b.p : "", (int)b.n));
+}
+
+static void tell_held(const struct shk_held_back *held, void *arg)
 {
 	struct shk_engine *g = arg;
-	struct shk_entry *e = shk_registry_by_key(g, container);
+	struct shk_entry *e = shk_registry_by_key(g, held->container);
+	struct json_object *fields = json_object_new_object();
 
-	shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: alerts held back", NULL,
+	atomic_fetch_add(&g->figures.limited, held->count);
+	if (fields) {
+		json_object_object_add(fields, "rule", json_object_new_string_len(held->rule.p, (int)held->rule.n));
+		json_object_object_add(fields, "count", json_object_new_uint64(held->count));
+		add_time(fields, "first", held->first_ns);
+		add_time(fields, "last", held->last_ns);
+	}
+	shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: alerts held back", fields,
 		 "%llu alerts of rule \"" SHK_STR_FMT "\" were held back by the policy's limits",
-		 (unsigned long long)held, SHK_STR_ARG(rule));
+		 (unsigned long long)held->count, SHK_STR_ARG(held->rule));
 	shk_entry_unref(e);
 }
 
@@ -359,8 +377,13 @@ void shk_engine_free(struct shk_engine *g)
 	shk_observer_free(TAKE_PTR(g->observer));
 	shk_notify_socket_stop(g);
 	shk_control_stop(g);
+	/* While their containers have names, and once more when nothing is added any more. */
+	if (g->limits)
+		shk_limits_report(g->limits, tell_held, g);
 	end_entries(g);
 	hangs = !shk_gate_stop(g);
+	if (g->limits)
+		shk_limits_report(g->limits, tell_held, g);
 	if (g->sinks)
 		shk_sinks_stop(g->sinks, STOP_MS);
 	/* Workers that hang still use all of this; the process ends anyway. */

@@ -13,6 +13,7 @@
 #include "alerts/limit.h"
 #include "alerts/print.h"
 #include "alerts/sink.h"
+#include "base/io.h"
 
 static void record_has_falcos_keys_and_ours(void **state)
 {
@@ -199,18 +200,20 @@ static void utf8_is_checked_to_the_letter(void **state)
 
 struct held {
 	unsigned calls;
-	uint64_t container, count;
+	uint64_t container, count, first_ns, last_ns;
 	char rule[64];
 };
 
-static void on_held(uint64_t container, struct shk_str rule, uint64_t count, void *arg)
+static void on_held(const struct shk_held_back *held, void *arg)
 {
 	struct held *h = arg;
 
 	h->calls++;
-	h->container = container;
-	h->count += count;
-	snprintf(h->rule, sizeof(h->rule), SHK_STR_FMT, SHK_STR_ARG(rule));
+	h->container = held->container;
+	h->count += held->count;
+	h->first_ns = held->first_ns;
+	h->last_ns = held->last_ns;
+	snprintf(h->rule, sizeof(h->rule), SHK_STR_FMT, SHK_STR_ARG(held->rule));
 }
 
 static void limit_holds_back_and_reports(void **state)
@@ -219,6 +222,7 @@ static void limit_holds_back_and_reports(void **state)
 	struct shk_rule_info other;
 	struct shk_limits *l;
 	struct held h = { 0 };
+	uint64_t before = shk_now_real();
 	unsigned passed = 0;
 
 	(void)state;
@@ -238,8 +242,16 @@ static void limit_holds_back_and_reports(void **state)
 	assert_int_equal(h.count, 10 - passed);
 	assert_int_equal(h.container, 7);
 	assert_string_equal(h.rule, "Shell in \"container\"");
+	assert_true(h.first_ns >= before && h.first_ns <= h.last_ns && h.last_ns <= shk_now_real());
 	shk_limits_report(l, on_held, &h);
 	assert_int_equal(h.calls, 1);
+	/* The next flood begins anew. */
+	do
+		before = shk_now_real();
+	while (shk_limit_allow(l, f.ctr, &f.policy, &f.rule));
+	shk_limits_report(l, on_held, &h);
+	assert_int_equal(h.calls, 2);
+	assert_true(h.first_ns >= before);
 	f.policy.alerts_per_second = 0;
 	for (unsigned i = 0; i < 100; i++)
 		assert_true(shk_limit_allow(l, f.ctr, &f.policy, &f.rule));
