@@ -4,7 +4,8 @@
 # What the system tests share: a daemon of the build tree in a directory of its own, bundles, runtimes,
 # and the alerts that arrived. Loaded by each .bats file with `load lib`.
 #
-# SHK_BUILDDIR and SHK_SRCDIR name build and source tree (make check-system sets them).
+# SHK_BUILDDIR and SHK_SRCDIR name build and source tree (make check-system sets them). SHK_SLOW: how many times as long as here
+# things may take where the tests run (1). SHK_STATUS_LOG: a file that gets what each daemon says of itself before it is stopped.
 
 : "${SHK_SRCDIR:=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}"
 : "${SHK_BUILDDIR:=$SHK_SRCDIR}"
@@ -135,6 +136,7 @@ daemon_answers() {
 
 stop_daemon() {
 	[ -n "$KEEPER" ] || return 0
+	[ -z "${SHK_STATUS_LOG:-}" ] || "$SHK_BUILDDIR/shrike" status --json 2>/dev/null | jq -c . >>"$SHK_STATUS_LOG" || true
 	kill -TERM "$KEEPER" 2>/dev/null || true
 	wait "$KEEPER" 2>/dev/null || true
 	KEEPER=
@@ -161,7 +163,7 @@ refute() {
 
 # wait_until SECONDS COMMAND...
 wait_until() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${SHK_SLOW:-1}))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
@@ -268,7 +270,8 @@ expect_no_alert() {
 
 # Until no call is being judged and the writer has caught up.
 wait_idle() {
-	sleep 0.3
+	local i
+	for ((i = 0; i < ${SHK_SLOW:-1}; i++)); do sleep 0.3; done
 }
 
 ps_field() {
