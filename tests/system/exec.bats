@@ -10,7 +10,7 @@ setup() {
 	need_root
 	need runc crun jq busybox
 	shk_setup
-	ATTEMPTS=${SHK_LONG:+20000}
+	ATTEMPTS=${SHK_EXEC_ATTEMPTS:-${SHK_LONG:+20000}}
 	ATTEMPTS=${ATTEMPTS:-2000}
 }
 
