@@ -86,7 +86,7 @@ killed_at_random() {
 			;;
 		2)
 			kill -9 "$PEER" 2>/dev/null || true
-			sleep 0.2
+			pause 0.2
 			http a --port "$port"
 			;;
 		esac
@@ -211,7 +211,7 @@ killed_at_random() {
 	for i in 2 3 4 5; do
 		alert c1 Warning - "r|$i"
 	done
-	sleep 0.5
+	pause 0.5
 	[ "$(feed kill)" = ok ]
 	mode ok
 	all_five() { [ "$(first_seen a | wc -l)" = 5 ]; }
@@ -242,7 +242,7 @@ killed_at_random() {
 	printf 'outputs: [ nonsense' >"$T/gw.yaml"
 	old=$(feed pid)
 	kill -HUP "$old"
-	sleep 0.5
+	pause 0.5
 	kill -0 "$old"
 	grep -q 'the outputs of before stay' "$T/gw.log"
 	config "webhook: { url: \"http://127.0.0.1:$PORT/new\" }"

@@ -176,7 +176,7 @@ races() {
 		pid=$!
 		for ((i = 0; i < 10; i++)); do
 			before=$(engine_pid)
-			sleep 0.2
+			pause 0.2
 			kill -0 "$pid" 2>/dev/null || break
 			kill -KILL "$before" 2>/dev/null || true
 			wait_until 10 another_engine "$before"

@@ -171,6 +171,12 @@ wait_until() {
 	done
 }
 
+# pause SECONDS: for what takes a moment, and cannot be asked for.
+pause() {
+	local i
+	for ((i = 0; i < ${SHK_SLOW:-1}; i++)); do sleep "$1"; done
+}
+
 # ---- bundles ----
 
 # The root file system every container starts from: busybox, dash and coreutils with their libraries, and
@@ -270,8 +276,7 @@ expect_no_alert() {
 
 # Until no call is being judged and the writer has caught up.
 wait_idle() {
-	local i
-	for ((i = 0; i < ${SHK_SLOW:-1}; i++)); do sleep 0.3; done
+	pause 0.3
 }
 
 ps_field() {

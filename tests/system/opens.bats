@@ -54,6 +54,11 @@ script() {
 	cp "$T/b/rootfs/opt/script" "$T/free/rootfs/opt/script"
 }
 
+# Where control groups are version 2 the container's list of devices cannot be read, and one that not everybody has is refused (docs/NATIVE.md).
+known_devices() {
+	[ -e /sys/fs/cgroup/devices ] && echo "$1" || sed 's/^0 0 kmsg: fd=.*/0 0 kmsg: EPERM/' <<<"$1"
+}
+
 @test "no name leads to a guarded file, and others are opened as ever" {
 	guarded
 	script <<-'END'
@@ -126,7 +131,7 @@ script() {
 		rm -rf "$T/b/rootfs/tmp" "$T/free/rootfs/tmp"
 		mkdir "$T/b/rootfs/tmp" "$T/free/rootfs/tmp"
 		run run_in "$r" "n-$r-$$" "$T/free"
-		free=$output
+		free=$(known_devices "$output")
 		run run_in "$r" "s-$r-$$" "$T/b"
 		diff <(echo "$free") <(echo "$output")
 		[ "$(echo "$output" | wc -l)" -gt 50 ]
@@ -219,7 +224,7 @@ script() {
 		run_in "$r" "k-$r-$$" "$T/b" >"$T/k.out" 2>"$T/k.err" &
 		local run=$!
 		while kill -0 $run 2>/dev/null; do
-			sleep 0.3
+			pause 0.3
 			e=$(engine_pid) && kill -9 "$e" 2>/dev/null && n=$((n + 1))
 		done
 		wait $run || true
