@@ -214,11 +214,9 @@ known_devices() {
 }
 
 @test "an engine that ends while files are made" {
+	local r e n=0 files=${SHK_FILES:-30000}
 	guarded
-	script <<-'END'
-		mkdir /tmp/x; /opt/opens excl /tmp/x 30000
-	END
-	local r e n=0
+	script <<<"mkdir /tmp/x; /opt/opens excl /tmp/x $files"
 	for r in $RUNTIMES; do
 		rm -rf "$T"/b/rootfs/tmp/*
 		run_in "$r" "k-$r-$$" "$T/b" >"$T/k.out" 2>"$T/k.err" &
@@ -229,7 +227,7 @@ known_devices() {
 		done
 		wait $run || true
 		cat "$T/k.out" "$T/k.err"
-		[ "$(jq .made "$T/k.out")" = 30000 ]
+		[ "$(jq .made "$T/k.out")" = "$files" ]
 		[ "$(jq .errors "$T/k.out")" = 0 ]
 	done
 	echo "$n engines ended"
