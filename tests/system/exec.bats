@@ -166,11 +166,11 @@ races() {
 
 @test "the engine is killed while programs start: nothing unverified runs, and nobody hangs" {
 	forbidding
-	local r i pid before
+	local r i pid before n=${SHK_EXEC_ATTEMPTS:+$((SHK_EXEC_ATTEMPTS * 10))}
 	for r in $RUNTIMES; do
 		rm -rf "$T/b/rootfs/race"
 		mkdir "$T/b/rootfs/race"
-		args /opt/exec_flip memory 3000 /race
+		args /opt/exec_flip memory "${n:-3000}" /race
 		IDS="$IDS $r:k-$r-$$"
 		runtime "$r" run -b "$T/b" "k-$r-$$" >"$T/k.out" 2>&1 </dev/null 3>&- &
 		pid=$!
