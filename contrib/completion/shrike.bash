@@ -102,3 +102,40 @@ _shrike() {
 	esac
 }
 complete -F _shrike shrike
+
+# The other programs: options, and what their values are. shrike-runtime has those of the runtime behind it.
+_shrike_program() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} program=${COMP_WORDS[0]} words
+
+	COMPREPLY=()
+	case $prev in
+	--on-absent)
+		mapfile -t COMPREPLY < <(compgen -W "refuse observe" -- "$cur")
+		return
+		;;
+	--timeout)
+		return
+		;;
+	--config | --control | --notify | --engine | --gateway | --socket | --root | --log | --bundle | -b | --pid-file)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	esac
+	case $cur in
+	-*)
+		words=$("$program" --help 2>/dev/null | grep -oE -- '--[a-z]+(-[a-z]+)*')
+		;;
+	*)
+		case $program in
+		*shrike-hook) words="prestart createRuntime poststop auto" ;;
+		*shrike-runtime)
+			words=$("$program" --help 2>/dev/null | sed -n '/^COMMANDS/,/^$/s/^[[:blank:]]*\([a-z]*\)[, ].*/\1/p')
+			[ "$COMP_CWORD" = 1 ] || words=$(_shrike_running)
+			;;
+		esac
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" | sort -u)
+}
+complete -F _shrike_program shriked shrike-engine shrike-gateway shrike-hook shrike-runtime

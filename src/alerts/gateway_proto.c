@@ -10,7 +10,7 @@ int shk_frame_parse(const void *packet, size_t n, struct shk_frame_head *head, s
 	if (n < sizeof(*head))
 		return -EBADMSG;
 	memcpy(head, packet, sizeof(*head));
-	if (head->magic != SHK_FRAME_MAGIC || head->op < SHK_FRAME_ALERT || head->op > SHK_FRAME_OUTPUTS ||
+	if (head->magic != SHK_FRAME_MAGIC || head->op < SHK_FRAME_ALERT || head->op > SHK_FRAME_HELLO ||
 	    head->len > SHK_FRAME_TEXT_MAX || head->len != n - sizeof(*head))
 		return -EBADMSG;
 	*text = (struct shk_str){ (const char *)packet + sizeof(*head), head->len };

@@ -19,9 +19,11 @@
 enum shk_frame_op {
 	SHK_FRAME_ALERT = 1, /* engine: cookie, boot, rank; text: the record */
 	SHK_FRAME_STATUS,    /* engine: text: its state for the metrics, a JSON object */
-	SHK_FRAME_ACK,	     /* gateway: cookie: everything up to it is kept */
+	SHK_FRAME_ACK,	     /* gateway: cookie: everything up to it is kept; rank: alerts that would be lost, uncounted,
+			      * if it ended now, as the spool cannot be written */
 	SHK_FRAME_TELL,	     /* gateway: text: a JSON object that an alert is to be made of (sink_gateway.c) */
 	SHK_FRAME_OUTPUTS,   /* gateway: text: an array for `shrike status` */
+	SHK_FRAME_HELLO,     /* gateway, first on each pair: cookie: differs from that of every gateway before */
 };
 
 #define SHK_FRAME_MAGIC	   0x66776773u

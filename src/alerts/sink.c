@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <json-c/json.h>
 
 #include "alerts/sink.h"
 #include "base/io.h"
@@ -12,6 +13,12 @@ static const struct shk_sink_ops *const kinds[] = {
 	[SHK_SINK_GATEWAY] = &shk_sink_gateway,
 };
 
+static int copy_text(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
 static int copy_config(struct shk_sink *s, const struct shk_sink_config *cfg)
 {
 	const char *path = cfg->path, *what;
@@ -19,11 +26,13 @@ static int copy_config(struct shk_sink *s, const struct shk_sink_config *cfg)
 	if (cfg->kind == SHK_SINK_SYSLOG && !path)
 		path = "/dev/log";
 	s->cfg = *cfg;
-	s->cfg.net = (struct shk_network_config){ 0 }; /* the gateway's */
+	s->cfg.net = (struct shk_network_config){ 0 }; /* the gateway's, but for what selects */
 	s->cfg.path = path ? strdup(path) : NULL;
 	s->cfg.command = cfg->command ? strdup(cfg->command) : NULL;
 	what = cfg->kind == SHK_SINK_PROGRAM ? s->cfg.command : s->cfg.path;
-	if ((path && !s->cfg.path) || (cfg->command && !s->cfg.command))
+	if ((path && !s->cfg.path) || (cfg->command && !s->cfg.command) ||
+	    copy_text(cfg->net.rules, &s->cfg.net.rules) < 0 ||
+	    copy_text(cfg->net.not_rules, &s->cfg.net.not_rules) < 0 || copy_text(cfg->net.tags, &s->cfg.net.tags) < 0)
 		return -ENOMEM;
 	if (asprintf(&s->name, "%s%s%s", s->ops->name, what ? ":" : "", what ? what : "") < 0) {
 		s->name = NULL;
@@ -81,6 +90,9 @@ void shk_sink_free(struct shk_sink *s)
 	pthread_mutex_destroy(&s->status_lock);
 	free(s->cfg.path);
 	free(s->cfg.command);
+	free(s->cfg.net.rules);
+	free(s->cfg.net.not_rules);
+	free(s->cfg.net.tags);
 	free(s->name);
 	free(s);
 }
@@ -128,9 +140,26 @@ static void count_drops(struct shk_sink *s, unsigned n)
 	s->sent_at_drop = atomic_load(&s->sent);
 }
 
+/* Only where more than the priority is asked for the record is looked into. */
+static bool wants(const struct shk_sink *s, const struct shk_line *l)
+{
+	const struct shk_network_config *n = &s->cfg.net;
+	struct json_object *o;
+	bool yes;
+
+	if (l->priority > s->cfg.min_priority)
+		return false;
+	if (!n->rules && !n->not_rules && !n->tags)
+		return true;
+	o = shk_line_parse(l);
+	yes = !o || shk_sink_wants(&s->cfg, o); /* without memory rather one too many */
+	json_object_put(o);
+	return yes;
+}
+
 void shk_sink_offer(struct shk_sink *s, struct shk_line *l)
 {
-	if (l->priority > s->cfg.min_priority)
+	if (!wants(s, l))
 		return;
 	count_drops(s, shk_queue_push(&s->queue, l));
 }

@@ -64,6 +64,11 @@ void shk_queue_done(struct shk_queue *q);
 /* Puts a line back in front of all others, with the caller's reference. -ENOMEM. */
 int shk_queue_unpop(struct shk_queue *q, struct shk_line *l);
 
+/* ---- select.c ---- */
+/* Is this output for the record? */
+bool shk_sink_wants(const struct shk_sink_config *cfg, struct json_object *record);
+#define SHK_ASIDE_RULE "alert set aside" /* an internal alert that its own output does not get */
+
 /* ---- sinks ---- */
 struct shk_sink;
 
@@ -124,6 +129,11 @@ struct shk_sink {
 	struct shk_buf in;
 	char *notes[16];	    /* alerts that the gateway asks for */
 	size_t n_notes;
+	uint64_t gateway;	    /* which one it is; 0: none yet */
+	uint64_t at_risk, gone;	    /* it would take with it; went with those before, and that is not told yet */
+	uint64_t gone_at;	    /* monotonic: when that was told last */
+	uint64_t absent_at;	    /* monotonic: since when there is none; 0: there is one */
+	bool absent_told;
 	uint64_t notes_lost;	    /* asked for and not made, and that is not told yet */
 	uint64_t notes_credit, notes_at; /* ns; monotonic: how many may be made */
 	pthread_mutex_t status_lock; /* guards the next two */

@@ -36,6 +36,7 @@ static int gateway_open(struct shk_sink *s, struct shk_err *err)
 	}
 	(void)err;
 	s->fd = fd;
+	atomic_store(&s->error, 0);
 	s->on_way_bytes = 0;
 	return 0;
 }
@@ -100,6 +101,23 @@ static void outputs_are(struct shk_sink *s, struct shk_str text)
 	free(old);
 }
 
+/* The one before may have taken with it what the disk did not. */
+static void gateway_is(struct shk_sink *s, uint64_t which)
+{
+	if (s->gateway && s->gateway != which) {
+		atomic_fetch_add(&s->dropped, s->at_risk);
+		s->gone += s->at_risk;
+		s->at_risk = 0;
+	}
+	s->gateway = which;
+}
+
+static void is_kept(struct shk_sink *s, const struct shk_frame_head *h)
+{
+	s->at_risk = h->rank;
+	shk_sink_acked(s, h->cookie);
+}
+
 /* -EAGAIN when all was read. */
 static int read_one(struct shk_sink *s)
 {
@@ -120,7 +138,9 @@ static int read_one(struct shk_sink *s)
 	if (shk_frame_parse(s->in.p, (size_t)n, &h, &text) < 0)
 		return -EBADMSG;
 	if (h.op == SHK_FRAME_ACK)
-		shk_sink_acked(s, h.cookie);
+		is_kept(s, &h);
+	else if (h.op == SHK_FRAME_HELLO)
+		gateway_is(s, h.cookie);
 	else if (h.op == SHK_FRAME_TELL)
 		note(s, text);
 	else if (h.op == SHK_FRAME_OUTPUTS)

@@ -30,6 +30,7 @@
 #define IDLE_MS	      1000 /* losses are counted without a kick */
 #define REPORT_EVERY  SHK_NS_PER_S
 #define NOTES_BURST   32 /* alerts that the gateway may ask for at once */
+#define ABSENT_NS     (10 * SHK_NS_PER_S) /* a gateway that is started again is back by then */
 #define NOTE_EVERY    SHK_NS_PER_S /* and one more in so long */
 #define STOP_GRACE_NS (2 * SHK_NS_PER_S) /* for a thread that hangs in a write */
 
@@ -299,6 +300,43 @@ static void report_sink(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 		k->unreported = 0;
 }
 
+/* What a gateway had in memory when it ended. */
+static void report_gone(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
+{
+	char text[160];
+
+	if (!k->gone || now - k->gone_at < REPORT_EVERY)
+		return;
+	snprintf(text, sizeof(text), "Alerts were lost: up to %" PRIu64 " of them were in the gateway's memory when it ended, as its "
+		 "spool could not be written", k->gone);
+	k->gone_at = now;
+	if (put_lost(s, k->name, k->gone, text))
+		k->gone = 0;
+}
+
+/* One that cannot read its configuration or its secrets is not there: outputs on this machine tell of it. */
+static void report_absent(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
+{
+	if (k->ops != &shk_sink_gateway)
+		return;
+	if (k->fd >= 0) {
+		k->absent_at = 0;
+		if (k->absent_told && put_own(s, "Shrike internal: gateway works again", SHK_PRIO_NOTICE, NULL,
+					      "Outputs over the network are served again"))
+			k->absent_told = false;
+		return;
+	}
+	if (!k->absent_at)
+		k->absent_at = now;
+	if (now - k->absent_at < ABSENT_NS)
+		return;
+	atomic_store(&k->error, ENOTCONN);
+	if (!k->absent_told)
+		k->absent_told = put_own(s, "Shrike internal: no gateway", SHK_PRIO_ERROR, NULL,
+					 "Outputs over the network take no alerts: shrike-gateway does not run; its log, or "
+					 "shrike-gateway --check, says why");
+}
+
 /* Some of them may have arrived, if the engine died just then. */
 static bool put_left(struct shk_sinks *s)
 {
@@ -324,6 +362,8 @@ static void report(struct shk_sinks *s)
 	/* A new engine begins at zero: rather twice than never. */
 	for (size_t i = 0; i < s->n; i++) {
 		report_sink(s, s->sink[i], now);
+		report_gone(s, s->sink[i], now);
+		report_absent(s, s->sink[i], now);
 		report_notes(s, s->sink[i]);
 	}
 	if (lost == s->lost_reported || now - s->lost_at < REPORT_EVERY)

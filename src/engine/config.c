@@ -77,12 +77,12 @@ int shk_config_take(const struct shk_config_reader *r, struct shk_str s, char **
 	return 0;
 }
 
-int shk_config_parse_word(const struct shk_config_reader *r, const yaml_node_t *n, const char *key,
-		      const struct shk_config_word *w, int *out)
+static int find_word(const struct shk_config_reader *r, const yaml_node_t *n, const char *where, const char *what,
+		     const struct shk_config_word *w, int *out)
 {
 	struct shk_str s;
 	char text[256];
-	int rc = shk_config_scalar(r, n, key, &s);
+	int rc = shk_config_scalar(r, n, where, &s);
 
 	if (rc < 0)
 		return rc;
@@ -93,8 +93,20 @@ int shk_config_parse_word(const struct shk_config_reader *r, const yaml_node_t *
 		}
 	}
 	shk_config_hint(s, w, text, sizeof(text));
-	return shk_config_fail(r, &n->start_mark, "%s: unknown value '" SHK_STR_FMT "'; %s", key,
+	return shk_config_fail(r, &n->start_mark, "%s: unknown %s '" SHK_STR_FMT "'; %s", where, what,
 		       (int)SHK_MIN(s.n, 64), s.p, text);
+}
+
+int shk_config_parse_word(const struct shk_config_reader *r, const yaml_node_t *n, const char *key,
+		      const struct shk_config_word *w, int *out)
+{
+	return find_word(r, n, key, "value", w, out);
+}
+
+int shk_config_parse_key(const struct shk_config_reader *r, const yaml_node_t *n, const char *where,
+			 const struct shk_config_word *w, int *out)
+{
+	return find_word(r, n, where, "key", w, out);
 }
 
 static int parse_text(const struct shk_config_reader *r, const yaml_node_t *n, const char *key, char **out)
@@ -418,7 +430,7 @@ static int user_defaults(struct shk_config *c, struct shk_err *err)
 		{ "control_socket: ", SHK_PLACE_RUNTIME, SHK_CONTROL_NAME, "\n" },
 		{ "notify_socket: ", SHK_PLACE_RUNTIME, SHK_NOTIFY_NAME, "\n" },
 		{ "spool_dir: ", SHK_PLACE_STATE, "spool", "\n" },
-		{ "rules_path: [ ", SHK_PLACE_CONFIG, "rules", ", " SHK_SYSCONFDIR "/rules, " SHK_DATADIR "/rules ]\n" },
+		{ "rules_path: [ ", SHK_PLACE_CONFIG, "rules", ", " SHK_SYSCONFDIR "/rules.d, " SHK_SYSCONFDIR "/rules, " SHK_DATADIR "/rules ]\n" },
 		{ "outputs: [ syslog, file: { path: ", SHK_PLACE_STATE, "alerts.json", " } ]\n" },
 	};
 	_cleanup_buf_ struct shk_buf b = { 0 };

@@ -25,7 +25,7 @@
  * (bytes), duration (ns), listen (a path, a port, or empty), module (1 auto, 0 off). */
 #define SHK_CONFIG_KEYS(X)                                                                         \
 	X(path, policy_dir, SHK_SYSCONFDIR "/policies.d", "directory of policy files (*.yaml)")    \
-	X(paths, rules_path, SHK_SYSCONFDIR "/rules:" SHK_DATADIR "/rules",                        \
+	X(paths, rules_path, SHK_RULES_PATH,                                                         \
 	  "where the rule files that policies name are looked up, first hit wins")                 \
 	X(path, control_socket, SHK_CONTROL_SOCKET, "hooks and the command line talk to this")     \
 	X(path, notify_socket, SHK_NOTIFY_SOCKET, "listenerPath of seccomp profiles")              \

@@ -36,6 +36,9 @@ int shk_config_scalar(const struct shk_config_reader *r, const yaml_node_t *n, c
 int shk_config_take(const struct shk_config_reader *r, struct shk_str s, char **out);
 int shk_config_parse_word(const struct shk_config_reader *r, const yaml_node_t *n, const char *key,
 			  const struct shk_config_word *w, int *out);
+/* The same for a key of a mapping. */
+int shk_config_parse_key(const struct shk_config_reader *r, const yaml_node_t *n, const char *where,
+			 const struct shk_config_word *w, int *out);
 int shk_config_parse_path(const struct shk_config_reader *r, const yaml_node_t *n, const char *key,
 			  char **out);
 /* "250ms", "10s", "5m", "2h", "7d", 0: nanoseconds. */

@@ -4,6 +4,7 @@
  * dump, the defaults and the manual page are made from it.
  */
 #include <errno.h>
+#include <strings.h>
 #include <syslog.h>
 
 #include "engine/config_impl.h"
@@ -79,13 +80,13 @@ static const struct option {
 	  "smtp://HOST:PORT, which has to offer STARTTLS, or smtps://HOST:PORT." },
 	{ "url_file", SECRET, AT(net.url_file), CHAT | PLAIN, NULL, NULL,
 	  "File with the address, for addresses that are secret." },
-	{ "rules", LINES, AT(net.rules), NETWORK, NULL, NULL,
+	{ "rules", LINES, AT(net.rules), ~0u, NULL, NULL,
 	  "Only alerts of these rules; * stands for any text." },
-	{ "not_rules", LINES, AT(net.not_rules), NETWORK, NULL, NULL, "No alerts of these rules." },
-	{ "tags", LINES, AT(net.tags), NETWORK, NULL, NULL, "Only alerts of rules with one of these tags." },
+	{ "not_rules", LINES, AT(net.not_rules), ~0u, NULL, NULL, "No alerts of these rules." },
+	{ "tags", LINES, AT(net.tags), ~0u, NULL, NULL, "Only alerts of rules with one of these tags." },
 	{ "token_file", SECRET, AT(net.token_file), PLAIN | CHAT, NULL, NULL,
 	  "File with a token, sent as Authorization: Bearer." },
-	{ "headers", LINES, AT(net.headers), PLAIN | CHAT, NULL, NULL, "Headers, each 'Name: value'." },
+	{ "headers", LINES, AT(net.headers), PLAIN | CHAT, NULL, NULL, "Headers, each 'Name: value'; none that is secret." },
 	{ "headers_file", SECRET, AT(net.headers_file), PLAIN | CHAT, NULL, NULL,
 	  "File with more headers, one a line, for those that are secret." },
 	{ "user", TEXT, AT(net.user), NETWORK, NULL, NULL, "Name to authenticate with." },
@@ -156,6 +157,21 @@ static void sink_done(struct shk_sink_config *s)
 
 /* ---- values ---- */
 
+/* Chats whose address is all it takes to write there. */
+static bool is_secret_host(const char *host, size_t n)
+{
+	static const char *const hosts[] = { "hooks.slack.com", "webhook.office.com", "logic.azure.com",
+					     "api.powerplatform.com", "discord.com" };
+
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(hosts); i++) {
+		size_t len = strlen(hosts[i]);
+
+		if (n >= len && !strncasecmp(host + n - len, hosts[i], len) && (n == len || host[n - len - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
 /* Addresses with a name and password in them would end up in logs. */
 static int parse_url(const struct shk_config_reader *r, const yaml_node_t *v, const struct option *o,
 		     const struct shk_sink_config *s, char **out)
@@ -182,6 +198,9 @@ static int parse_url(const struct shk_config_reader *r, const yaml_node_t *v, co
 	for (size_t i = 0; i < text.n; i++)
 		if (text.p[i] <= ' ' || text.p[i] == 0x7f)
 			return shk_config_fail(r, &v->start_mark, "url: an address has no blanks");
+	if (is_secret_host(text.p + host, strcspn(text.p + host, ":/?")))
+		return shk_config_fail(r, &v->start_mark, "url: whoever has such an address can write to the chat; put it "
+				       "into a file that only root can read, and name that with url_file");
 	return shk_config_take(r, text, out);
 }
 
@@ -200,6 +219,23 @@ static int parse_secret(const struct shk_config_reader *r, const yaml_node_t *v,
 	return shk_config_take(r, text, out);
 }
 
+/* This file, and what `shrike config --dump` makes of it, may be everybody's to read. */
+static int check_header(const struct shk_config_reader *r, const yaml_node_t *v, struct shk_str text)
+{
+	static const char *const secrets[] = { "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key",
+					       "x-auth-token", "private-token" };
+	const char *colon = memchr(text.p, ':', text.n);
+	size_t n = colon ? (size_t)(colon - text.p) : 0;
+
+	if (!n || memchr(text.p, ' ', n))
+		return shk_config_fail(r, &v->start_mark, "headers: 'Name: value' is expected");
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(secrets); i++)
+		if (n == strlen(secrets[i]) && !strncasecmp(text.p, secrets[i], n))
+			return shk_config_fail(r, &v->start_mark, "headers: the value of %.*s is a secret; put the line into a "
+					       "file that only root can read, and name that with headers_file", (int)n, text.p);
+	return 0;
+}
+
 static int add_line(const struct shk_config_reader *r, const yaml_node_t *v, const struct option *o,
 		    struct shk_buf *b)
 {
@@ -211,10 +247,12 @@ static int add_line(const struct shk_config_reader *r, const yaml_node_t *v, con
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < 0x20)
 			return shk_config_fail(r, &v->start_mark, "%s: an entry is one line", o->name);
+	if (o->at == AT(net.headers))
+		rc = check_header(r, v, text);
 	if (b->n)
 		shk_buf_addc(b, '\n');
 	shk_buf_addstr(b, text);
-	return 0;
+	return rc;
 }
 
 static int parse_lines(const struct shk_config_reader *r, const yaml_node_t *v, const struct option *o,
@@ -352,7 +390,7 @@ static int parse_options(const struct shk_config_reader *r, const yaml_node_t *m
 		int o = 0, rc;
 
 		snprintf(label, sizeof(label), "output %s", kind);
-		rc = shk_config_parse_word(r, k, label, known, &o);
+		rc = shk_config_parse_key(r, k, label, known, &o);
 		if (rc < 0)
 			return rc;
 		if (seen[o])
@@ -409,7 +447,7 @@ static int parse_output(const struct shk_config_reader *r, const yaml_node_t *n,
 	}
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(kinds); i++)
 		known[i] = (struct shk_config_word){ kinds[i].name, kinds[i].kind };
-	rc = shk_config_parse_word(r, k, "outputs", known, &kind);
+	rc = shk_config_parse_key(r, k, "outputs", known, &kind);
 	if (rc < 0)
 		return rc;
 	*s = (struct shk_sink_config){ .kind = (__typeof__(s->kind))kind, .facility = LOG_AUTHPRIV };

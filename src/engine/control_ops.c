@@ -148,6 +148,9 @@ static struct json_object *sinks_of(struct shk_sinks *s)
 		add_u64(o, "sent", st[i].sent);
 		add_u64(o, "failed", st[i].failed);
 		add_u64(o, "dropped", st[i].dropped);
+		if (st[i].error)
+			add_str(o, "error", shk_str(st[i].error == ENOTCONN && !strcmp(st[i].name, "gateway") ?
+						    "shrike-gateway does not run" : strerror(st[i].error)));
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -183,6 +186,7 @@ static struct json_object *numbers(struct shk_engine *g)
 	add_u64(o, "killed", atomic_load(&g->figures.killed));
 	json_object_object_add(o, "latency", shk_figures_latency(&g->figures));
 	json_object_object_add(o, "sinks", sinks_of(g->sinks));
+	add_u64(o, "limited_alerts", atomic_load(&g->figures.limited));
 	add_u64(o, "lost_alerts", shk_journal_lost_alerts(g->journal));
 	add_u64(o, "calls_in_flight", busy);
 	return o;

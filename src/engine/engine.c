@@ -69,8 +69,14 @@ static void tell_held(uint64_t container, struct shk_str rule, uint64_t held, vo
 {
 	struct shk_engine *g = arg;
 	struct shk_entry *e = shk_registry_by_key(g, container);
+	struct json_object *fields = json_object_new_object();
 
-	shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: alerts held back", NULL,
+	atomic_fetch_add(&g->figures.limited, held);
+	if (fields) {
+		json_object_object_add(fields, "rule", json_object_new_string_len(rule.p, (int)rule.n));
+		json_object_object_add(fields, "count", json_object_new_uint64(held));
+	}
+	shk_tell(g, e, SHK_PRIO_WARNING, "Shrike internal: alerts held back", fields,
 		 "%llu alerts of rule \"" SHK_STR_FMT "\" were held back by the policy's limits",
 		 (unsigned long long)held, SHK_STR_ARG(rule));
 	shk_entry_unref(e);
@@ -359,8 +365,13 @@ void shk_engine_free(struct shk_engine *g)
 	shk_observer_free(TAKE_PTR(g->observer));
 	shk_notify_socket_stop(g);
 	shk_control_stop(g);
+	/* While their containers have names, and once more when nothing is added any more. */
+	if (g->limits)
+		shk_limits_report(g->limits, tell_held, g);
 	end_entries(g);
 	hangs = !shk_gate_stop(g);
+	if (g->limits)
+		shk_limits_report(g->limits, tell_held, g);
 	if (g->sinks)
 		shk_sinks_stop(g->sinks, STOP_MS);
 	/* Workers that hang still use all of this; the process ends anyway. */

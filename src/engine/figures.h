@@ -22,6 +22,7 @@ struct shk_figures {
 	_Atomic uint64_t call[SHK_CALL_N + 1]; /* the last one: unknown calls */
 	_Atomic uint64_t latency[SHK_LATENCIES], latency_sum; /* from reception to decision, ns */
 	_Atomic uint64_t alerts, denied, killed;
+	_Atomic uint64_t limited; /* alerts that a policy's limits held back, and that is told */
 	pthread_mutex_t lock; /* guards the rest: a leaf */
 	struct shk_map rules; /* name -> struct */
 };

@@ -51,13 +51,19 @@ static bool whole_text(struct shk_eval_ctx *ctx, const struct shk_param *p, stru
 	       ret->n <= SHK_FIELD_TEXT_MAX;
 }
 
+static bool made_text(struct shk_eval_ctx *ctx, const struct shk_param *p, struct shk_value *out)
+{
+	struct shk_buf b _cleanup_buf_;
+
+	shk_buf_init(&b, SHK_FIELD_TEXT_MAX);
+	return shk_param_text(ctx, p, &b) && shk_set_buf(ctx, out, &b);
+}
+
 static bool arg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
 {
 	struct shk_param all[SHK_PARAMS_MAX], p;
-	struct shk_buf b _cleanup_buf_;
 	struct shk_str path;
 
-	shk_buf_init(&b, SHK_FIELD_TEXT_MAX);
 	if (ref->key.p) {
 		if (!shk_event_param(ctx->ev, ref->key, &p))
 			return false;
@@ -66,9 +72,7 @@ static bool arg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, s
 			return false;
 		p = all[ref->index];
 	}
-	if (whole_text(ctx, &p, &path))
-		return shk_set_str(out, path);
-	return shk_param_text(ctx, &p, &b) && shk_set_buf(ctx, out, &b);
+	return whole_text(ctx, &p, &path) ? shk_set_str(out, path) : made_text(ctx, &p, out);
 }
 
 static bool rawarg_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,

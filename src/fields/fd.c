@@ -70,13 +70,19 @@ static bool types_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return true;
 }
 
+/* Length up to and with the last slash. */
+static size_t slash_len(struct shk_str s)
+{
+	const char *slash = s.n ? memrchr(s.p, '/', s.n) : NULL;
+
+	return slash ? (size_t)(slash - s.p) + 1 : 0;
+}
+
 /* Length of the name up to its last slash: the slash itself counts for "/" only. */
 static size_t parent_len(struct shk_str s)
 {
-	size_t n = s.n;
+	size_t n = slash_len(s);
 
-	while (n && s.p[n - 1] != '/')
-		n--;
 	return n > 1 ? n - 1 : n;
 }
 
@@ -107,8 +113,7 @@ static bool filename_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *r
 	(void)ref;
 	if (!v->entry || !v->name.p || v->type != 'f')
 		return false;
-	for (n = v->name.n; n && v->name.p[n - 1] != '/'; n--)
-		;
+	n = slash_len(v->name);
 	return shk_set_str(out, (struct shk_str){ v->name.p + n, v->name.n - n });
 }
 

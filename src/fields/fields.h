@@ -83,7 +83,7 @@ struct shk_eval_ctx {
 	struct shk_event *ev;
 	struct shk_container *ctr; /* NULL: host */
 	struct shk_proc *proc;	   /* NULL until first asked for; state/process.h shk_proc_of(ctx) */
-	bool proc_tried;
+	bool proc_tried, program;  /* it is of a program to come */
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
@@ -118,6 +118,8 @@ struct shk_field {
 	 * container controls but its memory and /proc. */
 	bool (*get)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out);
+	/* Is this the value, as get gives it? Of texts that get puts together from parts; NULL: get tells. */
+	bool (*is)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str text);
 	/* SHK_F_MULTI (fd.ip, fd.port, fd.net, proc.aname ... without index): the k-th candidate, k
 	 * from 0; false at the end. Equality-like operators hold if ANY candidate satisfies; `!=`
 	 * holds for fd.* if ALL candidates differ (any_ne = false), for proc.a* if ANY differs. */

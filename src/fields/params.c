@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
+
 /* Parameters of a new program that other fields know already. */
 static const struct shk_param exec_params[] = {
 	{ "exe", SHK_P_FIELD, 0, "proc.exe" },
@@ -187,19 +189,20 @@ static void list_params(void)
 bool shk_event_param(const struct shk_event *ev, struct shk_str name, struct shk_param *ret)
 {
 	struct shk_param all[SHK_PARAMS_MAX];
+	const struct named *v, *end;
 
 	if (!ev->call)
 		return false;
 	pthread_once(&params_once, list_params);
 	if (!params_of || ev->has_object)
 		return find(all, shk_event_params(ev, all), name, ret);
-	for (uint32_t i = first_of[ev->call->id]; i < first_of[ev->call->id + 1]; i++) {
-		if (params_of[i].n == name.n && memcmp(params_of[i].p.name, name.p, name.n) == 0) {
-			*ret = params_of[i].p;
-			return true;
-		}
-	}
-	return false;
+	v = params_of + first_of[ev->call->id];
+	end = params_of + first_of[ev->call->id + 1];
+	while (v < end && (v->n != name.n || !shk_same_bytes(v->p.name, name.p, name.n)))
+		v++;
+	if (v < end)
+		*ret = v->p;
+	return v < end;
 }
 
 /* The first argument of that name in the table of calls, or NULL. */

@@ -97,6 +97,13 @@ static bool env_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return s.p ? shk_set_str(out, s) : shk_set_z(out, "");
 }
 
+static bool env_is(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str text)
+{
+	struct shk_proc *p = ref->has_arg ? NULL : shk_proc_of(ctx);
+
+	return p && shk_pv_is_env(p, text);
+}
+
 static bool nargs_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		      struct shk_value *out)
 {
@@ -153,9 +160,10 @@ static bool exec_session_get(struct shk_eval_ctx *ctx, const struct shk_field_re
 	return p && shk_set_bool(out, shk_proc_is_exec_session(p));
 }
 
-#define ROW(n, t, ft, fl, g, d)                                                                    \
+#define IS(n, t, ft, fl, g, i, d)                                                                  \
 	{ .name = (n), .class_name = "process", .type = (t), .falco_type = (ft),                   \
-	  .flags = SHK_F_COSTLY | (fl), .get = (g), .doc = (d) }
+	  .flags = SHK_F_COSTLY | (fl), .get = (g), .is = (i), .doc = (d) }
+#define ROW(n, t, ft, fl, g, d) IS(n, t, ft, fl, g, NULL, d)
 #define TEXT(n, g, d) ROW(n, SHK_T_STRING, "CHARBUF", 0, g, d)
 
 static const struct shk_field table[] = {
@@ -166,7 +174,7 @@ static const struct shk_field table[] = {
 	TEXT("proc.exeline", exeline_get, "First argument and all others."),
 	ROW("proc.args", SHK_T_STRING, "CHARBUF", SHK_F_ARG_INDEX, args_get,
 	    "Arguments behind the first, separated by blanks; [0] is the first of them."),
-	ROW("proc.env", SHK_T_STRING, "CHARBUF", SHK_F_ARG_KEY, env_get,
+	IS("proc.env", SHK_T_STRING, "CHARBUF", SHK_F_ARG_KEY, env_get, env_is,
 	    "Environment of the program, separated by blanks; [NAME] is one variable's value."),
 	ROW("proc.cmdnargs", SHK_T_UINT64, "UINT64", 0, nargs_get, "Number of arguments."),
 	ROW("proc.cmdlenargs", SHK_T_UINT64, "UINT64", 0, lenargs_get,

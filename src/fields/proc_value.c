@@ -48,6 +48,22 @@ static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk
 	return shk_set_str(out, (struct shk_str){ p, (size_t)(end - p) });
 }
 
+bool shk_pv_is_env(struct shk_proc *p, struct shk_str text)
+{
+	const struct shk_strvec *v = shk_proc_env(p);
+	const char *at = text.p, *end = text.p + text.n;
+
+	for (size_t i = 0; v && i < v->n; at += v->v[i++].n) {
+		struct shk_str s = v->v[i];
+
+		if (i && (at == end || *at++ != ' '))
+			return false;
+		if ((size_t)(end - at) < s.n || (s.n && memcmp(at, s.p, s.n)))
+			return false;
+	}
+	return v && at == end;
+}
+
 bool shk_pv_args(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
 {
 	const struct shk_strvec *v = shk_proc_argv(p);

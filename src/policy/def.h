@@ -45,6 +45,7 @@ struct shk_policy_def {
 	size_t n_match;
 	struct shk_pstrs files, disable_tags, disable_names;
 	bool themes; /* no files are named, and the directory of themes was found */
+	struct shk_str own; /* no files are named: the administrator's directory, if it has any */
 	struct shk_append_output *append; /* rules.append_output */
 	size_t n_append;
 	struct shk_pchoice *choice; /* rules.select */

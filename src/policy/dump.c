@@ -139,8 +139,14 @@ static void dump_rules(const struct shk_policy_def *d, struct shk_buf *out)
 	shk_buf_adds(out, "rules:\n  files: ");
 	if (d->files.v)
 		quote_list(out, &d->files);
-	else
-		shk_buf_printf(out, "[\"shrike_rules.yaml\"%s]", d->themes ? ", \"shrike_rules.d\"" : "");
+	else {
+		shk_buf_printf(out, "[\"shrike_rules.yaml\"%s", d->themes ? ", \"shrike_rules.d\"" : "");
+		if (d->own.n) {
+			shk_buf_adds(out, ", ");
+			shk_policy_quote(out, d->own);
+		}
+		shk_buf_addc(out, ']');
+	}
 	if (d->n_append) {
 		shk_buf_adds(out, "\n  append_output:\n");
 		shk_append_output_dump(d->append, d->n_append, "    ", out);

@@ -53,6 +53,9 @@ struct shk_policy {
 	bool unjudged_doors_allow;	  /* unjudged_doors: allow; else refused in mode enforce */
 };
 
+/* The administrator's directory, what it was called before, the shipped rules. */
+#define SHK_RULES_PATH SHK_SYSCONFDIR "/rules.d:" SHK_SYSCONFDIR "/rules:" SHK_DATADIR "/rules"
+
 /* What a configuration says of the rules of all policies. */
 struct shk_rules_config {
 	const char *rules_path; /* directories, ":" between them; NULL: the built-in ones */

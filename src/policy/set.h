@@ -14,6 +14,8 @@
 /* What a policy that names no files has: the base, and a directory of themes where there is one. */
 #define SHK_POLICY_RULES    "shrike_rules.yaml"
 #define SHK_POLICY_THEMES   "shrike_rules.d"
+/* And behind these what a directory of this name among those of rules_path has. */
+#define SHK_POLICY_OWN	    "rules.d"
 
 struct shk_shared_rules {
 	struct shk_str key; /* files and selection */

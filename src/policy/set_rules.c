@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The rule files a policy names: found, loaded, compiled, shared between equal selections. */
+#include <dirent.h>
 #include <errno.h>
 
+#include "base/io.h"
 #include "policy/set.h"
 
-#define DEFAULT_RULES_PATH SHK_SYSCONFDIR "/rules.d:" SHK_DATADIR "/rules"
 #define KEY_MAX		   65536
 
 static int fail_at(const struct shk_policy_def *d, const struct shk_ynode *n, struct shk_err *err,
@@ -47,7 +48,46 @@ static int find_file(const struct shk_policy_def *d, const struct shk_ynode *nod
 	return fail_at(d, node, err, text);
 }
 
-static int find_files(struct shk_policy_def *d, const char *rules_path, struct shk_buf *out,
+static bool has_rules(const char *path)
+{
+	_cleanup_closedir_ DIR *d = opendir(path);
+	struct dirent *e;
+	bool found = false;
+
+	while (d && !found && (e = readdir(d))) {
+		struct shk_str name = shk_str(e->d_name);
+
+		found = name.n && name.p[0] != '.' &&
+			(shk_str_ends(name, SHK_STR(".yaml")) || shk_str_ends(name, SHK_STR(".yml")));
+	}
+	return found;
+}
+
+/* The administrator's own rules, lists and macros are in force without a policy that names them. */
+static int find_own(struct shk_arena *a, struct shk_policy_def *d, const char *dir, struct shk_buf *out)
+{
+	while (*dir) {
+		size_t n = strcspn(dir, ":");
+		struct shk_str path = { dir, n };
+		char text[4096];
+
+		if (shk_str_ends(path, SHK_STR("/" SHK_POLICY_OWN)) && n < sizeof(text)) {
+			snprintf(text, sizeof(text), SHK_STR_FMT, SHK_STR_ARG(path));
+			if (has_rules(text)) {
+				d->own = shk_arena_str(a, path);
+				if (!d->own.p)
+					return -ENOMEM;
+				shk_buf_adds(out, text);
+				shk_buf_addc(out, '\n');
+				return 0;
+			}
+		}
+		dir += n + (dir[n] == ':');
+	}
+	return 0;
+}
+
+static int find_files(struct shk_arena *a, struct shk_policy_def *d, const char *rules_path, struct shk_buf *out,
 		      struct shk_err *err)
 {
 	int r = 0;
@@ -60,6 +100,8 @@ static int find_files(struct shk_policy_def *d, const char *rules_path, struct s
 		if (r >= 0)
 			d->themes = find_file(d, NULL, SHK_STR(SHK_POLICY_THEMES), rules_path, out,
 					      &none) >= 0;
+		if (r >= 0 && find_own(a, d, rules_path, out) < 0)
+			r = shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
 		return r;
 	}
 	for (size_t i = 0; i < d->files.n && r >= 0; i++)
@@ -185,7 +227,7 @@ int shk_policy_load_rules(struct shk_policyset *ps, struct shk_policy_def *d,
 
 	shk_buf_init(&files, KEY_MAX);
 	shk_buf_init(&key, 2 * KEY_MAX);
-	r = find_files(d, rules->rules_path ? rules->rules_path : DEFAULT_RULES_PATH, &files,
+	r = find_files(&ps->arena, d, rules->rules_path ? rules->rules_path : SHK_RULES_PATH, &files,
 		       err);
 	if (r < 0)
 		return r;

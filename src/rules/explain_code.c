@@ -31,6 +31,7 @@ static void print_group(const struct shk_ruleset *rs, uint32_t i, struct shk_buf
 	count_nodes("beginnings", g->prefix.n, out);
 	count_nodes("endings", g->suffix.n, out);
 	count_nodes("parts", g->inside.n, out);
+	count_nodes("short parts", g->few.n, out);
 	count_nodes("path prefixes", g->comps.n, out);
 	shk_buf_addc(out, '\n');
 }

@@ -145,6 +145,30 @@ static void add_patterns(const struct shk_test *t, enum pattern_list l, struct s
 						  l == WORDS ? t->bit * 2 + ne : t->bit };
 }
 
+/* Short patterns that have a byte in common are looked for by it, so that they do not keep the others from skipping. */
+static int build_inside(struct shk_ruleset *rs, struct shk_group *g, struct shk_pattern *p, size_t n)
+{
+	enum shk_trie_kind kind = g->class == SHK_GROUP_FOLD ? SHK_TRIE_INSIDE_FOLD : SHK_TRIE_INSIDE;
+	size_t few = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct shk_pattern x = p[i];
+
+		if (x.s.n > SHK_TRIE_SHORT)
+			continue;
+		p[i] = p[few];
+		p[few++] = x;
+	}
+	if (few && few < n && kind == SHK_TRIE_INSIDE) {
+		r = shk_trie_build(&rs->arena, kind, p, few, &g->few);
+		if (r < 0 || g->few.has_anchor)
+			return r < 0 ? r : shk_trie_build(&rs->arena, kind, p + few, n - few, &g->inside);
+		g->few = (struct shk_trie){ 0 };
+	}
+	return shk_trie_build(&rs->arena, kind, p, n, &g->inside);
+}
+
 /* The tests of one group, test[0..n). */
 static int build_group(struct shk_ruleset *rs, struct shk_group *g, const uint32_t *test, size_t n)
 {
@@ -171,9 +195,7 @@ static int build_group(struct shk_ruleset *rs, struct shk_group *g, const uint32
 		else if (l == SUFFIXES)
 			r = shk_trie_build(a, SHK_TRIE_SUFFIX, p, k, &g->suffix);
 		else if (l == INSIDES)
-			r = shk_trie_build(a, g->class == SHK_GROUP_FOLD ? SHK_TRIE_INSIDE_FOLD :
-									   SHK_TRIE_INSIDE,
-					   p, k, &g->inside);
+			r = build_inside(rs, g, p, k);
 		else
 			r = shk_comps_build(a, p, k, &g->comps);
 	}
@@ -218,6 +240,8 @@ static void match(const struct shk_group *g, struct shk_str s, uint64_t *bits)
 		shk_comps_match(&g->comps, s, bits);
 	if (g->inside.n)
 		shk_trie_match(&g->inside, s, bits);
+	if (g->few.n)
+		shk_trie_match(&g->few, s, bits);
 }
 
 void shk_group_match(const struct shk_group *g, struct shk_str s, uint64_t *bits)

@@ -25,7 +25,7 @@ static void forget_values(struct shk_memo *m)
 	m->values.n = 1;
 	m->values_full = false;
 	for (uint32_t i = 0; i < m->n_slot; i++)
-		m->slot[i].last = 0;
+		m->slot[i].last = m->slot[i].raw[0] = m->slot[i].raw[1] = m->slot[i].odd = 0;
 }
 
 static void forget(struct shk_memo *m)
@@ -40,18 +40,22 @@ static void forget(struct shk_memo *m)
 	shk_memo_forget_faces(m);
 	if (m->n_root)
 		memset(m->root, 0, m->n_root * sizeof(*m->root));
+	if (m->n_group)
+		memset(m->recent, 0, m->n_group * sizeof(*m->recent));
 }
 
 static void forget_set(struct shk_memo *m)
 {
 	shk_memo_forget_lists(m);
 	free(m->root);
+	free(m->recent);
 	free(m->slot);
 	free(m->scratch);
 	m->root = NULL;
+	m->recent = NULL;
 	m->slot = NULL;
 	m->scratch = NULL;
-	m->n_root = m->n_slot = 0;
+	m->n_root = m->n_group = m->n_slot = 0;
 	m->serial = 0;
 }
 
@@ -78,15 +82,17 @@ static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 	m->faces.of_program = false;
 	shk_memo_face_init();
 	m->root = calloc(rs->n_program + 1, sizeof(*m->root));
+	m->recent = calloc(rs->n_group + 1, sizeof(*m->recent));
 	m->slot = calloc(rs->n_answered + 1, sizeof(*m->slot));
 	m->scratch = malloc(SHK_SLOTS_BYTES(rs));
 	if (!m->texts.v) { /* later it only grows */
 		m->texts.v = calloc(SHK_MEMO_TABLE_MIN, sizeof(*m->texts.v));
 		m->texts.size = m->texts.v ? SHK_MEMO_TABLE_MIN : 0;
 	}
-	if (!m->root || !m->slot || !m->scratch || !m->texts.v)
+	if (!m->root || !m->recent || !m->slot || !m->scratch || !m->texts.v)
 		return false;
 	m->n_root = rs->n_program;
+	m->n_group = rs->n_group;
 	m->n_slot = rs->n_answered;
 	for (uint32_t i = 0; i < rs->slots.n; i++) {
 		const struct shk_slot *s = &rs->slots.v[i];

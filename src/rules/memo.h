@@ -16,6 +16,7 @@
 #ifndef SHK_RULES_MEMO_H
 #define SHK_RULES_MEMO_H
 
+#include "base/bytes.h"
 #include "rules/program.h"
 
 #define SHK_MEMO_NODES	 4096u
@@ -76,6 +77,8 @@ struct shk_memo_slot {
 	bool is_text;			 /* it is a field, and its value a text */
 	uint32_t slot, n_answer;
 	uint32_t last; /* place of the text met last, 0: none */
+	uint32_t raw[2]; /* of fields that can be asked is: places of the texts as they came, the latest first */
+	bool odd;	 /* some were not clean */
 };
 
 /* The part of the graph below a program's rules that its type of event leaves open. */
@@ -106,6 +109,11 @@ struct shk_memo_face {
 	struct shk_str text[SHK_MEMO_FACE_TEXTS];
 };
 
+#define SHK_MEMO_RECENT 3u
+struct shk_memo_recent {
+	uint32_t class[SHK_MEMO_RECENT]; /* looked up last, 0: none */
+};
+
 struct shk_memo_luck {
 	uint8_t luck; /* the less, the better */
 	uint8_t seen;
@@ -126,6 +134,8 @@ struct shk_memo {
 	uint32_t n_node, room_node;
 	uint32_t *root;	 /* per program */
 	uint32_t n_root;
+	struct shk_memo_recent *recent; /* per group */
+	uint32_t n_group;
 	struct shk_memo_slot *slot; /* per slot with answers */
 	uint32_t n_slot;
 	uint8_t *scratch; /* of the event in hand: values of slots, places of texts, states */
@@ -140,56 +150,18 @@ struct shk_memo {
 
 #define SHK_MEMO_NONE UINT32_MAX /* a text that is not kept */
 
-static inline uint64_t shk_memo_load(const char *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, 8);
-	return w;
-}
-
-/* Less than 8 bytes as a number: of one length, the same for the same bytes alone. */
-static inline uint64_t shk_memo_short(const char *p, size_t n)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	uint32_t a, b;
-
-	if (n < 4)
-		return n ? u[0] | (uint64_t)u[n / 2] << 8 | (uint64_t)u[n - 1] << 16 : 0;
-	memcpy(&a, p, 4);
-	memcpy(&b, p + n - 4, 4);
-	return (uint64_t)a << 32 | b;
-}
-
-#define SHK_MEMO_SHORT 128u
-
-/* Texts are short: no call for most of them. */
-static inline __attribute__((always_inline)) bool shk_same_bytes(const char *a, const char *b, size_t n)
-{
-	if (n < 8)
-		return shk_memo_short(a, n) == shk_memo_short(b, n);
-	if (shk_memo_load(a) != shk_memo_load(b) || shk_memo_load(a + n - 8) != shk_memo_load(b + n - 8))
-		return false;
-	if (n > SHK_MEMO_SHORT)
-		return memcmp(a + 8, b + 8, n - 16) == 0;
-	for (size_t i = 8; i + 8 < n; i += 8)
-		if (shk_memo_load(a + i) != shk_memo_load(b + i))
-			return false;
-	return true;
-}
-
 /* Of some of the bytes: what they leave out, the comparison finds. */
 static inline uint32_t shk_memo_hash(struct shk_str s, uint32_t slot)
 {
 	uint64_t h = (s.n << 32 | slot) * UINT64_C(0x9e3779b97f4a7c15), w = 0;
 
 	for (size_t i = 64; i + 8 <= s.n; i += 64)
-		h = (h ^ shk_memo_load(s.p + i)) * UINT64_C(0x9e3779b97f4a7c15);
+		h = (h ^ shk_load_8(s.p + i)) * UINT64_C(0x9e3779b97f4a7c15);
 	if (s.n >= 8) {
-		h ^= shk_memo_load(s.p) + shk_memo_load(s.p + s.n / 2 - 4) * UINT64_C(0xff51afd7ed558ccd);
-		w = shk_memo_load(s.p + s.n - 8);
+		h ^= shk_load_8(s.p) + shk_load_8(s.p + s.n / 2 - 4) * UINT64_C(0xff51afd7ed558ccd);
+		w = shk_load_8(s.p + s.n - 8);
 	} else {
-		w = shk_memo_short(s.p, s.n);
+		w = shk_load_few(s.p, s.n);
 	}
 	h = (h ^ w << 1) * UINT64_C(0xc4ceb9fe1a85ec53);
 	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 20);
@@ -206,6 +178,11 @@ bool shk_memo_put(struct shk_memo_table *t, uint32_t hash, uint32_t at, uint32_t
 /* Place of n more words, 0: there is no room. */
 uint32_t shk_memo_take(struct shk_memo_pool *p, size_t n, size_t limit);
 
+/* In values: slot, length, answers, bytes. Of a text that is not clean: slot with SHK_MEMO_ODD, length, place of the clean
+ * one, bytes. */
+#define SHK_MEMO_HEAD 2
+#define SHK_MEMO_ODD  0x80000000u
+
 /* ---- memo.c ---- */
 /* Makes the memo one of this set, with room for an event. false: do without. */
 bool shk_memo_make_room(struct shk_memo *m, const struct shk_ruleset *rs);
@@ -219,8 +196,19 @@ static inline bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *
 /* A text of a slot with answers that is not where it should be: its place in values, made if need be. NONE: it
  * is not kept. */
 uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
-/* In values: slot, length, answers, bytes. */
-#define SHK_MEMO_HEAD 2
+/* Of a field's text as it came, if it is one that is not clean and was met before: the place of what it became. 0: look at
+ * it. ret_raw: its own place. */
+uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
+		      uint32_t *ret_raw);
+/* It became the text at place `clean`. Its own place, 0: it is not kept. */
+uint32_t shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean);
+/* The place of the text which the one at this place became. */
+static inline uint32_t shk_memo_clean_place(const struct shk_memo *m, const struct shk_memo_slot *slot, uint32_t raw)
+{
+	const uint32_t *v = m->values.p + raw;
+
+	return v[0] == slot->slot ? raw : v[2];
+}
 static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
 				 struct shk_str s)
 {

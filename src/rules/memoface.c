@@ -102,8 +102,8 @@ static inline uint64_t mix(uint64_t h, uint64_t v)
 static inline uint64_t mix_text(uint64_t h, struct shk_str s)
 {
 	if (s.n < 8)
-		return mix(h, shk_memo_short(s.p, s.n));
-	return mix(h ^ s.n, shk_memo_load(s.p + s.n / 2 - 4) * 5 + shk_memo_load(s.p + s.n - 8));
+		return mix(h, shk_load_few(s.p, s.n));
+	return mix(h ^ s.n, shk_load_8(s.p + s.n / 2 - 4) * 5 + shk_load_8(s.p + s.n - 8));
 }
 
 static uint32_t call_of(const struct shk_event *ev)

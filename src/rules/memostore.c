@@ -83,27 +83,88 @@ static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, 
 	return at;
 }
 
-uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
+/* NULL: not there; *ret_other is a cell of the same hash then, if there is one. */
+static inline __attribute__((always_inline)) struct shk_memo_cell *find(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s,
+				  uint32_t hash, struct shk_memo_cell **ret_other)
 {
-	struct shk_memo_cell *c, *other = NULL, *v = m->texts.v;
-	uint32_t mask = m->texts.size - 1, at;
+	struct shk_memo_cell *c, *v = m->texts.v;
+	uint32_t mask = m->texts.size - 1;
 
-	if (s.n > SHK_MEMO_TEXT)
-		return SHK_MEMO_NONE;
+	*ret_other = NULL;
 	for (uint32_t k = hash; v && k != hash + PROBES && (c = &v[k & mask])->at; k++) {
 		if (c->hash != hash)
 			continue;
 		if (shk_memo_same(m, c->at, slot, s))
-			return slot->last = c->at;
-		other = c;
+			return c;
+		*ret_other = c;
 	}
-	at = add_value(m, slot, s, hash, other);
+	return NULL;
+}
+
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
+{
+	struct shk_memo_cell *c, *other;
+	uint32_t at;
+
+	if (s.n > SHK_MEMO_TEXT)
+		return SHK_MEMO_NONE;
+	c = find(m, slot, s, hash, &other);
+	at = c ? c->at : add_value(m, slot, s, hash, other);
 	if (at != SHK_MEMO_NONE)
 		slot->last = at;
 	return at;
 }
 
+static struct shk_memo_slot odd_slot(const struct shk_memo_slot *slot)
+{
+	return (struct shk_memo_slot){ .slot = slot->slot | SHK_MEMO_ODD, .n_answer = 1 };
+}
+
+uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
+		      uint32_t *ret_raw)
+{
+	struct shk_memo_slot odd = odd_slot(slot);
+	struct shk_memo_cell *c, *other;
+
+	c = find(m, &odd, s, hash, &other);
+	*ret_raw = c ? c->at : 0;
+	return c ? shk_memo_clean_place(m, slot, c->at) : 0;
+}
+
+uint32_t shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean)
+{
+	struct shk_memo_slot odd = odd_slot(slot);
+	uint32_t at = clean == SHK_MEMO_NONE || !clean ? SHK_MEMO_NONE : shk_memo_value(m, &odd, s, hash);
+
+	if (at == SHK_MEMO_NONE)
+		return 0;
+	m->values.p[at + SHK_MEMO_HEAD] = clean;
+	slot->odd = true;
+	return at;
+}
+
 /* ---- classes: group, number of words, then each word that is not as it is for most texts ---- */
+
+static uint32_t met(struct shk_memo *m, uint32_t group, uint32_t class)
+{
+	struct shk_memo_recent *r = &m->recent[group];
+
+	memmove(r->class + 1, r->class, (SHK_MEMO_RECENT - 1) * sizeof(*r->class));
+	return r->class[0] = class;
+}
+
+/* Is it the class of these bits, of which n words are not as for most texts? */
+static bool is_class(const struct shk_memo *m, uint32_t class, const uint64_t *bits, uint32_t n)
+{
+	const uint32_t *v = m->classes.p + class + 1, *end = v + 1 + 3 * n;
+
+	if (!class || *v++ != n)
+		return false;
+	for (; v < end; v += 3)
+		if ((v[1] | (uint64_t)v[2] << 32) != bits[v[0]])
+			return false;
+	return true;
+}
 
 uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32_t group,
 			const uint64_t *bits)
@@ -114,6 +175,9 @@ uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32
 
 	for (uint32_t k = 0; k < g->n_word; k++)
 		n += bits[k] != g->there[k];
+	for (unsigned i = 0; i < SHK_MEMO_RECENT; i++)
+		if (is_class(m, m->recent[group].class[i], bits, n))
+			return m->recent[group].class[i];
 	at = shk_memo_take(&m->classes, 2 + 3 * (size_t)n, SHK_MEMO_CLASSES / 4);
 	if (!at) {
 		m->full = true;
@@ -138,10 +202,10 @@ uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32
 		    memcmp(v, m->classes.p + c->at, (2 + 3 * (size_t)n) * sizeof(*v)) != 0)
 			continue;
 		m->classes.n = at; /* it was there */
-		return c->at;
+		return met(m, group, c->at);
 	}
 	if (shk_memo_put(t, hash, at, UINT32_MAX))
-		return at;
+		return met(m, group, at);
 	m->full = true;
 	return 0;
 }

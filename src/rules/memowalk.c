@@ -22,7 +22,7 @@ static inline uint32_t find(const struct shk_memo *m, const struct shk_memo_slot
 	const struct shk_memo_cell *c = &m->texts.v[hash & (m->texts.size - 1)];
 
 	/* A long text is compared by a function: not here. */
-	return s.n <= SHK_MEMO_SHORT && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s) ? c->at : 0;
+	return s.n <= SHK_SHORT_BYTES && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s) ? c->at : 0;
 }
 
 static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
@@ -40,23 +40,84 @@ static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *
 	return look_up(m, ms, s);
 }
 
+static inline struct shk_str text_at(const struct shk_memo *m, const struct shk_memo_slot *ms, uint32_t at)
+{
+	const uint32_t *v = m->values.p + at;
+	unsigned n = v[0] == ms->slot ? ms->n_answer : 1; /* 1: as it came */
+
+	return (struct shk_str){ (const char *)(v + SHK_MEMO_HEAD + n), v[1] };
+}
+
+/* The place of a text that had to be cleaned: kept with the one it became, so that it is done once. */
+static uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, struct shk_str raw, uint32_t hash, uint32_t *ret_raw)
+{
+	struct shk_memo *m = run->memo.m;
+	uint32_t at = place_of(m, ms, run->slots.val[ms->slot].s);
+
+	*ret_raw = shk_memo_keep_odd(m, ms, raw, hash, at);
+	return at;
+}
+
 /* Of a field's text as it came. A text that is kept is clean, and so is one that has the same bytes: that others are
- * clean is seen to now. 0: missing. */
-static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
+ * clean is seen to now. 0: missing. ret_raw: where it is kept as it came, 0: nowhere. */
+static inline __attribute__((always_inline)) uint32_t look_up_raw(struct shk_run *run, struct shk_memo_slot *ms, uint32_t *ret_raw)
 {
 	struct shk_value *v = &run->slots.val[ms->slot];
 	struct shk_memo *m = run->memo.m;
 	uint32_t hash = shk_memo_hash(v->s, ms->slot), at = find(m, ms, v->s, hash);
-	const char *p = v->s.p;
-	size_t n = v->s.n;
+	struct shk_str raw = v->s;
 
+	*ret_raw = at;
 	if (at)
 		return ms->last = at;
+	if (ms->odd && (at = shk_memo_odd(m, ms, raw, hash, ret_raw))) {
+		v->s = shk_arena_str(run->slots.ctx->ev->arena, text_at(m, ms, at));
+		return ms->last = at;
+	}
 	if (!shk_value_clean(run->slots.ctx, ms->ref, v)) {
 		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
 		return 0;
 	}
-	return v->s.p == p && v->s.n == n ? shk_memo_value(m, ms, v->s, hash) : place_of(m, ms, v->s);
+	if (v->s.p != raw.p || v->s.n != raw.n)
+		return look_up_odd(run, ms, raw, hash, ret_raw);
+	at = shk_memo_value(m, ms, raw, hash);
+	*ret_raw = at == SHK_MEMO_NONE ? 0 : at;
+	return at;
+}
+
+static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
+{
+	uint32_t raw;
+
+	return look_up_raw(run, ms, &raw);
+}
+
+/* Of a field that can be asked whether it has a text: its value stays unknown where that is so. */
+static __attribute__((noinline)) uint32_t fresh_joined(struct shk_run *run, struct shk_memo_slot *ms)
+{
+	struct shk_value *v = &run->slots.val[ms->slot];
+	uint32_t raw, at;
+
+	for (unsigned i = 0; i < SHK_ARRAY_SIZE(ms->raw); i++) {
+		raw = ms->raw[i];
+		if (!raw || !ms->ref->field->is(run->slots.ctx, ms->ref, text_at(run->memo.m, ms, raw)))
+			continue;
+		ms->raw[i] = ms->raw[0];
+		ms->raw[0] = raw;
+		return ms->last = shk_memo_clean_place(run->memo.m, ms, raw);
+	}
+	v->type = ms->ref->type;
+	if (!ms->ref->field->get(run->slots.ctx, ms->ref, v)) {
+		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+		return 0;
+	}
+	run->slots.state[ms->slot] = SHK_SLOT_OK;
+	at = look_up_raw(run, ms, &raw);
+	if (raw) {
+		ms->raw[1] = ms->raw[0];
+		ms->raw[0] = raw;
+	}
+	return at;
 }
 
 /* The place of a text that nobody has asked for yet. */
@@ -64,6 +125,8 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 {
 	struct shk_value *v = &run->slots.val[ms->slot];
 
+	if (ms->ref->field->is)
+		return fresh_joined(run, ms);
 	v->type = ms->ref->type;
 	if (!ms->ref->field->get(run->slots.ctx, ms->ref, v)) {
 		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
@@ -141,13 +204,20 @@ static uint32_t class_of(struct shk_run *run, uint32_t group, struct shk_str s)
 	return shk_memo_class(run->memo.m, run->rs, group, bits);
 }
 
-static __attribute__((noinline)) uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at, struct shk_str s)
+static uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at, struct shk_str s)
 {
 	uint32_t class = class_of(run, n->id, s);
 
 	if (at != SHK_MEMO_NONE)
 		*answer_at(run, at, n->answer) = class;
 	return class;
+}
+
+static __attribute__((noinline)) uint32_t group_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at)
+{
+	const struct shk_value *v = shk_slot_get(&run->slots, n->slot);
+
+	return v ? kept_class(run, n, at, v->s) : 0;
 }
 
 static __attribute__((noinline)) uint32_t candidate_class(struct shk_run *run, const struct shk_memo_node *n)
@@ -186,7 +256,7 @@ static inline __attribute__((always_inline)) uint32_t ask_now(struct shk_run *ru
 		if (!at)
 			return SHK_CLASS_MISSING;
 		answer = at != SHK_MEMO_NONE ? *answer_at(run, at, n->answer) : 0;
-		return answer ? answer : kept_class(run, n, at, run->slots.val[n->slot].s);
+		return answer ? answer : group_class(run, n, at);
 	case SHK_MEMO_MULTI:
 		return candidate_class(run, n);
 	default:

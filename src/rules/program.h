@@ -74,7 +74,7 @@ struct shk_group {
 	uint16_t answer;	 /* memo.h: the place of its class among those about a text */
 	const uint64_t *there;	 /* those that hold for every text but the ones named: != */
 	struct shk_words words;
-	struct shk_trie prefix, suffix, inside;
+	struct shk_trie prefix, suffix, inside, few; /* few: the short ones of inside, apart from the others */
 	struct shk_comps comps;
 };
 

@@ -83,6 +83,10 @@ static int parse(int argc, char **argv, struct args *a)
 			return EXIT_USAGE;
 		}
 	}
+	if (optind < argc) {
+		fprintf(stderr, "shrike-engine: '%s': no arguments are taken. Try 'shrike-engine --help'.\n", argv[optind]);
+		return EXIT_USAGE;
+	}
 	return -1;
 }
 

@@ -22,7 +22,7 @@ static uint32_t mask_of(const struct shk_gateway *g, struct json_object *record)
 	uint32_t mask = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		if (shk_outlet_wants(g->outlet[i].cfg, record))
+		if (shk_sink_wants(g->outlet[i].cfg, record))
 			mask |= 1u << g->outlet[i].kept.bit;
 	return mask;
 }
@@ -96,14 +96,41 @@ static int read_one(struct shk_gateway *g)
 	return rc < 0 ? -EBUSY : 0;
 }
 
+void shk_link_hello(struct shk_gateway *g)
+{
+	const struct shk_frame_head h = { .op = SHK_FRAME_HELLO, .cookie = g->started };
+
+	if (g->engine >= 0)
+		(void)shk_frame_send(g->engine, &h, SHK_STR(""));
+}
+
+/* What is acknowledged up to this cookie, or dropped, and on no disk. */
+static uint64_t at_risk(const struct shk_gateway *g, uint64_t cookie)
+{
+	uint64_t n = shk_spool_at_risk(g->spool, g->boot, cookie);
+
+	for (size_t i = 0; i < g->n; i++)
+		n += shk_outlet_at_risk(&g->outlet[i]);
+	return SHK_MIN(n, (uint64_t)UINT32_MAX);
+}
+
 void shk_link_ack(struct shk_gateway *g)
 {
 	struct shk_frame_head h = { .op = SHK_FRAME_ACK, .boot = g->boot };
+	uint64_t risk;
 
-	if (g->engine < 0 || !g->boot || !shk_spool_kept(g->spool, g->boot, &h.cookie) || h.cookie <= g->acked)
+	if (g->engine < 0 || !g->boot)
 		return;
-	if (shk_frame_send(g->engine, &h, SHK_STR("")) == 0)
+	if (!shk_spool_kept(g->spool, g->boot, &h.cookie) || h.cookie < g->acked)
+		h.cookie = g->acked;
+	risk = at_risk(g, h.cookie);
+	if (h.cookie == g->acked && risk == g->at_risk)
+		return;
+	h.rank = (uint32_t)risk;
+	if (shk_frame_send(g->engine, &h, SHK_STR("")) == 0) {
 		g->acked = h.cookie;
+		g->at_risk = risk;
+	}
 }
 
 void shk_link_read(struct shk_gateway *g)

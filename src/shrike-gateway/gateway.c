@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "alerts/print.h"
+#include "alerts/sink.h"
 #include "base/log.h"
 #include "shriked/keeper_proto.h"
 #include "shrike-gateway/shape.h"
@@ -485,6 +486,8 @@ static void on_keeper(struct shk_gateway *g)
 		g->acked = 0;
 		g->engine = fd;
 		g->engine_gone = false;
+		g->at_risk = 0;
+		shk_link_hello(g);
 	}
 }
 
@@ -564,6 +567,10 @@ int shk_gateway_serve(struct shk_gateway *g)
 		transfer(g, now, real);
 		if (now - g->ticked >= TICK) {
 			g->ticked = now;
+			/* Before alerts get from memory to the disk: without these files the next gateway would take
+			 * its outputs for new ones, and begin behind them. */
+			for (size_t i = 0; i < g->n; i++)
+				shk_outlet_mend(&g->outlet[i], shk_spool_dir(g->spool), g->outlet[i].cfg->net.name);
 			shk_spool_tick(g->spool, real);
 			tell(g, now);
 			shk_link_outputs(g);

@@ -37,7 +37,7 @@ struct shk_gateway {
 	bool held;		/* packet is a record that found no room */
 	size_t held_size;
 	uint64_t boot;		/* of the engine's journal */
-	uint64_t acked;
+	uint64_t acked, at_risk; /* what the engine was told last */
 	uint64_t received, repeated, for_nobody;
 	struct shk_note notes[SHK_NOTES]; /* to be told by the engine */
 	size_t n_notes;
@@ -62,6 +62,8 @@ void shk_gateway_close(struct shk_gateway *g);
 /* Reads what the engine sent, and acknowledges what is kept. */
 void shk_link_read(struct shk_gateway *g);
 void shk_link_ack(struct shk_gateway *g);
+/* Says who we are, on a new way. */
+void shk_link_hello(struct shk_gateway *g);
 /* Closes the way to the engine; the keeper, once told (by shk_link_gone), brings another. */
 void shk_link_lost(struct shk_gateway *g);
 void shk_link_gone(struct shk_gateway *g);

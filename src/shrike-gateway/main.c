@@ -67,6 +67,10 @@ static int parse(int argc, char **argv, struct args *a)
 			return EXIT_USAGE;
 		}
 	}
+	if (optind < argc) {
+		fprintf(stderr, "shrike-gateway: '%s': no arguments are taken. Try 'shrike-gateway --help'.\n", argv[optind]);
+		return EXIT_USAGE;
+	}
 	if (a->keeper || a->check)
 		return -1;
 	fputs("shrike-gateway: shriked starts this program; --check looks at its configuration\n", stderr);

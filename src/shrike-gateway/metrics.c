@@ -149,6 +149,7 @@ static const struct {
 	{ "alerts", "shrike_alerts_total", "counter", "Alerts that the engine wrote." },
 	{ "denied", "shrike_calls_denied_total", "counter", "System calls that were refused." },
 	{ "killed", "shrike_kills_total", "counter", "Verdicts that killed." },
+	{ "limited_alerts", "shrike_alerts_limited_total", "counter", "Alerts that policies' limits held back, told by their number." },
 	{ "lost_alerts", "shrike_alerts_lost_total", "counter", "Alerts that found the journal full." },
 };
 

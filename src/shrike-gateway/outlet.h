@@ -53,6 +53,8 @@ struct shk_outlet {
 	struct shk_outlet_kept kept, work;
 	int file; /* -1: cannot be written */
 	bool dirty;
+	uint64_t saved_drops; /* in the file, orphans as well */
+	bool unsaved, unsynced; /* `kept` is not in the file; the file was not synced since it was opened */
 	struct shk_spool_pos pos;
 	char *sample[SHK_FOLDS]; /* a record for the entry of that index */
 	struct {
@@ -87,8 +89,6 @@ struct shk_outlet {
 	struct shk_buf body;
 };
 
-/* Does this output take the record? */
-bool shk_outlet_wants(const struct shk_sink_config *cfg, struct json_object *record);
 /* Collects what goes into the next message, from the spool and from entries that are due. now: mono, real. True: there
  * is a batch that is to be sent now; else o->until is when to ask again (0: when something comes). -errno in *rc. */
 bool shk_outlet_collect(struct shk_outlet *o, struct shk_spool *s, uint64_t now, uint64_t real);
@@ -99,7 +99,6 @@ void shk_outlet_failed(struct shk_outlet *o, uint64_t now, const char *why);
 bool shk_outlet_refused(struct shk_outlet *o, uint64_t now, const char *why);
 /* Is the batch, which is one record, one that Shrike wrote about itself? */
 bool shk_outlet_is_internal(const struct shk_outlet *o);
-#define SHK_ASIDE_RULE "alert set aside" /* an internal alert that its own output does not get */
 void shk_outlet_forget_batch(struct shk_outlet *o);
 /* The spool drops this record. */
 void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);
@@ -107,10 +106,15 @@ void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);
 uint64_t shk_outlet_needs(const struct shk_outlet *o);
 
 /* ---- outlet_file.c ---- */
-/* Opens the state of outlet `name` in the directory, or begins at number `next` with the given bit. */
+/* Opens the state of outlet `name` in the directory, or begins at number `next` with the given bit; with the oldest
+ * record if there is a file that cannot be read. */
 int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next);
 /* Writes `kept`. */
 void shk_outlet_save(struct shk_outlet *o);
+/* Once a second or so: if `kept` could not be written, opens the file again, and tries once more. */
+void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name);
+/* Losses that neither the file knows nor anybody was told of. */
+uint64_t shk_outlet_at_risk(const struct shk_outlet *o);
 /* The newer whole one of two blocks of n bytes; false: none. For the fuzzer, too. */
 bool shk_outlet_parse(const void *p, size_t n, struct shk_outlet_kept *ret);
 #define SHK_OUTLET_BLOCK 4096

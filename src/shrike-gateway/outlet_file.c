@@ -46,50 +46,108 @@ bool shk_outlet_parse(const void *p, size_t n, struct shk_outlet_kept *ret)
 	return found;
 }
 
-int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next)
+/* made: it was not there. */
+static int open_state(int dir, const char *name, bool *made)
 {
-	static const unsigned char zero[2 * SHK_OUTLET_BLOCK];
-	unsigned char both[2 * SHK_OUTLET_BLOCK];
 	char path[128];
-	ssize_t n;
+	int fd;
 
-	o->kept = (struct shk_outlet_kept){ .magic = MAGIC, .bit = 32, .next = next };
-	o->file = -1;
+	*made = false;
 	if (dir < 0)
 		return -EBADF;
 	snprintf(path, sizeof(path), "output-%s.state", name);
-	o->file = openat(dir, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (o->file < 0 && errno == EROFS)
-		o->file = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (o->file < 0)
-		return -errno;
+	fd = openat(dir, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT) {
+		*made = true;
+		fd = openat(dir, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	} else if (fd < 0 && (errno == EROFS || errno == EACCES)) {
+		fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	/* Its name must be there after a loss of power, too. */
+	if (fd >= 0 && *made)
+		(void)fsync(dir);
+	return fd < 0 ? -errno : fd;
+}
+
+int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next)
+{
+	unsigned char both[2 * SHK_OUTLET_BLOCK];
+	ssize_t n;
+	bool made;
+
+	o->kept = (struct shk_outlet_kept){ .magic = MAGIC, .bit = 32, .next = next };
+	o->unsaved = o->unsynced = true;
+	o->file = open_state(dir, name, &made);
+	if (o->file < 0) {
+		int rc = o->file;
+
+		o->file = -1;
+		/* It is there and says what we cannot read: once more is better than never. */
+		if (!made && rc != -EBADF)
+			o->kept.next = 0;
+		return rc;
+	}
 	n = pread(o->file, both, sizeof(both), 0);
 	if (n > 0 && shk_outlet_parse(both, (size_t)n, &o->kept)) {
 		/* What was on its way and had left the spool went with the gateway that had it. */
 		o->kept.dropped += o->kept.orphans;
 		o->kept.orphans = 0;
+		o->saved_drops = o->kept.dropped;
 		/* These counted nothing yet, and their keys are of another process: the next one like it is sent. */
 		for (size_t i = 0; i < SHK_FOLDS; i++)
 			if (!o->kept.fold[i].count)
 				o->kept.fold[i] = (struct shk_fold){ 0 };
 		return 0;
 	}
-	/* Its room is taken now: later the disk may be full. */
-	n = pwrite(o->file, zero, sizeof(zero), 0);
-	return n == sizeof(zero) ? 0 : -EIO;
+	if (!made)
+		o->kept.next = 0;
+	return 0;
 }
 
 void shk_outlet_save(struct shk_outlet *o)
 {
 	unsigned char block[SHK_OUTLET_BLOCK] = { 0 };
+	off_t at;
 
 	o->dirty = false;
+	o->unsaved = true;
 	o->kept.generation++;
 	o->kept.sum = sum_of(&o->kept);
 	if (o->file < 0)
 		return;
 	memcpy(block, &o->kept, sizeof(o->kept));
 	/* The block of before stays whole until this one is. A failure repeats alerts after a restart. */
-	if (pwrite(o->file, block, sizeof(block), (off_t)(o->kept.generation % 2) * SHK_OUTLET_BLOCK) < 0)
-		o->dirty = errno == EINTR;
+	at = (off_t)(o->kept.generation % 2) * SHK_OUTLET_BLOCK;
+	if (pwrite(o->file, block, sizeof(block), at) != sizeof(block))
+		return;
+	/* The first one takes the room of both, as the disk may be full later; and an output whose file is not whole
+	 * after a loss of power would not know which of the alerts it had. */
+	if (o->unsynced &&
+	    (pwrite(o->file, block, sizeof(block), SHK_OUTLET_BLOCK - at) != sizeof(block) || fdatasync(o->file) < 0))
+		return;
+	o->unsynced = o->unsaved = false;
+	o->saved_drops = o->kept.dropped + o->kept.orphans;
+}
+
+uint64_t shk_outlet_at_risk(const struct shk_outlet *o)
+{
+	uint64_t lost = o->kept.dropped + o->kept.orphans, known = SHK_MAX(o->saved_drops, o->kept.told);
+
+	return lost > known ? lost - known : 0;
+}
+
+void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name)
+{
+	bool made;
+	int fd;
+
+	if (!o->unsaved)
+		return;
+	fd = open_state(dir, name, &made);
+	if (fd >= 0) {
+		shk_close(&o->file);
+		o->file = fd;
+		o->unsynced = true;
+	}
+	shk_outlet_save(o);
 }

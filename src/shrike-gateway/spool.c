@@ -675,6 +675,24 @@ bool shk_spool_kept(const struct shk_spool *s, uint64_t boot, uint64_t *ret_cook
 	return false;
 }
 
+uint64_t shk_spool_at_risk(const struct shk_spool *s, uint64_t boot, uint64_t cookie)
+{
+	size_t from[2] = { 0 };
+
+	/* Where those that are needed begin, and those behind the cookie: numbers ascend, and cookies of a boot do. */
+	for (unsigned k = 0; k < 2; k++)
+		for (size_t lo = 0, hi = s->n_mem; lo < hi;) {
+			size_t mid = lo + (hi - lo) / 2;
+			const struct memory_record *m = &s->mem[mid];
+
+			if (k == 0 ? m->number < s->trimmed : m->boot != boot || m->cookie <= cookie)
+				lo = from[k] = mid + 1;
+			else
+				hi = mid;
+		}
+	return from[1] > from[0] ? from[1] - from[0] : 0;
+}
+
 void shk_spool_state(const struct shk_spool *s, struct shk_spool_state *ret)
 {
 	*ret = (struct shk_spool_state){ .next = s->next, .bytes = s->bytes, .segments = s->n, .spoilt = s->spoilt,

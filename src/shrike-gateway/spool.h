@@ -68,6 +68,8 @@ void shk_spool_finish_drop(struct shk_spool *s, uint64_t segment, uint32_t rank)
 /* Up to this cookie of this boot everything is durable or needed by nobody; while the disk takes nothing, in memory, as
  * soon as more than half the engine's window is. False: nothing of that boot. */
 bool shk_spool_kept(const struct shk_spool *s, uint64_t boot, uint64_t *ret_cookie);
+/* How many records up to this cookie of this boot are needed and in memory alone. */
+uint64_t shk_spool_at_risk(const struct shk_spool *s, uint64_t boot, uint64_t cookie);
 /* The directory, for files beside; -1: it cannot be used. */
 int shk_spool_dir(const struct shk_spool *s);
 struct shk_spool_state {

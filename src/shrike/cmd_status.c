@@ -77,7 +77,7 @@ static int print_policies(const struct shk_cli *c, struct json_object *list)
 
 static int print_sinks(const struct shk_cli *c, struct json_object *list)
 {
-	struct shk_cli_table t = { .head = { "OUTPUT", "SENT", "FAILED", "DROPPED" },
+	struct shk_cli_table t = { .head = { "OUTPUT", "SENT", "FAILED", "DROPPED", "ERROR" },
 				   .right = { [1] = true, [2] = true, [3] = true } };
 
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
@@ -87,6 +87,7 @@ static int print_sinks(const struct shk_cli *c, struct json_object *list)
 		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "sent", 0));
 		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "failed", 0));
 		shk_cli_cellf(&t, "%" PRId64, shk_json_int(o, "dropped", 0));
+		shk_cli_cell(&t, shk_json_str(o, "error"));
 	}
 	putchar('\n');
 	return shk_cli_table_print(c, &t);

@@ -78,6 +78,7 @@ static void drop_strings(struct shk_proc *p, struct shk_strings *s)
 void shk_proc_drop(struct shk_proc *p, enum shk_fact f)
 {
 	p->have &= ~(1u << f);
+	p->settled &= ~(1u << f);
 	p->read_at[f] = 0;
 	switch (f) {
 	case SHK_FACT_ARGV:

@@ -14,10 +14,33 @@
 #include "state/recorded_impl.h"
 #include "state/walk.h"
 
-bool shk_event_is_exec(const struct shk_event *ev)
+static void know(struct shk_proc *p, enum shk_fact f)
 {
-	return ev->call &&
-	       (ev->call->id == SHK_CALL_execve || ev->call->id == SHK_CALL_execveat);
+	p->have |= 1u << f;
+	p->settled |= 1u << f;
+	p->read_at[f] = 1;
+}
+
+static void take_vec(struct shk_proc *p, unsigned arg, enum shk_fact f, struct shk_strings *to)
+{
+	const struct shk_arg *a = &p->ev->arg[arg + (p->ev->call->id == SHK_CALL_execveat)];
+
+	if (a->state != SHK_ARG_OK)
+		return;
+	to->vec = a->vec;
+	know(p, f);
+}
+
+/* What is at hand; anything else is looked for once it is asked for. */
+static void fill_recorded(struct shk_proc *p)
+{
+	static const enum shk_fact program[] = { SHK_FACT_COMM, SHK_FACT_EXEPATH, SHK_FACT_EXE };
+
+	take_vec(p, 1, SHK_FACT_ARGV, &p->argv);
+	take_vec(p, 2, SHK_FACT_ENV, &p->env);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(program); i++)
+		if (shk_rec_program_fact(p, program[i]))
+			know(p, program[i]);
 }
 
 struct shk_proc *shk_exec_overlay(struct shk_eval_ctx *ctx, struct shk_proc *base)
@@ -33,6 +56,8 @@ struct shk_proc *shk_exec_overlay(struct shk_eval_ctx *ctx, struct shk_proc *bas
 	p->ev = ctx->ev;
 	p->tid = base->tid;
 	p->pidfd = -1;
+	if (p->rec)
+		fill_recorded(p);
 	return p;
 }
 
@@ -177,7 +202,7 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 /* Both facts are of one object, looked at once. */
 static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 {
-	struct shk_eval_ctx ctx = { .ev = p->ev, .ctr = p->c, .proc = p, .proc_tried = true,
+	struct shk_eval_ctx ctx = { .ev = p->ev, .ctr = p->c, .proc = p, .proc_tried = true, .program = true,
 				    .recorded = p->rec };
 	char link[SHK_PATH_LIMIT];
 	struct shk_str path;
@@ -188,8 +213,8 @@ static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 	if (!p->rec && pin(&ctx, p, &sx, link, &path)) {
 		shk_exe_fill(&p->exe, &sx, path);
 		p->exepath = shk_proc_copy(p, p->ev->program_name ? *p->ev->program_name : shk_inside(p->c, path));
-		p->read_at[SHK_FACT_EXE] = p->read_at[SHK_FACT_EXEPATH] = 1;
-		p->have |= 1u << SHK_FACT_EXE | 1u << SHK_FACT_EXEPATH;
+		know(p, SHK_FACT_EXE);
+		know(p, SHK_FACT_EXEPATH);
 		return p->exepath.p != NULL;
 	}
 	/* Nothing there, or not to be looked at without waiting: the name as given. */

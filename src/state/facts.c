@@ -176,6 +176,8 @@ static bool read_fact(struct shk_proc *p, enum shk_fact f)
 static void note(struct shk_proc *p, enum shk_fact f, bool known)
 {
 	p->read_at[f] = decision_of(p);
+	if (p->arena)
+		p->settled |= 1u << f;
 	if (known)
 		p->have |= 1u << f;
 }
@@ -206,12 +208,10 @@ static void begin_fs(struct shk_proc *p)
 	p->fs_epoch = epoch;
 }
 
-bool shk_proc_need(struct shk_proc *p, enum shk_fact f)
+bool shk_proc_look(struct shk_proc *p, enum shk_fact f)
 {
 	bool known;
 
-	if (p->rec && !p->ev)
-		return p->have & 1u << f;
 	if (!p->inside && !p->arena)
 		refresh_outside(p);
 	if (may_use(p, f))

@@ -41,27 +41,26 @@ static struct shk_proc *find_task(struct shk_eval_ctx *ctx)
 	return p;
 }
 
-struct shk_proc *shk_proc_of(struct shk_eval_ctx *ctx)
+struct shk_proc *shk_proc_find(struct shk_eval_ctx *ctx)
 {
-	const struct shk_event *ev = ctx->ev;
-	bool overlay;
+	bool program = shk_event_starts_program(ctx->ev);
 
-	if (ctx->proc && ctx->proc_tried && !ctx->proc->base && !shk_event_is_exec(ev))
-		return ctx->proc; /* nearly always */
 	if (!ctx->proc_tried) {
 		ctx->proc_tried = true;
+		ctx->program = false;
 		ctx->proc = find_task(ctx);
 	}
 	if (!ctx->proc)
 		return NULL;
-	overlay = shk_event_is_exec(ev) && !(ev->has_ret && ev->ret < 0);
-	if (overlay && !ctx->proc->base) {
+	if (program && !ctx->program) {
 		struct shk_proc *o = shk_exec_overlay(ctx, ctx->proc);
 
-		if (o)
+		if (o) {
 			ctx->proc = o;
+			ctx->program = true;
+		}
 	}
-	return overlay || !ctx->proc->base ? ctx->proc : ctx->proc->base;
+	return program || !ctx->program ? ctx->proc : ctx->proc->base;
 }
 
 struct shk_proc *shk_proc_task_of(struct shk_eval_ctx *ctx)

@@ -28,6 +28,16 @@
 
 struct shk_proc;
 
+static inline bool shk_event_is_exec(const struct shk_event *e)
+{
+	return e->call && (e->call->id == SHK_CALL_execve || e->call->id == SHK_CALL_execveat);
+}
+
+static inline bool shk_event_starts_program(const struct shk_event *e)
+{
+	return shk_event_is_exec(e) && !(e->has_ret && e->ret < 0);
+}
+
 /* The record of the event's task, or NULL when it is gone. Cached in ctx. For an execve or execveat
  * that has not failed (ev->has_ret with ev->ret < 0 is a failure) it is a record of the program to
  * come, made for this event only: comm, argv, environment and exe* are those of the call's
@@ -35,7 +45,13 @@ struct shk_proc;
  * given (of a script: the script's, as the kernel sets it); exepath is the file the path names
  * inside the container, of a script the script and not its interpreter: that one is judged where
  * what was really loaded is verified. */
-struct shk_proc *shk_proc_of(struct shk_eval_ctx *ctx);
+struct shk_proc *shk_proc_find(struct shk_eval_ctx *ctx);
+static inline struct shk_proc *shk_proc_of(struct shk_eval_ctx *x)
+{
+	if (x->proc && x->proc_tried && x->program == shk_event_starts_program(x->ev))
+		return x->proc; /* nearly always */
+	return shk_proc_find(x);
+}
 /* The record under the event's task: of the old program during an execve. NULL: gone. */
 struct shk_proc *shk_proc_task_of(struct shk_eval_ctx *ctx);
 

@@ -74,6 +74,7 @@ struct shk_proc {
 	uint64_t fs_epoch;	 /* of shk_procs when cwd and root were read */
 	uint64_t read_ns;	 /* outside: no fact kept is older than this time */
 	uint32_t have;		 /* bit per fact: known */
+	uint32_t settled;	 /* bit per fact: known or not, it stays so as long as the record lives */
 
 	/* stat */
 	char comm[16];		 /* the rest is zeroes */
@@ -154,8 +155,12 @@ bool shk_procs_marked(const struct shk_procs *s, pid_t tid, uint64_t start);
 /* ---- facts.c ---- */
 struct statx;
 void shk_exe_fill(struct shk_proc_exe *e, const struct statx *sx, struct shk_str link);
+bool shk_proc_look(struct shk_proc *p, enum shk_fact f);
 /* Makes the fact present if it can be known. false: unknown. */
-bool shk_proc_need(struct shk_proc *p, enum shk_fact f);
+static inline bool shk_proc_need(struct shk_proc *p, enum shk_fact f)
+{
+	return p->settled >> f & 1 ? p->have >> f & 1 : shk_proc_look(p, f);
+}
 
 /* ---- read.c: one /proc file into the record. false: unreadable ---- */
 /* A file of /proc/TID up to size bytes; its length or -1. */
@@ -215,7 +220,6 @@ struct shk_str shk_path_join(struct shk_str root, struct shk_str base, struct sh
 size_t shk_parse_upper(struct shk_str mountinfo, char *path, size_t size, uint64_t *ret_mnt_id);
 
 /* ---- exec.c ---- */
-bool shk_event_is_exec(const struct shk_event *ev);
 struct shk_proc *shk_exec_overlay(struct shk_eval_ctx *ctx, struct shk_proc *base);
 /* Reads a fact of a program to come. */
 bool shk_exec_read(struct shk_proc *p, enum shk_fact f);

@@ -32,13 +32,14 @@ static void stand_in(struct shk_recorded *r, struct shk_eval_ctx *ctx)
 	struct shk_event *ev = ctx->ev;
 	struct shk_rec_task *t;
 
-	if (!shk_event_is_exec(ev) || (ev->has_ret && ev->ret < 0) || ev->tid <= 0)
+	if (!shk_event_starts_program(ev) || ev->tid <= 0)
 		return;
 	t = succeeded(ev) ? shk_rec_task_new(r, ev->tid) : SHK_ARENA_NEW(ev->arena, struct shk_rec_task);
 	if (!t)
 		return;
 	t->p.tid = ev->tid;
 	t->p.rec = r;
+	t->p.settled = UINT32_MAX;
 	t->p.pidfd = -1;
 	/* As of a record that says nothing of it. */
 	if (succeeded(ev))
@@ -51,6 +52,7 @@ static void stand_in(struct shk_recorded *r, struct shk_eval_ctx *ctx)
 	shk_rec_know(&t->p, SHK_FACT_STATUS, ev->pid > 0);
 	ctx->proc = &t->p;
 	ctx->proc_tried = true;
+	ctx->program = false;
 }
 
 void shk_recorded_begin(struct shk_recorded *r, struct shk_event *ev, struct shk_str container,
@@ -213,6 +215,7 @@ static void executed(struct shk_recorded *r, struct shk_eval_ctx *ctx, struct sh
 
 	ctx->proc = &t->p;
 	ctx->proc_tried = true;
+	ctx->program = false;
 	next = shk_proc_of(ctx);
 	if (!next || !next->base)
 		return;

@@ -123,6 +123,7 @@ struct shk_rec_task *shk_rec_task_new(struct shk_recorded *r, pid_t tid)
 	r->n_tasks++;
 	t->p.tid = tid;
 	t->p.rec = r;
+	t->p.settled = UINT32_MAX; /* what its text says */
 	t->p.pidfd = -1;
 	return t;
 }

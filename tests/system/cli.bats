@@ -104,6 +104,20 @@ has_command() {
 	done
 }
 
+@test "events: a terminal gets colours by priority, unless NO_COLOR is set" {
+	local shown e=$'\e'
+	need script jq
+	for p in Critical Warning Notice; do
+		jq -nc --arg p $p '{ output: "an alert", priority: $p, rule: "R", time: "2026-11-27T20:00:00Z", source: "syscall",
+			shrike: { container: { id: "c" } } }'
+	done >"$BATS_TEST_TMPDIR/alerts"
+	shown=$(TERM=xterm script -qec "'$S' events --file '$BATS_TEST_TMPDIR/alerts'" /dev/null </dev/null | tr -d '\r')
+	[ "$shown" = "$e[31man alert$e[0m"$'\n'"$e[33man alert$e[0m"$'\n'"an alert$e[0m" ]
+	shown=$(NO_COLOR=1 TERM=xterm script -qec "'$S' events --file '$BATS_TEST_TMPDIR/alerts'" /dev/null </dev/null)
+	[[ "$shown" != *"$e"* ]]
+	[ "$("$S" events --file "$BATS_TEST_TMPDIR/alerts" | grep -c '^an alert$')" = 3 ]
+}
+
 @test "list: one row per call, field and flag, the same in each form" {
 	need jq
 	for what in syscalls fields flags; do
@@ -298,6 +312,41 @@ completed() {
 	done
 	[ "$(completed zsh shrike events --file '')" = files ]
 	[ "$(cd "$SHK_SRCDIR" && completed fish shrike events --file contrib/packag)" = contrib/packages ]
+}
+
+@test "every other program: a help, its manual page has each option, and bash completes them" {
+	local p section o
+	# shellcheck source=/dev/null
+	source "$SHK_SRCDIR/contrib/completion/shrike.bash"
+	for p in shriked shrike-engine shrike-gateway shrike-hook; do
+		complete -p $p | grep -q _shrike_program
+		COMP_WORDS=("$SHK_BUILDDIR/$p" --) COMP_CWORD=1
+		_shrike_program
+		[ ${#COMPREPLY[@]} -ge 3 ]
+		for o in "${COMPREPLY[@]}"; do
+			"$SHK_BUILDDIR/$p" --help | grep -q -- "$o"
+			grep -qE -- "(Fl |[,|] )-${o#--}( |$)" "$SHK_SRCDIR/docs/man/$p.8" || { echo "$p.8 lacks $o"; false; }
+		done
+	done
+	for p in shriked shrike-engine "shrike-gateway --check"; do
+		for o in argument --no-such-option; do
+			# shellcheck disable=SC2086
+			run "$SHK_BUILDDIR"/$p $o
+			[ "$status" = 2 ]
+		done
+	done
+	COMP_WORDS=(shrike-hook po) COMP_CWORD=1
+	_shrike_program
+	[ "${COMPREPLY[*]}" = poststop ]
+	COMP_WORDS=(shrike-hook --on-absent o) COMP_CWORD=2
+	_shrike_program
+	[ "${COMPREPLY[*]}" = observe ]
+	COMP_WORDS=("$SHK_BUILDDIR/shrike-runtime" creat) COMP_CWORD=1
+	for o in $RUNTIMES; do
+		command -v "$o" >/dev/null || continue
+		SHRIKE_RUNTIME=$o _shrike_program
+		[ "${COMPREPLY[*]}" = create ]
+	done
 }
 
 @test "manual: every command and option of the program is in shrike(1)" {

@@ -94,6 +94,7 @@ witness_over() {
 		start "$r" "f-$r-$$" "$T/b"
 		# Stopped, it takes no call; killed while calls wait.
 		local e
+		wait_until 10 test -s "$T/b/rootfs/tmp/witness.log"
 		e=$(engine_pid)
 		kill -STOP "$e"
 		pause 0.5

@@ -138,3 +138,32 @@ secret() { # NAME TEXT: prints its path
 	(umask 077 && printf '%s\n' "$2" >"$T/$1")
 	echo "$T/$1"
 }
+
+# first_seen: "container seq" of alerts of the peer, each at its first arrival.
+first_seen() {
+	taken "$1" 'select(.source == "syscall" and .shrike.folded == null) |
+		"\(.shrike.container.id) \(.shrike.seq) \(.shrike.id)"' | awk '!seen[$3]++ { print $1, $2 }'
+}
+
+in_order() {
+	first_seen "$1" | awk '$2 <= last[$1] { print "out of order: " $0 ", after " last[$1]; bad = 1 } { last[$1] = $2 } END { exit bad }'
+}
+
+# adds_up NAME: put = refused by the journal + dropped by the writer + dropped by the spool's bound + arrived. Alerts
+# about losses are alerts as well, which the writer makes and numbers; the last of them arrives, others may be lost.
+adds_up() {
+	local put refused dropped out arrived own made lost counted
+	feed stats >"$T/stats"
+	put=$(jq .put "$T/stats") refused=$(jq .refused "$T/stats") dropped=$(jq .dropped "$T/stats")
+	out=$(metric 'shrike_output_dropped_total{output="webhook"}')
+	arrived=$(first_seen "$1" | wc -l)
+	# Looked at once: others may come.
+	taken "$1" 'select(.source == "internal").shrike.id' | cut -d: -f3 | sort -nu >"$T/own"
+	own=$(wc -l <"$T/own")
+	made=$(tail -n 1 "$T/own")
+	: "${made:=0}"
+	echo "put $put, refused $refused, dropped by the writer $dropped, by the spool $out, arrived $arrived (own $own of $made), rss $(jq .rss_kb "$T/stats") kB, of the engine's side $(jq .own_rss_kb "$T/stats") kB"
+	lost=$((put - arrived + made - own))
+	counted=$((refused + dropped + out))
+	[ "$lost" = "$counted" ]
+}

@@ -61,6 +61,27 @@ teardown() {
 	"$SHK_BUILDDIR/shrike-gateway" --check --config "$T/gw.yaml"
 }
 
+@test "a gateway that cannot start is told of where alerts go on this machine, and by shrike status" {
+	local token port gone
+	need_root
+	http a
+	port=$PORT
+	token=$(secret token abc)
+	chmod 0644 "$token"
+	write_config "  - webhook: { url: \"http://127.0.0.1:$port/\", token_file: $token }" "spool_dir: $T/spool" "gateway_user: daemon"
+	start_daemon
+	wait_until 30 has_alert "Shrike internal: no gateway"
+	"$SHK_BUILDDIR/shrike" status | grep -q '^gateway .*shrike-gateway does not run'
+	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r '.sinks[] | select(.name == "gateway").error')" = "shrike-gateway does not run" ]
+	refute grep -q abc "$T/daemon.log"
+	chmod 0600 "$token"
+	gone=$KEEPER
+	kill -HUP "$gone"
+	wait_until 30 has_alert "Shrike internal: gateway works again"
+	wait_until 30 grep -q 'no gateway' "$T/a.log"
+	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r '.sinks[] | select(.name == "gateway").error')" = null ]
+}
+
 @test "a credential of the service is a secret as well" {
 	mkdir "$T/cred"
 	(umask 077 && echo from-systemd >"$T/cred/hook-token")
@@ -265,6 +286,29 @@ teardown() {
 	done
 }
 
+@test "a real Alertmanager takes alerts, groups them by rule and container, and shows them" {
+	local port evil='evil `*_<!channel> \"quoted\" \u202e end'
+	need prometheus-alertmanager
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	printf 'route: { receiver: none }\nreceivers: [ { name: none } ]\n' >"$T/am.yml"
+	prometheus-alertmanager --config.file="$T/am.yml" --storage.path="$T/am" --cluster.listen-address= \
+		--web.listen-address="127.0.0.1:$port" >"$T/am.out" 2>&1 3>&- 7>&- 8>&- &
+	PEERS="$PEERS $!"
+	ready() { curl -s -o /dev/null --max-time 5 -f "http://127.0.0.1:$port/-/ready"; }
+	wait_until 20 ready
+	config "alertmanager: { url: \"http://127.0.0.1:$port\" }"
+	feed_start
+	alert web1 Critical disk "Some rule|$evil"
+	alert web2 Warning - 'Some rule|other'
+	alert web1 Notice - "Other rule|third"
+	shown() { curl -s --max-time 5 "http://127.0.0.1:$port/api/v2/alerts"; }
+	all_three() { [ "$(shown | jq length)" = 3 ]; }
+	wait_until 15 all_three || { shown; cat "$T/gw.log"; false; }
+	[ "$(shown | jq -r '.[] | [.labels.alertname, .labels.severity, .labels.container_id] | @csv' | sort | tr '\n' ' ')" = \
+		'"Other rule","info","web1" "Some rule","critical","web1" "Some rule","warning","web2" ' ]
+	metric_is 'shrike_output_set_aside_total{output="alertmanager"}' 0
+}
+
 @test "each output gets what it asks for: priority, rules, tags" {
 	http a
 	config "webhook: { name: loud, url: \"http://127.0.0.1:$PORT/loud\", min_priority: error }" \
@@ -466,6 +510,21 @@ read_mail() {
 		    print("From:", m["From"]); print("To:", m["To"]); print("Subject:", m["Subject"])
 		    print("Message-ID:", m["Message-ID"]); print(m.get_content())
 	END
+}
+
+@test "metrics on a port: of this machine alone" {
+	local port
+	http a
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	config "webhook: { url: \"http://127.0.0.1:$PORT/\" }"
+	sed -i "s|^metrics_listen:.*|metrics_listen: $port|" "$T/gw.yaml"
+	feed_start
+	healthy() { [ "$(curl -s --max-time 5 "http://127.0.0.1:$port/healthz")" = ok ]; }
+	wait_until 10 healthy
+	curl -s --max-time 5 "http://127.0.0.1:$port/metrics" | grep -q '^shrike_engine_connected 1$'
+	# Nothing but loopback listens.
+	awk -v p="$(printf '%04X' "$port")" '$4 == "0A" && $2 ~ ":" p "$" { print $2 }' /proc/net/tcp /proc/net/tcp6 >"$T/listens"
+	[ "$(cat "$T/listens")" = "0100007F:$(printf '%04X' "$port")" ]
 }
 
 @test "mail: STARTTLS and authentication, one message for the alerts of a while" {

@@ -179,3 +179,70 @@ file_alerts() {
 		stop_daemon
 	done
 }
+
+@test "an output on this machine gets what it asks for: priority, rules, tags" {
+	local r
+	write_config "  - file: { path: $T/tagged.json, tags: [ files ] }" "  - file: { path: $T/dirs.json, rules: [ 'Dir*' ] }" \
+		"  - file: { path: $T/rest.json, not_rules: [ File ], min_priority: notice }" \
+		"  - file: { path: $T/loud.json, min_priority: warning, not_rules: [ Directory ] }" "static_fields:" "  site: here" "  zone.name: east"
+	program 'cat /etc/odd-1; mkdir /tmp/d; true'
+	of() { jq -r .rule "$T/$1.json" 2>/dev/null | sort -u | tr '\n' ' '; }
+	for r in $RUNTIMES; do
+		rm -rf "$T"/*.json "$T/b/rootfs/tmp/d"
+		start_daemon
+		run_in "$r" "sel-$r" "$T/b" >"$T/out" 2>&1
+		expect_alert File
+		expect_alert Directory
+		wait_idle
+		stop_daemon
+		[ "$(of tagged)" = "File " ]
+		[ "$(of dirs)" = "Directory " ]
+		[ "$(of rest)" = "Directory " ]
+		[ "$(of loud)" = "File " ]
+	done
+}
+
+@test "what a policy's limit holds back is told by its number, also at the end, and is in the metrics" {
+	local r told
+	need curl
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Many
+		  desc: a directory was made
+		  condition: evt.type in (mkdir, mkdirat)
+		  output: made
+		  priority: NOTICE
+	END
+	policy <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		limits: { alerts_per_second: 1, burst: 5 }
+	END
+	write_config "metrics_listen: $T/metrics.sock" "gateway_user: daemon" "spool_dir: $T/spool"
+	# shellcheck disable=SC2016
+	program 'i=0; while [ $i -lt 200 ]; do echo /tmp/d$i; i=$((i + 1)); done | xargs mkdir'
+	ln -sf /bin/busybox "$T/b/rootfs/bin/xargs"
+	told() { alerts_of "Shrike internal: alerts held back" | jq -s 'map(select(.output_fields.rule == "Many").output_fields.count) | add // 0'; }
+	all_told() { [ $(($(alerts_of Many | wc -l) + $(told))) = 200 ]; }
+	counted() {
+		[ "$(curl -s --unix-socket "$T/metrics.sock" http://localhost/metrics | sed -n 's/^shrike_alerts_limited_total //p')" = "$(told)" ]
+	}
+	for r in $RUNTIMES; do
+		rm -rf "$ALERTS" "$T/b/rootfs/tmp"/*
+		start_daemon
+		run_in "$r" "many-$r" "$T/b" >"$T/out" 2>&1
+		wait_until 10 all_told
+		[ "$(told)" -ge 150 ]
+		wait_until 10 counted
+		# The page with everything that an engine counts.
+		curl -s --unix-socket "$T/metrics.sock" http://localhost/metrics >"$T/metrics"
+		grep -q '^shrike_decision_seconds_count [1-9]' "$T/metrics"
+		grep -q '^shrike_local_output_sent_total{output="file:' "$T/metrics"
+		! command -v promtool >/dev/null || promtool check metrics <"$T/metrics" >"$T/promtool" 2>&1 || { cat "$T/promtool"; false; }
+		# Whatever is held back when the daemon ends.
+		rm -rf "$T/b/rootfs/tmp"/*
+		: >"$ALERTS"
+		run_in "$r" "more-$r" "$T/b" >"$T/out" 2>&1
+		stop_daemon
+		all_told
+	done
+}

@@ -131,3 +131,47 @@ live() {
 	[ "$status" = 0 ]
 	grep -qxF '  files: ["shrike_rules.yaml"]' <<<"$output"
 }
+
+@test "what is in rules.d is in force where a policy names no files, and nowhere else" {
+	local r
+	mkdir "$T/rules.d"
+	policy <<<'policy: default'
+	policy named <<-END
+		policy: named
+		match: [ { id: "named-*" } ]
+		rules: { files: [shrike_rules.yaml, shrike_rules.d] }
+	END
+	explained() { "$SHK_BUILDDIR/shrike" explain --policy-dir "$T/policies" --rules-path "$T/rules.d:$SHK_SRCDIR/rules" --dump; }
+	explained | grep -qxF '  files: ["shrike_rules.yaml", "shrike_rules.d"]'
+	# Nothing in it yet; then a macro of the shipped rules is tuned, and a rule is added.
+	cat >"$T/rules.d/local.yaml" <<-'END'
+		- macro: expected_sensitive_read
+		  condition: (container.id != host)
+		- rule: Local rule
+		  desc: a directory was made
+		  condition: evt.type in (mkdir, mkdirat)
+		  output: made
+		  priority: WARNING
+	END
+	[ "$(explained | grep -cxF "  files: [\"shrike_rules.yaml\", \"shrike_rules.d\", \"$T/rules.d\"]")" = 1 ]
+	write_config
+	sed -i "s|^rules_path:.*|rules_path: $T/rules.d:$SHK_SRCDIR/rules|" "$T/shrike.yaml"
+	start_daemon
+	ARGS='["/bin/sh", "-c", "cat /etc/shadow; mkdir /tmp/local"]' make_bundle "$T/b"
+	add_hook "$T/b" prestart
+	for r in $RUNTIMES; do
+		rm -rf "$T/b/rootfs/tmp/local"
+		run_in "$r" "own-$r" "$T/b"
+		expect_alert "Local rule" "own-$r"
+		expect_no_alert "Sensitive file opened for reading" "own-$r"
+		rm -rf "$T/b/rootfs/tmp/local"
+		run_in "$r" "named-$r" "$T/b"
+		expect_alert "Sensitive file opened for reading" "named-$r"
+		expect_no_alert "Local rule" "named-$r"
+	done
+	# A mistake in it is one of its file.
+	echo '- rule: Broken' >>"$T/rules.d/local.yaml"
+	run "$SHK_BUILDDIR/shrike" reload
+	[ "$status" != 0 ]
+	[[ "$output" == *"$T/rules.d/local.yaml:8"* ]]
+}

@@ -109,6 +109,16 @@ static void is_refused(void **state)
 		{ "static_fields: { a: b, a: c }\n", "f:1:24: " },
 		{ "append_output: [ extra_output: '%static.a' ]\nstatic_fields: { b: c }\n",
 		  "f:1:32: invalid token %static.a" },
+		{ "outputs: [ webook: {} ]\n", "f:1:12: outputs: unknown key 'webook'; did you mean 'webhook'?" },
+		{ "outputs: [ webhook: { url: 'http://x/', tokn_file: /x } ]\n",
+		  "f:1:41: output webhook: unknown key 'tokn_file'; did you mean 'token_file'?" },
+		/* What everybody may read holds no secrets. */
+		{ "outputs: [ webhook: { headers: [ nothing ] } ]\n", "f:1:34: headers: 'Name: value' is expected" },
+		{ "outputs: [ webhook: { headers: [ 'a b: c' ] } ]\n", "f:1:34: headers: 'Name: value' is expected" },
+		{ "outputs: [ webhook: { headers: [ 'X-Site: a', 'authorization: Bearer b' ] } ]\n",
+		  "f:1:47: headers: the value of authorization is a secret" },
+		{ "outputs: [ slack: { url: 'https://hooks.slack.com/services/a' } ]\n", "f:1:26: url: whoever has" },
+		{ "outputs: [ teams: { url: 'https://a.Webhook.office.com:443/b' } ]\n", "f:1:26: url: whoever has" },
 	};
 
 	(void)state;

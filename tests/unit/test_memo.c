@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "rules/ast.h"
 #include "rules/memo.h"
 
-#define RULES  16
+#define RULES  19
+#define WORDS  5
 #define EVENTS 6000
 
 struct world {
@@ -22,6 +24,8 @@ struct world {
 	struct shk_memo *memo;
 	uint64_t seed;
 	char path[2][4096];
+	char word[2 * WORDS][64];
+	char *vec[2][WORDS + 1]; /* argv, envp */
 };
 
 static const char *const conditions[RULES] = {
@@ -41,6 +45,9 @@ static const char *const conditions[RULES] = {
 	"basename(evt.arg.name) = passwd",
 	"evt.arg.name glob \"*../*\" and evt.arg.name startswith /",
 	"evt.rawres = -2 and evt.arg.name exists",
+	"evt.type = execve and (proc.env contains two or proc.env icontains ld_preload)",
+	"proc.env contains \"B=\" or proc.env endswith x or proc.cmdline contains \"-c\"",
+	"evt.type = execve and (proc.args startswith \"B\" or proc.args contains \"A=\xef\xbf\xbd\") and proc.env exists",
 };
 
 /* The events' memory is this process's. */
@@ -65,7 +72,7 @@ static uint64_t draw(struct world *w, uint64_t n)
 static void draw_path(struct world *w, char *out, size_t size)
 {
 	static const char *const dirs[] = { "/etc", "/root", "/tmp", "/proc/12", "/home/ann/.ssh", "/var/lib/x",
-					    "/home/../etc", "" };
+					    "/home/../etc", "", "/tmp/\n" };
 	static const char *const names[] = { "passwd", "shadow", "hosts", "environ", "id_rsa", "a", "b", "x.key",
 					     "passwd.bak", "Shadow~" };
 	const char *dir = dirs[draw(w, SHK_ARRAY_SIZE(dirs))], *name = names[draw(w, SHK_ARRAY_SIZE(names))];
@@ -86,9 +93,32 @@ static void draw_path(struct world *w, char *out, size_t size)
 	}
 }
 
+/* Arguments and environment: the same ones again and again, some of which are not clean, and new ones. */
+static void draw_program(struct world *w)
+{
+	static const char *const words[] = { "A=\n", "B=two", "LD_PRELOAD=\x01x", "-c", "C=\xff\xc3\xa4", "", "B=x" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned n = (unsigned)draw(w, WORDS);
+
+		for (unsigned k = 0; k < n; k++) {
+			char *word = w->word[i * WORDS + k];
+
+			if (draw(w, 20))
+				snprintf(word, sizeof(*w->word), "%s", words[draw(w, SHK_ARRAY_SIZE(words))]);
+			else
+				snprintf(word, sizeof(*w->word), "N=%llx", (unsigned long long)draw(w, UINT64_MAX));
+			w->vec[i][k] = word;
+		}
+		w->vec[i][n] = NULL;
+		w->ev.raw[1 + i] = (uintptr_t)w->vec[i];
+	}
+	w->ev.tid = getpid();
+}
+
 static void draw_event(struct world *w)
 {
-	static const char *const calls[] = { "open", "openat", "open", "openat", "creat", "unlink", "rename", "chmod" };
+	static const char *const calls[] = { "open", "openat", "open", "openat", "creat", "unlink", "rename", "chmod", "execve" };
 	static const uint64_t flags[] = { O_RDONLY, O_WRONLY | O_CREAT, O_RDWR, O_RDONLY | O_CLOEXEC };
 	const struct shk_syscall *s = shk_syscall_by_name(shk_str(calls[draw(w, SHK_ARRAY_SIZE(calls))]));
 	unsigned n = 0;
@@ -108,6 +138,10 @@ static void draw_event(struct world *w)
 			draw_path(w, w->path[n], sizeof(w->path[n]));
 			w->ev.raw[i] = (uintptr_t)w->path[n++];
 		}
+	}
+	if (s->id == SHK_CALL_execve) {
+		draw_program(w);
+		return;
 	}
 	w->ev.raw[s->arg[0].kind == SHK_ARG_PATH ? 1 : 2] =
 		n == 2 ? (uintptr_t)w->path[1] : flags[draw(w, SHK_ARRAY_SIZE(flags))];

@@ -66,16 +66,23 @@ static void make_patterns(struct shk_arena *a, struct shk_pattern *p, uint32_t n
 		p[i] = (struct shk_pattern){ random_text(a, letters, most), i };
 }
 
-static void trie_round(enum shk_trie_kind kind, const char *letters, uint32_t n, uint32_t most)
+/* common: a byte that is put into every pattern, 0: none. */
+static void trie_round(enum shk_trie_kind kind, const char *letters, uint32_t n, uint32_t most, char common)
 {
-	struct shk_pattern p[PATTERNS], sorted[PATTERNS];
+	struct shk_pattern p[PATTERNS] = { 0 }, sorted[PATTERNS];
 	struct shk_trie t;
 	struct shk_arena a;
 
 	shk_arena_init(&a, (size_t)64 << 20);
 	make_patterns(&a, p, n, letters, most);
+	for (uint32_t i = 0; common && i < n; i++) {
+		p[i].s.n += !p[i].s.n; /* there is room: a byte behind each */
+		((char *)(uintptr_t)p[i].s.p)[any((uint32_t)p[i].s.n)] = common;
+	}
 	memcpy(sorted, p, sizeof(p));
 	assert_int_equal(shk_trie_build(&a, kind, sorted, n, &t), 0);
+	if (common)
+		assert_true(t.has_anchor);
 	for (unsigned i = 0; i < TEXTS; i++) {
 		struct shk_str text = random_text(&a, letters, 40);
 		uint64_t bits[PATTERNS / 64 + 1] = { 0 };
@@ -97,8 +104,10 @@ static void test_tries(void **state)
 	for (unsigned r = 0; r < ROUNDS; r++)
 		for (unsigned kind = SHK_TRIE_PREFIX; kind <= SHK_TRIE_INSIDE_FOLD; kind++)
 			trie_round((enum shk_trie_kind)kind, letters[r % 3], 1 + any(PATTERNS),
-				   1 + any(12));
-	trie_round(SHK_TRIE_INSIDE, "ab", 0, 1);
+				   1 + any(12), 0);
+	trie_round(SHK_TRIE_INSIDE, "ab", 0, 1, 0);
+	for (unsigned r = 0; r < 10 * ROUNDS; r++)
+		trie_round(SHK_TRIE_INSIDE, "abc-", 1 + any(5), 1 + any(SHK_TRIE_SHORT), '-');
 }
 
 /* A pattern of one letter many times over, and every byte: the worst for links along endings. */

@@ -628,6 +628,55 @@ static void burst_waits_for_the_gateway(void **state)
 	close(sv[0]);
 }
 
+static uint64_t sum_of(const char *text, const char *key, unsigned *n)
+{
+	uint64_t sum = 0;
+
+	*n = 0;
+	while ((text = strstr(text, key))) {
+		text += strlen(key);
+		sum += strtoull(text, NULL, 10);
+		++*n;
+	}
+	return sum;
+}
+
+/* What a gateway had in memory when another came is lost, told once, and not as often as a gateway may say so. */
+static void what_went_with_a_gateway_is_told(void **state)
+{
+	enum { TIMES = 100 };
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_frame_head hello = { .op = SHK_FRAME_HELLO, .cookie = 1 }, ack = { .op = SHK_FRAME_ACK, .rank = 5 };
+	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sink_stats st;
+	unsigned n;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	shk_sinks_gateway(s, sv[1]);
+	for (unsigned i = 0; i < TIMES; i++) {
+		hello.cookie += i % 2; /* the same gateway on another way takes nothing with it */
+		while (shk_frame_send(sv[0], &hello, SHK_STR("")) < 0)
+			usleep(1000);
+		while (shk_frame_send(sv[0], &ack, SHK_STR("")) < 0)
+			usleep(1000);
+	}
+	do {
+		usleep(20000);
+		slurp(b, b->path);
+	} while (sum_of(b->text, "\"lost\":", &n) < 5 * TIMES / 2);
+	assert_int_equal(sum_of(b->text, "\"lost\":", &n), 5 * TIMES / 2);
+	assert_in_range(n, 1, TIMES / 4);
+	shk_sinks_stats(s, &st, 1);
+	assert_int_equal(st.dropped, 5 * TIMES / 2);
+	shk_sinks_stop(s, 100);
+	close(sv[0]);
+}
+
 /* A gateway that asks for alerts without end gets some, and how many it did not get is told. */
 static void gateway_cannot_flood(void **state)
 {
@@ -683,6 +732,7 @@ int main(void)
 		TEST(symbolic_link_is_refused_until_it_is_gone),
 		TEST(full_disk_keeps_the_alert_in_the_ring),
 		TEST(lost_alerts_are_an_alert),
+		TEST(what_went_with_a_gateway_is_told),
 		TEST(standing_sink_harms_nobody_and_is_reported),
 		TEST(what_an_engine_owed_is_told),
 		TEST(program_is_started_again),

@@ -406,9 +406,13 @@ static void memory_has_a_bound(void **state)
 	/* The engine's window moves on. */
 	assert_true(shk_spool_kept(w->spool, 7, &cookie));
 	assert_in_range(cookie, N - SHK_WINDOW_LINES + 1, N - 1);
+	assert_int_equal(shk_spool_at_risk(w->spool, 7, cookie), cookie - w->dropped);
+	shk_spool_trim(w->spool, cookie);
+	assert_int_equal(shk_spool_at_risk(w->spool, 7, cookie), 1);
 	shk_spool_tick(w->spool, shk_now_real());
 	assert_true(shk_spool_kept(w->spool, 7, &cookie));
 	assert_int_equal(cookie, N);
+	assert_int_equal(shk_spool_at_risk(w->spool, 7, cookie), 0);
 	assert_int_equal(left(w, 2), N / 10);
 }
 
@@ -528,6 +532,51 @@ static void files_of_state(void **state)
 	assert_false(shk_outlet_parse(both, 10, &k));
 }
 
+/* An output whose file could not be read or made: it repeats, and its state is in a file once that is possible. */
+static void a_file_of_state_comes_late(void **state)
+{
+	struct world *w = *state;
+	struct shk_outlet_kept k;
+	unsigned char both[2 * SHK_OUTLET_BLOCK] = { 0 };
+	char path[128];
+	int fd, dir = shk_spool_dir(w->spool);
+
+	put(w, 1, 5, "t");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	close(w->o.file);
+	snprintf(path, sizeof(path), "%s/output-x.state", w->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(shk_outlet_load(&w->o, dir, "x", 2), -EISDIR);
+	assert_int_equal(w->o.kept.next, 0);
+	w->o.kept.bit = 0;
+	w->o.kept.sent = 7;
+	shk_outlet_save(&w->o);
+	shk_outlet_mend(&w->o, dir, "x");
+	assert_true(w->o.unsaved);
+	assert_int_equal(rmdir(path), 0);
+	shk_outlet_mend(&w->o, dir, "x");
+	assert_false(w->o.unsaved);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, both, sizeof(both), 0), sizeof(both));
+	assert_true(shk_outlet_parse(both, sizeof(both), &k));
+	assert_int_equal(k.sent, 7);
+	/* Both blocks are whole from the start: either may be torn. */
+	both[(k.generation % 2) * SHK_OUTLET_BLOCK + 40] ^= 1;
+	assert_true(shk_outlet_parse(both, sizeof(both), &k));
+	/* Nothing in it is whole: the oldest it is as well. */
+	assert_int_equal(ftruncate(fd, 100), 0);
+	close(fd);
+	close(w->o.file);
+	assert_int_equal(shk_outlet_load(&w->o, dir, "x", 2), 0);
+	assert_int_equal(w->o.kept.next, 0);
+	/* A new one begins behind what is there. */
+	close(w->o.file);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(shk_outlet_load(&w->o, dir, "x", 2), 0);
+	assert_int_equal(w->o.kept.next, 2);
+}
+
 static void selections(void **state)
 {
 	struct shk_sink_config c = { .min_priority = SHK_PRIO_WARNING };
@@ -537,28 +586,28 @@ static void selections(void **state)
 						     "\"source\":\"internal\"}");
 
 	(void)state;
-	assert_true(shk_outlet_wants(&c, o));
+	assert_true(shk_sink_wants(&c, o));
 	c.min_priority = SHK_PRIO_ERROR;
-	assert_false(shk_outlet_wants(&c, o));
+	assert_false(shk_sink_wants(&c, o));
 	c.min_priority = SHK_PRIO_DEBUG;
 	c.net.rules = (char[]){ "nothing\n*shell" };
-	assert_true(shk_outlet_wants(&c, o));
+	assert_true(shk_sink_wants(&c, o));
 	c.net.tags = (char[]){ "file" };
-	assert_false(shk_outlet_wants(&c, o));
-	assert_true(shk_outlet_wants(&c, own));
+	assert_false(shk_sink_wants(&c, o));
+	assert_true(shk_sink_wants(&c, own));
 	c.net.tags = (char[]){ "n*" };
-	assert_true(shk_outlet_wants(&c, o));
+	assert_true(shk_sink_wants(&c, o));
 	c.net.not_rules = (char[]){ "A *" };
-	assert_false(shk_outlet_wants(&c, o));
-	assert_false(shk_outlet_wants(&c, NULL));
+	assert_false(shk_sink_wants(&c, o));
+	assert_false(shk_sink_wants(&c, NULL));
 	/* What an output refuses is told by the others. */
 	json_object_put(own);
 	own = json_tokener_parse("{\"priority\":\"Error\",\"rule\":\"Shrike internal: alert set aside\",\"source\":"
 				 "\"internal\",\"output_fields\":{\"output\":\"one\"}}");
 	c.net.name = (char[]){ "one" };
-	assert_false(shk_outlet_wants(&c, own));
+	assert_false(shk_sink_wants(&c, own));
 	c.net.name = (char[]){ "two" };
-	assert_true(shk_outlet_wants(&c, own));
+	assert_true(shk_sink_wants(&c, own));
 	json_object_put(o);
 	json_object_put(own);
 }
@@ -736,7 +785,7 @@ int main(void)
 		T(is_read_back),	   T(a_torn_end_is_cut), T(the_bound_holds),
 		T(old_ones_go),		   T(a_late_directory_is_read_first),
 		T(what_cannot_be_read_stays), T(a_failed_sync_is_not_asked_again), T(memory_has_a_bound), T(an_hour_without_a_peer),
-		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state),
+		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state), T(a_file_of_state_comes_late),
 		cmocka_unit_test(selections), cmocka_unit_test(frames), cmocka_unit_test(secrets_in_answers), T(folds_and_clocks), T(equal_keys_do_not_fold), T(equal_keys_are_limited_apart),
 		T(mail_cannot_be_ended_from_inside),
 	};
