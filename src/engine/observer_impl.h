@@ -65,6 +65,7 @@ struct shk_observer {
 		bool some;		      /* the module says that there are, not how many */
 		uint64_t told;		      /* when that was said last */
 	} loss;
+	int64_t unclaimed; /* lost by records less by containers' counters, which are ahead of those that were not read yet */
 };
 
 #define SHK_OBSERVER_ARENA (1u << 20)
@@ -80,6 +81,9 @@ void shk_observer_judge(struct shk_observer *o, struct shk_entry *e, const struc
 			const int64_t *ret);
 /* What was lost, at most once a second unless at once. */
 void shk_observer_tell_loss(struct shk_observer *o, bool at_once);
+/* by_records more were lost by records of loss, of them (or of those that are still to be read) by_counters by containers that have been
+ * told of; all: each one that has lost some was. How many more are to be told, of containers that are over. */
+uint64_t shk_observer_unclaimed(struct shk_observer *o, uint64_t by_records, uint64_t by_counters, bool all);
 /* Records of this container that the module has lost since it was added; 0 also when it does not say. Holding lock. */
 uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index);
 

@@ -222,10 +222,22 @@ uint64_t shk_observer_lost_of(struct shk_observer *o, uint32_t index)
 	return n;
 }
 
+uint64_t shk_observer_unclaimed(struct shk_observer *o, uint64_t by_records, uint64_t by_counters, bool all)
+{
+	uint64_t n;
+
+	o->unclaimed += (int64_t)by_records - (int64_t)by_counters;
+	if (!all || o->unclaimed <= 0)
+		return 0;
+	n = (uint64_t)o->unclaimed;
+	o->unclaimed = 0;
+	return n;
+}
+
 void shk_observer_tell_loss(struct shk_observer *o, bool at_once)
 {
 	struct { struct shk_entry *e; uint64_t n; } hit[64];
-	uint64_t now = shk_now_mono(), named = 0;
+	uint64_t now = shk_now_mono(), named = 0, others;
 	struct shk_map_slot *s;
 	unsigned n = 0;
 
@@ -249,9 +261,11 @@ void shk_observer_tell_loss(struct shk_observer *o, bool at_once)
 		tell_one(o, hit[i].e, hit[i].n);
 		shk_entry_unref(hit[i].e);
 	}
-	/* Of containers that are over, or nobody's any more. */
-	if (!n && o->loss.count > named)
-		tell_one(o, NULL, o->loss.count - named);
+	others = shk_observer_unclaimed(o, o->loss.count, named, n < SHK_ARRAY_SIZE(hit));
+	if (others)
+		tell_one(o, NULL, others);
 	memset(&o->loss, 0, sizeof(o->loss));
 	o->loss.told = now;
+	/* Who had no room is told of next time. */
+	o->loss.some = n == SHK_ARRAY_SIZE(hit);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "engine/internal.h"
 #include "sources/ptrace/inject.h"
 #include "sources/ptrace/target.h"
@@ -216,6 +217,10 @@ static int delivered(struct registration *x, struct shk_entry *e, struct json_ob
 	return answer(x, "wrapper", NULL);
 }
 
+static const char not_killable[] =
+	"this kernel lacks WAIT_KILLABLE_RECV (Linux 5.19 has it): a signal restarts a call that is being judged; "
+	"`shrike doctor` says what else it lacks";
+
 static int inject(struct registration *x, struct shk_entry *e, const struct shk_plan *plan)
 {
 	struct shk_inject in = { .tid = e->ctr->init_pid, .pidfd = x->pidfd,
@@ -247,8 +252,11 @@ static int inject(struct registration *x, struct shk_entry *e, const struct shk_
 		return r;
 	}
 	x->watch = l;
-	return answer(x, "hook", used & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV ? NULL :
-		      "this kernel has no killable wait: a signal can restart a call that is being judged");
+	if (used & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		return answer(x, "hook", NULL);
+	/* Runtimes keep what a hook that succeeds has to say to themselves. */
+	shk_warning("container " SHK_STR_FMT ": %s", SHK_STR_ARG(e->ctr->id), not_killable);
+	return answer(x, "hook", not_killable);
 }
 
 static int register_new(struct registration *x, pid_t pid)

@@ -39,7 +39,7 @@
 #define NOT_TRIED (-1)
 
 struct probe { /* errno of each step, 0: works, NOT_TRIED */
-	int listener, killable, sync, answer, addfd, seize, getfd;
+	int listener, killable, sync, answer, addfd, addfd_alone, seize, getfd;
 };
 
 static int install(unsigned flags)
@@ -89,6 +89,7 @@ static int answer(int listener, int give, struct probe *p)
 	struct seccomp_notif_resp resp = { 0 };
 	struct seccomp_notif_addfd add = { 0 };
 	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+	int fd;
 
 	if (poll(&pfd, 1, PROBE_MS) != 1)
 		return ETIMEDOUT;
@@ -100,8 +101,13 @@ static int answer(int listener, int give, struct probe *p)
 	p->addfd = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? errno : 0;
 	if (p->addfd == 0)
 		return 0;
+	/* In two steps, as it is done where one is not there (shk_notify_give). */
+	add.flags = 0;
+	fd = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	p->addfd_alone = fd < 0 ? errno : 0;
 	resp.id = u.n.id;
-	resp.error = -EPERM;
+	resp.error = fd < 0 ? -EPERM : 0;
+	resp.val = fd < 0 ? 0 : fd;
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? errno : 0;
 }
 
@@ -125,8 +131,12 @@ static void probe_answer(int listener, struct probe *p)
 	if (p->answer)
 		kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	if (p->addfd == 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	if (p->addfd == 0)
 		p->addfd = EBADF;
+	else if (p->addfd_alone == 0)
+		p->addfd_alone = EBADF;
 }
 
 /* What way A does to a container's first process, done to a child of our own. */
@@ -157,7 +167,7 @@ static void probe_ptrace(struct probe *p)
 static void in_child(int out)
 {
 	struct probe p = { NOT_TRIED, NOT_TRIED, NOT_TRIED, NOT_TRIED, NOT_TRIED, NOT_TRIED,
-			   NOT_TRIED };
+			   NOT_TRIED, NOT_TRIED };
 	uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
 	int listener;
 
@@ -212,6 +222,9 @@ static void add_step(struct shk_report *r, const char *name, int step, const cha
 		shk_doctor_add(r, "kernel", name, SHK_YES, "%s", good);
 	else if (step == NOT_TRIED)
 		shk_doctor_add(r, "kernel", name, SHK_NO, "could not be tried");
+	else if (step == EINVAL || step == ENOTTY)
+		/* So a kernel answers to what it does not know. */
+		shk_doctor_add(r, "kernel", name, SHK_NO, "not in this kernel: %s", bad);
 	else
 		shk_doctor_add(r, "kernel", name, SHK_NO, "%s (%s)", bad, strerror(step));
 }
@@ -283,7 +296,9 @@ void shk_doctor_seccomp(struct shk_report *r)
 	shk_doctor_add(r, "kernel", "seccomp notify", r->notify ? SHK_YES : SHK_NO, "%s",
 		       r->notify ? "a call was held and answered" : r->why_no_notify);
 	add_step(r, "ADDFD and SEND in one", p.addfd, "opens can be emulated",
-		 "no emulated open: verdicts on opens are deny-only; Linux 5.14 has it");
+		 p.addfd_alone == 0 ?
+			 "opens are emulated in two steps, and a signal in between leaves a descriptor behind; Linux 5.14 has it" :
+			 "no emulated open: verdicts on opens are deny-only; Linux 5.14 has it");
 	add_step(r, "WAIT_KILLABLE_RECV", p.killable, "signals do not restart a call being judged",
 		 "a signal restarts a call being judged; Linux 5.19 has it");
 	add_step(r, "SYNC_WAKE_UP", p.sync, "cheaper answers", "answers cost more; Linux 6.6 has it");

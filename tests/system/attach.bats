@@ -170,7 +170,7 @@ without_filter() {
 			echo "$output"
 			[ "$status" = 0 ]
 			[ -z "$(without_filter "$INIT")" ]
-			sleep 0.5
+			pause 0.5
 			[ -z "$(without_filter "$INIT")" ]
 			go
 			forks=$(awk '$1 == "forks" { print $3 }' "$B/rootfs/tmp/log")
@@ -232,7 +232,7 @@ without_filter() {
 		S ps | grep "not supervised: task"
 		expect_alert "Shrike internal: attach incomplete" "tr-$r-$$"
 		# Sessions that begin unseen are looked for every second, and killed: this one was there before.
-		sleep 1.5
+		pause 1.5
 		go
 		# Those that could be reached are supervised.
 		[ "$(said first EPERM)" = 1 ]

@@ -67,7 +67,7 @@ compare() {
 		start "$r" "w-$r-$$" "$T/b"
 		kill_engine "$kills"
 		wait_until $((seconds + 60)) witness_over "w-$r-$$" "$r"
-		sleep 1
+		pause 1
 		# openat w: ENOENT (2); openat r: 0; rename: ENOENT
 		awk '($3 == "r" && $4 != 0) || ($3 != "r" && $4 != 2) { print; bad = 1 } END { exit bad }' \
 			"$T/b/rootfs/tmp/witness.log"
@@ -97,7 +97,7 @@ witness_over() {
 		wait_until 10 test -s "$T/b/rootfs/tmp/witness.log"
 		e=$(engine_pid)
 		kill -STOP "$e"
-		sleep 0.5
+		pause 0.5
 		kill -9 "$e"
 		wait_until 10 another_engine "$e"
 		wait_until 30 witness_over "f-$r-$$" "$r"
@@ -126,7 +126,7 @@ witness_over() {
 	"$SHK_BUILDDIR/shrike" events -f --json -n 0 >"$T/followed" 2>"$T/followed.err" 3>&- &
 	local f=$!
 	start runc "e-$$" "$T/b"
-	sleep 1
+	pause 1
 	kill_engine 1
 	local before
 	before=$(wc -l <"$T/followed")

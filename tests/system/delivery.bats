@@ -58,7 +58,7 @@ killed_at_random() {
 			;;
 		2)
 			kill -9 "$PEER" 2>/dev/null || true
-			sleep 0.2
+			pause 0.2
 			http a --port "$port"
 			;;
 		esac
@@ -222,7 +222,7 @@ killed_at_random() {
 	printf 'outputs: [ nonsense' >"$T/gw.yaml"
 	old=$(feed pid)
 	kill -HUP "$old"
-	sleep 0.5
+	pause 0.5
 	kill -0 "$old"
 	grep -q 'the outputs of before stay' "$T/gw.log"
 	config "webhook: { url: \"http://127.0.0.1:$PORT/new\" }"

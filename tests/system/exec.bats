@@ -10,7 +10,7 @@ setup() {
 	need_root
 	need runc crun jq busybox
 	shk_setup
-	ATTEMPTS=${SHK_LONG:+20000}
+	ATTEMPTS=${SHK_EXEC_ATTEMPTS:-${SHK_LONG:+20000}}
 	ATTEMPTS=${ATTEMPTS:-2000}
 }
 
@@ -166,17 +166,17 @@ races() {
 
 @test "the engine is killed while programs start: nothing unverified runs, and nobody hangs" {
 	forbidding
-	local r i pid before
+	local r i pid before n=${SHK_EXEC_ATTEMPTS:+$((SHK_EXEC_ATTEMPTS * 10))}
 	for r in $RUNTIMES; do
 		rm -rf "$T/b/rootfs/race"
 		mkdir "$T/b/rootfs/race"
-		args /opt/exec_flip memory 3000 /race
+		args /opt/exec_flip memory "${n:-3000}" /race
 		IDS="$IDS $r:k-$r-$$"
 		runtime "$r" run -b "$T/b" "k-$r-$$" >"$T/k.out" 2>&1 </dev/null 3>&- &
 		pid=$!
 		for ((i = 0; i < 10; i++)); do
 			before=$(engine_pid)
-			sleep 0.2
+			pause 0.2
 			kill -0 "$pid" 2>/dev/null || break
 			kill -KILL "$before" 2>/dev/null || true
 			wait_until 10 another_engine "$before"

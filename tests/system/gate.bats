@@ -151,7 +151,7 @@ S() {
 			pid=$!
 			wait_until 10 test -e "$B/rootfs/tmp/ready"
 			[ -z "$(without_filter "$INIT")" ]
-			sleep 0.3
+			pause 0.3
 			[ -z "$(without_filter "$INIT")" ]
 			touch "$B/rootfs/tmp/GO"
 			wait_until 20 test -e "$B/rootfs/tmp/done"
@@ -419,7 +419,7 @@ is_marked() {
 			kill -STOP "$old"
 			runtime "$r" exec "k-$r-$$" /opt/act rename /usr/bin/tool /usr/bin/x >"$T/k.out" 2>&1 </dev/null 3>&- &
 			pid=$!
-			sleep 0.3
+			pause 0.3
 			kill -KILL "$old"
 			wait_until 10 another_engine "$old"
 			wait "$pid" || true
@@ -455,7 +455,7 @@ is_marked() {
 	kill -STOP "$old"
 	runc exec "d-$$" /bin/busybox echo let go >"$T/d.out" 2>&1 </dev/null 3>&- &
 	pid=$!
-	sleep 0.3
+	pause 0.3
 	[ ! -s "$T/d.out" ]
 	kill -KILL "$KEEPER" "$old"
 	wait "$KEEPER" 2>/dev/null || true
@@ -468,7 +468,7 @@ is_marked() {
 	with_policy
 	a_container runc "w-$$"
 	runc exec -d "w-$$" /opt/act lease /usr/bin/tool
-	sleep 0.3
+	pause 0.3
 	timeout 5 runc exec "w-$$" /bin/true
 	# The program itself: nobody waits for its lease either.
 	timeout 5 runc exec "w-$$" /usr/bin/tool true || [ $? -ne 124 ]
@@ -507,7 +507,7 @@ is_marked() {
 		IDS="$IDS $r:x-$r-$$"
 		runtime "$r" run -b "$B" "x-$r-$$" >"$T/x.out" 2>&1 </dev/null 3>&- &
 		pid=$!
-		sleep 0.5
+		pause 0.5
 		i=0
 		while kill -0 "$pid" 2>/dev/null && [ "$i" -lt 12 ]; do
 			run S attach "x-$r-$$"

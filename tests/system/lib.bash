@@ -4,7 +4,8 @@
 # What the system tests share: a daemon of the build tree in a directory of its own, bundles, runtimes,
 # and the alerts that arrived. Loaded by each .bats file with `load lib`.
 #
-# SHK_BUILDDIR and SHK_SRCDIR name build and source tree (make check-system sets them).
+# SHK_BUILDDIR and SHK_SRCDIR name build and source tree (make check-system sets them). SHK_SLOW: how many times as long as here
+# things may take where the tests run (1). SHK_STATUS_LOG: a file that gets what each daemon says of itself before it is stopped.
 
 : "${SHK_SRCDIR:=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}"
 : "${SHK_BUILDDIR:=$SHK_SRCDIR}"
@@ -99,9 +100,12 @@ sanitizer_reports() {
 	return $found
 }
 
-# policy TEXT: the policy `default`, or another by its name in the text; one file each.
+# policy TEXT: the policy `default`, or another by its name in the text; one file each. SHK_RINGS: one that does not say otherwise allows
+# io_uring, so that the kernel module, if there is one, has to tell of every call that rules name.
 policy() {
-	cat >"$T/policies/${1:-default}.yaml"
+	local f=$T/policies/${1:-default}.yaml
+	cat >"$f"
+	[ -z "${SHK_RINGS:-}" ] || grep -q '^io_uring:' "$f" || sed -i '/^policy:/a io_uring: allow' "$f"
 }
 
 # shellcheck disable=SC2120
@@ -135,6 +139,7 @@ daemon_answers() {
 
 stop_daemon() {
 	[ -n "$KEEPER" ] || return 0
+	[ -z "${SHK_STATUS_LOG:-}" ] || "$SHK_BUILDDIR/shrike" status --json 2>/dev/null | jq -c . >>"$SHK_STATUS_LOG" || true
 	kill -TERM "$KEEPER" 2>/dev/null || true
 	wait "$KEEPER" 2>/dev/null || true
 	KEEPER=
@@ -161,12 +166,18 @@ refute() {
 
 # wait_until SECONDS COMMAND...
 wait_until() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${SHK_SLOW:-1}))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.05
 	done
+}
+
+# pause SECONDS: for what takes a moment, and cannot be asked for.
+pause() {
+	local i
+	for ((i = 0; i < ${SHK_SLOW:-1}; i++)); do sleep "$1"; done
 }
 
 # ---- bundles ----
@@ -268,7 +279,7 @@ expect_no_alert() {
 
 # Until no call is being judged and the writer has caught up.
 wait_idle() {
-	sleep 0.3
+	pause 0.3
 }
 
 ps_field() {

@@ -204,7 +204,7 @@ armed() {
 		done
 	done
 	wait_until 5 no_containers
-	sleep 0.3
+	pause 0.3
 	[ "$(engine_pid)" = "$e" ]
 	[ "$(ls "/proc/$e/fd" | wc -l)" -le "$fds" ]
 	[ "$(ls "/proc/$e/task" | wc -l)" -le "$threads" ]

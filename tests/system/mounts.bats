@@ -276,7 +276,7 @@ twins() {
 	run_in "$r" "k-$r-$$" "$T/b" >"$T/k.out" 2>"$T/k.err" &
 	local run=$!
 	while kill -0 $run 2>/dev/null; do
-		sleep 0.3
+		pause 0.3
 		e=$(engine_pid) && kill -9 "$e" 2>/dev/null && n=$((n + 1))
 	done
 	wait $run || true

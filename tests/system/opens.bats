@@ -54,6 +54,11 @@ script() {
 	cp "$T/b/rootfs/opt/script" "$T/free/rootfs/opt/script"
 }
 
+# Where control groups are version 2 the container's list of devices cannot be read, and one that not everybody has is refused (docs/NATIVE.md).
+known_devices() {
+	[ -e /sys/fs/cgroup/devices ] && echo "$1" || sed 's/^0 0 kmsg: fd=.*/0 0 kmsg: EPERM/' <<<"$1"
+}
+
 @test "no name leads to a guarded file, and others are opened as ever" {
 	guarded
 	script <<-'END'
@@ -126,7 +131,7 @@ script() {
 		rm -rf "$T/b/rootfs/tmp" "$T/free/rootfs/tmp"
 		mkdir "$T/b/rootfs/tmp" "$T/free/rootfs/tmp"
 		run run_in "$r" "n-$r-$$" "$T/free"
-		free=$output
+		free=$(known_devices "$output")
 		run run_in "$r" "s-$r-$$" "$T/b"
 		diff <(echo "$free") <(echo "$output")
 		[ "$(echo "$output" | wc -l)" -gt 50 ]
@@ -209,22 +214,20 @@ script() {
 }
 
 @test "an engine that ends while files are made" {
+	local r e n=0 files=${SHK_FILES:-30000}
 	guarded
-	script <<-'END'
-		mkdir /tmp/x; /opt/opens excl /tmp/x 30000
-	END
-	local r e n=0
+	script <<<"mkdir /tmp/x; /opt/opens excl /tmp/x $files"
 	for r in $RUNTIMES; do
 		rm -rf "$T"/b/rootfs/tmp/*
 		run_in "$r" "k-$r-$$" "$T/b" >"$T/k.out" 2>"$T/k.err" &
 		local run=$!
 		while kill -0 $run 2>/dev/null; do
-			sleep 0.3
+			pause 0.3
 			e=$(engine_pid) && kill -9 "$e" 2>/dev/null && n=$((n + 1))
 		done
 		wait $run || true
 		cat "$T/k.out" "$T/k.err"
-		[ "$(jq .made "$T/k.out")" = 30000 ]
+		[ "$(jq .made "$T/k.out")" = "$files" ]
 		[ "$(jq .errors "$T/k.out")" = 0 ]
 	done
 	echo "$n engines ended"
@@ -260,6 +263,8 @@ script() {
 		/opt/keep
 		echo done
 	END
+	# As of opens (known_devices): one that everybody has may be made.
+	[ -e /sys/fs/cgroup/devices ] || sed -i 's/mknod k c 1 11/mknod k c 1 7/' "$T"/{b,free}/rootfs/opt/script
 	printf '#!/bin/sh\n' >"$T/free/rootfs/opt/keep"
 	cat >"$T/b/rootfs/opt/keep" <<-'END'
 		#!/bin/sh

@@ -98,7 +98,7 @@ waits() {
 		e=$(engine_pid)
 		kill -9 "$e"
 		wait_until 10 another_engine "$e"
-		sleep 0.4
+		pause 0.4
 	done
 	said end
 	said "cat: can't open '/tmp/p': Connection timed out"
@@ -117,7 +117,7 @@ waits() {
 	e=$(engine_pid)
 	kill -STOP "$e"
 	: >"$T/b/rootfs/tmp/go"
-	sleep 0.3
+	pause 0.3
 	refute said end
 	kill -9 "$e"
 	wait_until 10 said end

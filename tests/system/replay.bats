@@ -144,7 +144,7 @@ live_and_replayed() {
 alert_count_settles() {
 	local n
 	n=$(wc -l <"$ALERTS")
-	sleep 0.5
+	pause 0.5
 	[ "$n" -gt 0 ] && [ "$n" = "$(wc -l <"$ALERTS")" ]
 }
 

@@ -49,7 +49,7 @@ goes_on() {
 stands_still() {
 	local n
 	n=$(ticks)
-	sleep 0.3
+	pause 0.3
 	[ "$(ticks)" = "$n" ]
 }
 

@@ -702,6 +702,22 @@ static void losses_are_told(void **state)
 	json_object_put(o);
 }
 
+/* What a counter says is told at once; the records of it, later, are no other losses. */
+static void each_loss_is_told_once(void **state)
+{
+	struct shk_observer o = { 0 };
+	(void)state;
+
+	assert_int_equal(shk_observer_unclaimed(&o, 30, 100, true), 0);
+	assert_int_equal(shk_observer_unclaimed(&o, 69, 0, true), 0);
+	/* One of the first container's, and five of one that is over. */
+	assert_int_equal(shk_observer_unclaimed(&o, 6, 0, true), 5);
+	assert_int_equal(shk_observer_unclaimed(&o, 0, 0, true), 0);
+	/* Somebody's, of whom it was not told yet. */
+	assert_int_equal(shk_observer_unclaimed(&o, 50, 20, false), 0);
+	assert_int_equal(shk_observer_unclaimed(&o, 0, 28, true), 2);
+}
+
 static void says_how_it_stands(void **state)
 {
 	struct json_object *o = shk_observer_status(g);
@@ -731,6 +747,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_are_opens),   cmocka_unit_test(calls_are_told_once), cmocka_unit_test(setup_is_not_judged),
 		cmocka_unit_test(tasks_may_be_gone), cmocka_unit_test(ends_are_calls),	    cmocka_unit_test(sends_have_an_address), cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(each_loss_is_told_once),
 		cmocka_unit_test(killed_is_told),    cmocka_unit_test(nothing_holds),
 		cmocka_unit_test(recorded_is_the_same), cmocka_unit_test(results_are_joined),
 		cmocka_unit_test(gone_tasks_are_known),

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -95,7 +96,7 @@ int shk_notify_answer(int fd, uint64_t id, int error, int64_t val)
 	return respond(fd, &r);
 }
 
-int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec)
+static int give(int fd, uint64_t id, int srcfd, bool cloexec)
 {
 	struct seccomp_notif_addfd a = { .id = id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)srcfd,
 					 .newfd_flags = cloexec ? O_CLOEXEC : 0 };
@@ -108,6 +109,22 @@ int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec)
 	if (r < 0)
 		return -errno;
 	(void)shk_notify_answer(fd, id, 0, r);
+	return r;
+}
+
+int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec)
+{
+	sigset_t all, old;
+	int r;
+
+	/*
+	 * The giver waits for its caller to take the descriptor. If a signal ends that wait, the kernel (seccomp_notify_addfd in
+	 * kernel/seccomp.c) takes the descriptor back, but not that the call was answered: the caller goes on with 0.
+	 */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = give(fd, id, srcfd, cloexec);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
 
