@@ -48,6 +48,9 @@ int shk_exec_judged_make(struct shk_eval_ctx *ctx, struct shk_exec_judged **ret)
 /* The event as the kernel turns it for the interpreter of a script: its program and arguments. false: no
  * script. Lives as long as ctx->ev and j. */
 bool shk_exec_as_interpreter(struct shk_event *ev, const struct shk_exec_judged *j, struct shk_event *ret);
+/* What rules had read of the environment for a view of the event (a copy with another program or name) is the event's as well:
+ * it is read once, and a failure counts. */
+void shk_exec_read_back(struct shk_event *ev, const struct shk_event *view);
 /* After the rules: what they asked for is to be compared. */
 void shk_exec_judged_seal(struct shk_exec_judged *j, const struct shk_eval_ctx *ctx);
 

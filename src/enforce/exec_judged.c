@@ -183,6 +183,15 @@ bool shk_exec_as_interpreter(struct shk_event *ev, const struct shk_exec_judged 
 	return v->v != NULL;
 }
 
+void shk_exec_read_back(struct shk_event *ev, const struct shk_event *view)
+{
+	unsigned at = 2 + (ev->call->id == SHK_CALL_execveat ? 1 : 0);
+
+	if (ev->arg[at].state == SHK_ARG_UNREAD)
+		ev->arg[at] = view->arg[at];
+	ev->memory_failed |= view->memory_failed;
+}
+
 void shk_exec_judged_seal(struct shk_exec_judged *j, const struct shk_eval_ctx *ctx)
 {
 	if (!shk_program_env_asked(ctx) || j->has_env)

@@ -82,6 +82,7 @@ void shk_gate_judge(const struct shk_policy *p, struct shk_eval_ctx *ctx, struct
 	}
 	j->real = (struct shk_eval_ctx){ .ev = turned, .ctr = ctx->ctr };
 	shk_judge_also(p, &j->real, j);
+	shk_exec_read_back(ctx->ev, turned);
 	shk_exec_judged_seal(x, &j->real);
 }
 

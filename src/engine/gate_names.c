@@ -92,7 +92,7 @@ int shk_gate_pin_named(struct shk_worker *w, const struct shk_policy *p, const s
 	return r < 0 || p->mode != SHK_MODE_ENFORCE ? r : -EAGAIN;
 }
 
-void shk_gate_judge_names(const struct shk_policy *p, struct shk_eval_ctx *ctx, const struct shk_exec_judged *x,
+void shk_gate_judge_names(const struct shk_policy *p, struct shk_eval_ctx *ctx, struct shk_exec_judged *x,
 			  const struct shk_exec_names *names, struct shk_judgement *j)
 {
 	for (unsigned i = 0; i < names->n; i++) {
@@ -111,5 +111,7 @@ void shk_gate_judge_names(const struct shk_policy *p, struct shk_eval_ctx *ctx, 
 		}
 		as->program_name = &names->other[i].name;
 		shk_judge_also(p, &other, j);
+		shk_exec_read_back(ctx->ev, as);
+		shk_exec_judged_seal(x, &other);
 	}
 }

@@ -23,7 +23,7 @@ struct shk_exec_names {
 int shk_gate_pin_named(struct shk_worker *w, const struct shk_policy *p, const struct shk_plan *plan,
 		       struct shk_eval_ctx *ctx, struct shk_exec_judged **ret, struct shk_exec_names *names);
 /* Asks rules about these names as well. */
-void shk_gate_judge_names(const struct shk_policy *p, struct shk_eval_ctx *ctx, const struct shk_exec_judged *x,
+void shk_gate_judge_names(const struct shk_policy *p, struct shk_eval_ctx *ctx, struct shk_exec_judged *x,
 			  const struct shk_exec_names *names, struct shk_judgement *j);
 
 #endif

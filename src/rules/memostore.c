@@ -156,11 +156,12 @@ static uint32_t met(struct shk_memo *m, uint32_t group, uint32_t class)
 /* Is it the class of these bits, of which n words are not as for most texts? */
 static bool is_class(const struct shk_memo *m, uint32_t class, const uint64_t *bits, uint32_t n)
 {
-	const uint32_t *v = m->classes.p + class + 1, *end = v + 1 + 3 * n;
+	const uint32_t *v;
 
-	if (!class || *v++ != n)
+	if (!class || m->classes.p[class + 1] != n)
 		return false;
-	for (; v < end; v += 3)
+	v = m->classes.p + class + 2;
+	for (const uint32_t *end = v + 3 * n; v < end; v += 3)
 		if ((v[1] | (uint64_t)v[2] << 32) != bits[v[0]])
 			return false;
 	return true;

@@ -72,7 +72,11 @@ static inline __attribute__((always_inline)) uint32_t look_up_raw(struct shk_run
 		return ms->last = at;
 	if (ms->odd && (at = shk_memo_odd(m, ms, raw, hash, ret_raw))) {
 		v->s = shk_arena_str(run->slots.ctx->ev->arena, text_at(m, ms, at));
-		return ms->last = at;
+		if (v->s.p)
+			return ms->last = at;
+		*ret_raw = 0;
+		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+		return 0;
 	}
 	if (!shk_value_clean(run->slots.ctx, ms->ref, v)) {
 		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
@@ -208,7 +212,7 @@ static uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, u
 {
 	uint32_t class = class_of(run, n->id, s);
 
-	if (at != SHK_MEMO_NONE)
+	if (at != SHK_MEMO_NONE && !run->slots.ctx->ev->arena->failed)
 		*answer_at(run, at, n->answer) = class;
 	return class;
 }

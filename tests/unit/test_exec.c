@@ -433,6 +433,28 @@ static int go_and_die(void *arg)
 	return go(arg);
 }
 
+/* The environment that a rule asked of a view is the one that all views and the comparison have. */
+static void test_read_back(void **state)
+{
+	static const char *const calls[] = { "execve", "execveat" };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct shk_event ev = { .call = shk_syscall_by_name(shk_str(calls[k])) }, view = ev, other = ev;
+		struct shk_str word = SHK_STR("A=1"), late = SHK_STR("A=2");
+
+		view.arg[2 + k] = (struct shk_arg){ .state = SHK_ARG_OK, .vec = { .v = &word, .n = 1 } };
+		other.arg[2 + k] = (struct shk_arg){ .state = SHK_ARG_OK, .vec = { .v = &late, .n = 1 } };
+		other.memory_failed = true;
+		shk_exec_read_back(&ev, &view);
+		assert_false(ev.memory_failed);
+		assert_ptr_equal(ev.arg[2 + k].vec.v, &word);
+		shk_exec_read_back(&ev, &other);
+		assert_true(ev.memory_failed);
+		assert_ptr_equal(ev.arg[2 + k].vec.v, &word);
+	}
+}
+
 static void test_killed(void **state)
 {
 	static const char *const judged[] = { "echo", NULL };
@@ -471,6 +493,7 @@ static int as_ever(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read_back),
 		cmocka_unit_test(test_script_line), cmocka_unit_test(test_kernel_agrees),
 		cmocka_unit_test(test_runs),	    cmocka_unit_test(test_fails),
 		cmocka_unit_test(test_traced_by_another), cmocka_unit_test(test_killed),
