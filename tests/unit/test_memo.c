@@ -26,6 +26,7 @@ struct world {
 	char path[2][4096];
 	char word[2 * WORDS][64];
 	char *vec[2][WORDS + 1]; /* argv, envp */
+	char beyond[8192]; /* vectors are read some at a time */
 };
 
 static const char *const conditions[RULES] = {
