@@ -584,18 +584,52 @@ static void put_option(struct shk_buf *out, const struct option *o, const struct
 	shk_buf_addc(out, '\n');
 }
 
+static void put_output(struct shk_buf *out, const struct shk_sink_config *s)
+{
+	shk_buf_printf(out, "  - %s:\n", kind_name((int)s->kind));
+	for (size_t o = 0; o < SHK_ARRAY_SIZE(options); o++)
+		if (options[o].kinds & ON(s->kind))
+			put_option(out, &options[o], s);
+}
+
+/* What the engine serves: outputs on this machine; of those over the network, the least that any of them takes. */
+static void put_engines(struct shk_buf *out, const struct shk_config *c)
+{
+	enum shk_priority least = 0;
+	bool network = c->metrics_listen && *c->metrics_listen;
+
+	for (size_t i = 0; i < c->n_outputs; i++) {
+		const struct shk_sink_config *s = &c->outputs[i];
+
+		if (shk_config_is_network(s)) {
+			network = true;
+			least = SHK_MAX(least, s->min_priority);
+		} else {
+			put_output(out, s);
+		}
+	}
+	shk_buf_printf(out, "network: %d %d time: %d\n", network, (int)least, (int)c->time_format);
+}
+
+bool shk_config_same_outputs(const struct shk_config *a, const struct shk_config *b)
+{
+	_cleanup_buf_ struct shk_buf one, two;
+
+	shk_buf_init(&one, 8 * SHK_CONFIG_MAX);
+	shk_buf_init(&two, 8 * SHK_CONFIG_MAX);
+	put_engines(&one, a);
+	put_engines(&two, b);
+	return !one.failed && !two.failed && shk_str_eq(shk_buf_view(&one), shk_buf_view(&two));
+}
+
 void shk_config_dump_outputs(const struct shk_config *c, struct shk_buf *out)
 {
 	shk_buf_adds(out, "# where alerts go:");
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(kinds); i++)
 		shk_buf_printf(out, "%s %s", i ? "," : "", kinds[i].name);
 	shk_buf_adds(out, c->n_outputs ? "\noutputs:\n" : "\noutputs: []\n");
-	for (size_t i = 0; i < c->n_outputs; i++) {
-		shk_buf_printf(out, "  - %s:\n", kind_name((int)c->outputs[i].kind));
-		for (size_t o = 0; o < SHK_ARRAY_SIZE(options); o++)
-			if (options[o].kinds & ON(c->outputs[i].kind))
-				put_option(out, &options[o], &c->outputs[i]);
-	}
+	for (size_t i = 0; i < c->n_outputs; i++)
+		put_output(out, &c->outputs[i]);
 }
 
 /* ---- manual page ---- */
