@@ -81,7 +81,7 @@ static const struct option {
 	{ "url_file", SECRET, AT(net.url_file), CHAT | PLAIN, NULL, NULL,
 	  "File with the address, for addresses that are secret." },
 	{ "rules", LINES, AT(net.rules), ~0u, NULL, NULL,
-	  "Only alerts of these rules; * stands for any text." },
+	  "Only alerts of these rules; * stands for any text, every other character for itself." },
 	{ "not_rules", LINES, AT(net.not_rules), ~0u, NULL, NULL, "No alerts of these rules." },
 	{ "tags", LINES, AT(net.tags), ~0u, NULL, NULL, "Only alerts of rules with one of these tags." },
 	{ "token_file", SECRET, AT(net.token_file), PLAIN | CHAT, NULL, NULL,
@@ -244,6 +244,8 @@ static int add_line(const struct shk_config_reader *r, const yaml_node_t *v, con
 
 	if (rc < 0)
 		return rc;
+	if (!text.n)
+		return shk_config_fail(r, &v->start_mark, "%s: an empty entry; leave it out", o->name);
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < 0x20)
 			return shk_config_fail(r, &v->start_mark, "%s: an entry is one line", o->name);
@@ -263,6 +265,10 @@ static int parse_lines(const struct shk_config_reader *r, const yaml_node_t *v, 
 
 	shk_buf_init(&b, SHK_CONFIG_MAX);
 	if (v->type == YAML_SEQUENCE_NODE) {
+		/* No rules would be no alerts, where all were meant. */
+		if (v->data.sequence.items.start == v->data.sequence.items.top)
+			return shk_config_fail(r, &v->start_mark, "%s: the list is empty; leave the key out, or name "
+					       "one at least", o->name);
 		for (yaml_node_item_t *i = v->data.sequence.items.start;
 		     rc == 0 && i < v->data.sequence.items.top; i++)
 			rc = add_line(r, shk_config_node(r, *i), o, &b);
