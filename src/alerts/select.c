@@ -3,21 +3,41 @@
  * Which alerts an output is for: priority, rules, tags. The engine asks for its own outputs, the gateway for those
  * over the network.
  */
-#include <fnmatch.h>
 #include <json-c/json.h>
 
 #include "alerts/sink.h"
 #include "alerts/text.h"
 
+/* * stands for any text, everything else for itself: names of rules have brackets and backslashes in them. */
+static bool fits(const char *pattern, size_t n, struct shk_str text)
+{
+	size_t p = 0, t = 0, star = n, from = 0;
+
+	while (t < text.n) {
+		if (p < n && pattern[p] == '*') {
+			star = p++;
+			from = t;
+		} else if (p < n && pattern[p] == text.p[t]) {
+			p++;
+			t++;
+		} else if (star < n) {
+			p = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < n && pattern[p] == '*')
+		p++;
+	return p == n;
+}
+
 static bool matches(const char *lines, struct shk_str text)
 {
-	_cleanup_free_ char *name = strndup(text.p ? text.p : "", text.n);
-
-	while (name && *lines) {
+	while (*lines) {
 		size_t n = strcspn(lines, "\n");
-		_cleanup_free_ char *pattern = strndup(lines, n);
 
-		if (pattern && fnmatch(pattern, name, 0) == 0)
+		if (fits(lines, n, text))
 			return true;
 		lines += n + (lines[n] == '\n');
 	}

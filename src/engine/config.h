@@ -90,6 +90,8 @@ bool shk_config_is_network(const struct shk_sink_config *s);
 void shk_config_doc(struct shk_buf *out);
 
 /* Writes every key with its documentation; loading the text gives an equal configuration. */
+/* Whether an engine started with either serves the same outputs; those over the network are the gateway's. */
+bool shk_config_same_outputs(const struct shk_config *a, const struct shk_config *b);
 void shk_config_dump(const struct shk_config *c, struct shk_buf *out);
 
 #endif

@@ -81,7 +81,7 @@ static const struct option {
 	{ "url_file", SECRET, AT(net.url_file), CHAT | PLAIN, NULL, NULL,
 	  "File with the address, for addresses that are secret." },
 	{ "rules", LINES, AT(net.rules), ~0u, NULL, NULL,
-	  "Only alerts of these rules; * stands for any text." },
+	  "Only alerts of these rules; * stands for any text, every other character for itself." },
 	{ "not_rules", LINES, AT(net.not_rules), ~0u, NULL, NULL, "No alerts of these rules." },
 	{ "tags", LINES, AT(net.tags), ~0u, NULL, NULL, "Only alerts of rules with one of these tags." },
 	{ "token_file", SECRET, AT(net.token_file), PLAIN | CHAT, NULL, NULL,
@@ -244,6 +244,8 @@ static int add_line(const struct shk_config_reader *r, const yaml_node_t *v, con
 
 	if (rc < 0)
 		return rc;
+	if (!text.n)
+		return shk_config_fail(r, &v->start_mark, "%s: an empty entry; leave it out", o->name);
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < 0x20)
 			return shk_config_fail(r, &v->start_mark, "%s: an entry is one line", o->name);
@@ -263,6 +265,10 @@ static int parse_lines(const struct shk_config_reader *r, const yaml_node_t *v, 
 
 	shk_buf_init(&b, SHK_CONFIG_MAX);
 	if (v->type == YAML_SEQUENCE_NODE) {
+		/* No rules would be no alerts, where all were meant. */
+		if (v->data.sequence.items.start == v->data.sequence.items.top)
+			return shk_config_fail(r, &v->start_mark, "%s: the list is empty; leave the key out, or name "
+					       "one at least", o->name);
 		for (yaml_node_item_t *i = v->data.sequence.items.start;
 		     rc == 0 && i < v->data.sequence.items.top; i++)
 			rc = add_line(r, shk_config_node(r, *i), o, &b);
@@ -584,18 +590,52 @@ static void put_option(struct shk_buf *out, const struct option *o, const struct
 	shk_buf_addc(out, '\n');
 }
 
+static void put_output(struct shk_buf *out, const struct shk_sink_config *s)
+{
+	shk_buf_printf(out, "  - %s:\n", kind_name((int)s->kind));
+	for (size_t o = 0; o < SHK_ARRAY_SIZE(options); o++)
+		if (options[o].kinds & ON(s->kind))
+			put_option(out, &options[o], s);
+}
+
+/* What the engine serves: outputs on this machine; of those over the network, the least that any of them takes. */
+static void put_engines(struct shk_buf *out, const struct shk_config *c)
+{
+	enum shk_priority least = 0;
+	bool network = c->metrics_listen && *c->metrics_listen;
+
+	for (size_t i = 0; i < c->n_outputs; i++) {
+		const struct shk_sink_config *s = &c->outputs[i];
+
+		if (shk_config_is_network(s)) {
+			network = true;
+			least = SHK_MAX(least, s->min_priority);
+		} else {
+			put_output(out, s);
+		}
+	}
+	shk_buf_printf(out, "network: %d %d time: %d\n", network, (int)least, (int)c->time_format);
+}
+
+bool shk_config_same_outputs(const struct shk_config *a, const struct shk_config *b)
+{
+	_cleanup_buf_ struct shk_buf one, two;
+
+	shk_buf_init(&one, 8 * SHK_CONFIG_MAX);
+	shk_buf_init(&two, 8 * SHK_CONFIG_MAX);
+	put_engines(&one, a);
+	put_engines(&two, b);
+	return !one.failed && !two.failed && shk_str_eq(shk_buf_view(&one), shk_buf_view(&two));
+}
+
 void shk_config_dump_outputs(const struct shk_config *c, struct shk_buf *out)
 {
 	shk_buf_adds(out, "# where alerts go:");
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(kinds); i++)
 		shk_buf_printf(out, "%s %s", i ? "," : "", kinds[i].name);
 	shk_buf_adds(out, c->n_outputs ? "\noutputs:\n" : "\noutputs: []\n");
-	for (size_t i = 0; i < c->n_outputs; i++) {
-		shk_buf_printf(out, "  - %s:\n", kind_name((int)c->outputs[i].kind));
-		for (size_t o = 0; o < SHK_ARRAY_SIZE(options); o++)
-			if (options[o].kinds & ON(c->outputs[i].kind))
-				put_option(out, &options[o], &c->outputs[i]);
-	}
+	for (size_t i = 0; i < c->n_outputs; i++)
+		put_output(out, &c->outputs[i]);
 }
 
 /* ---- manual page ---- */

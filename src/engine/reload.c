@@ -57,6 +57,19 @@ static int failed(struct shk_engine *g, const struct shk_err *err)
 	return -err->errnum;
 }
 
+/* Sinks, and the processes of `program`, are made before the engine gives up what that needs. */
+static void check_outputs(struct shk_engine *g, const struct shk_config *cfg, struct json_object *warnings)
+{
+	static const char text[] = "outputs have changed: those on this machine, and the least priority of those over "
+				   "the network, stay as they were until the engine starts again, as with shriked";
+
+	if (shk_config_same_outputs(g->cfg, cfg))
+		return;
+	shk_tell(g, NULL, SHK_PRIO_WARNING, "Shrike internal: outputs changed", NULL, "%s", text);
+	if (warnings)
+		json_object_array_add(warnings, json_object_new_string(text));
+}
+
 int shk_engine_reload(struct shk_engine *g, unsigned *ret_rules, struct json_object *warnings,
 		      struct shk_err *err)
 {
@@ -86,6 +99,8 @@ int shk_engine_reload(struct shk_engine *g, unsigned *ret_rules, struct json_obj
 	}
 	free(all);
 	shk_armoury_unref(old);
+	if (cfg)
+		check_outputs(g, cfg, warnings);
 	shk_sinks_reopen(g->sinks);
 	free(TAKE_PTR(g->reload_error));
 	for (size_t i = 0; i < a->n; i++)

@@ -16,6 +16,27 @@ static int fail_at(const struct shk_policy_def *d, const struct shk_ynode *n, st
 	return shk_err_set(err, EINVAL, "%s: %s", d->pub.file.p, text);
 }
 
+/* One directory of rules_path, without slashes behind it. */
+static struct shk_str entry_of(const char *dir)
+{
+	struct shk_str s = { dir, strcspn(dir, ":") };
+
+	while (s.n > 1 && s.p[s.n - 1] == '/')
+		s.n--;
+	return s;
+}
+
+static bool is_own(struct shk_str dir)
+{
+	return shk_str_ends(dir, SHK_STR("/" SHK_POLICY_OWN)) || shk_str_eqz(dir, SHK_POLICY_OWN);
+}
+
+/* Base and themes: a file of such a name among the administrator's is his addition, not their replacement. */
+static bool is_shipped(struct shk_str name)
+{
+	return shk_str_eqz(name, SHK_POLICY_RULES) || shk_str_eqz(name, SHK_POLICY_THEMES);
+}
+
 /* Appends the path of a rule file and a newline. */
 static int find_file(const struct shk_policy_def *d, const struct shk_ynode *node,
 		     struct shk_str name, const char *rules_path, struct shk_buf *out,
@@ -33,7 +54,8 @@ static int find_file(const struct shk_policy_def *d, const struct shk_ynode *nod
 		size_t n = strcspn(dir, ":");
 		char path[4096];
 
-		if (n && snprintf(path, sizeof(path), "%.*s/%.*s", (int)n, dir, SHK_STR_ARG(name)) <
+		if (n && !(is_shipped(name) && is_own(entry_of(dir))) &&
+		    snprintf(path, sizeof(path), "%.*s/%.*s", (int)n, dir, SHK_STR_ARG(name)) <
 				 (int)sizeof(path) &&
 		    access(path, R_OK) == 0) {
 			shk_buf_adds(out, path);
@@ -43,40 +65,51 @@ static int find_file(const struct shk_policy_def *d, const struct shk_ynode *nod
 		dir += n + (dir[n] == ':');
 	}
 	snprintf(text, sizeof(text),
-		 "rule file \"%.200s\" is not in %.400s; put it there or give its full path", name.p,
-		 rules_path);
+		 "rule file \"%.200s\" is not in %.400s%s; put it there or give its full path", name.p,
+		 rules_path, is_shipped(name) ? " (" SHK_POLICY_OWN " is not looked at for it)" : "");
 	return fail_at(d, node, err, text);
 }
 
-static bool has_rules(const char *path)
+/* 1, 0, or an error: rules that cannot be read are not rules that are not there. */
+static int has_rules(const char *path, struct shk_err *err)
 {
 	_cleanup_closedir_ DIR *d = opendir(path);
 	struct dirent *e;
-	bool found = false;
 
-	while (d && !found && (e = readdir(d))) {
+	if (!d && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (!d)
+		return shk_err_sys(err, errno, "cannot read the rules in %s", path);
+	while ((e = readdir(d))) {
 		struct shk_str name = shk_str(e->d_name);
 
-		found = name.n && name.p[0] != '.' &&
-			(shk_str_ends(name, SHK_STR(".yaml")) || shk_str_ends(name, SHK_STR(".yml")));
+		if (name.n && name.p[0] != '.' &&
+		    (shk_str_ends(name, SHK_STR(".yaml")) || shk_str_ends(name, SHK_STR(".yml"))))
+			return 1;
 	}
-	return found;
+	return 0;
 }
 
 /* The administrator's own rules, lists and macros are in force without a policy that names them. */
-static int find_own(struct shk_arena *a, struct shk_policy_def *d, const char *dir, struct shk_buf *out)
+static int find_own(struct shk_arena *a, struct shk_policy_def *d, const char *dir, struct shk_buf *out,
+		    struct shk_err *err)
 {
 	while (*dir) {
 		size_t n = strcspn(dir, ":");
-		struct shk_str path = { dir, n };
+		struct shk_str path = entry_of(dir);
 		char text[4096];
 
-		if (shk_str_ends(path, SHK_STR("/" SHK_POLICY_OWN)) && n < sizeof(text)) {
+		if (is_own(path) && path.n < sizeof(text)) {
+			int r;
+
 			snprintf(text, sizeof(text), SHK_STR_FMT, SHK_STR_ARG(path));
-			if (has_rules(text)) {
+			r = has_rules(text, err);
+			if (r < 0)
+				return r;
+			if (r) {
 				d->own = shk_arena_str(a, path);
 				if (!d->own.p)
-					return -ENOMEM;
+					return shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
 				shk_buf_adds(out, text);
 				shk_buf_addc(out, '\n');
 				return 0;
@@ -85,6 +118,20 @@ static int find_own(struct shk_arena *a, struct shk_policy_def *d, const char *d
 		dir += n + (dir[n] == ':');
 	}
 	return 0;
+}
+
+/* "rules.d" in a policy's own list: that directory, or one of the name in a directory of rules_path, or nothing. */
+static int find_named_own(struct shk_arena *a, struct shk_policy_def *d, const char *rules_path,
+			  struct shk_buf *out, struct shk_err *err)
+{
+	struct shk_err none;
+	int r;
+
+	d->own = (struct shk_str){ 0 };
+	r = find_own(a, d, rules_path, out, err);
+	if (r >= 0 && !d->own.p)
+		(void)find_file(d, NULL, SHK_STR(SHK_POLICY_OWN), rules_path, out, &none);
+	return r;
 }
 
 static int find_files(struct shk_arena *a, struct shk_policy_def *d, const char *rules_path, struct shk_buf *out,
@@ -100,12 +147,15 @@ static int find_files(struct shk_arena *a, struct shk_policy_def *d, const char 
 		if (r >= 0)
 			d->themes = find_file(d, NULL, SHK_STR(SHK_POLICY_THEMES), rules_path, out,
 					      &none) >= 0;
-		if (r >= 0 && find_own(a, d, rules_path, out) < 0)
-			r = shk_err_sys(err, ENOMEM, "%s", d->pub.file.p);
-		return r;
+		return r < 0 ? r : find_own(a, d, rules_path, out, err);
 	}
-	for (size_t i = 0; i < d->files.n && r >= 0; i++)
-		r = find_file(d, d->files.v[i], d->files.v[i]->text, rules_path, out, err);
+	for (size_t i = 0; i < d->files.n && r >= 0; i++) {
+		struct shk_str name = d->files.v[i]->text;
+
+		r = shk_str_eqz(name, SHK_POLICY_OWN) ?
+			    find_named_own(a, d, rules_path, out, err) :
+			    find_file(d, d->files.v[i], name, rules_path, out, err);
+	}
 	return r;
 }
 

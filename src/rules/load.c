@@ -258,7 +258,10 @@ static int add_dir(struct shk_loader *l, const char *path, struct shk_err *err)
 	for (size_t i = 0; i < names.n && r >= 0; i++) {
 		struct stat st;
 
-		if (stat(names.p[i], &st) == 0 && S_ISREG(st.st_mode))
+		/* A link to nothing: rules that someone believes to be in force. */
+		if (stat(names.p[i], &st) < 0)
+			r = shk_err_sys(err, errno, "%s", (const char *)names.p[i]);
+		else if (S_ISREG(st.st_mode))
 			r = add_file(l, names.p[i], err);
 	}
 	return r;

@@ -85,6 +85,24 @@ unwatched_is() {
 	"$S" ps | grep -q ' armed '
 }
 
+@test "outputs that changed are told by reload and an alert, and hold after a start" {
+	begin "mode: observe"
+	run "$S" reload
+	[ "$status" = 0 ]
+	[[ "$output" != *"outputs have changed"* ]]
+	write_config "  - file: { path: $T/more.json }"
+	run "$S" reload
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ "$output" = *"outputs have changed"* ]]
+	expect_alert "Shrike internal: outputs changed"
+	[ ! -e "$T/more.json" ]
+	# What is as it was at the start has not changed.
+	write_config
+	run "$S" reload
+	[[ "$output" != *"outputs have changed"* ]]
+}
+
 @test "a mistake in a file: the old set stays in force and the reason is told" {
 	local before
 	begin "mode: observe"

@@ -112,6 +112,13 @@ static void is_refused(void **state)
 		{ "outputs: [ webook: {} ]\n", "f:1:12: outputs: unknown key 'webook'; did you mean 'webhook'?" },
 		{ "outputs: [ webhook: { url: 'http://x/', tokn_file: /x } ]\n",
 		  "f:1:41: output webhook: unknown key 'tokn_file'; did you mean 'token_file'?" },
+		/* What would select nothing. */
+		{ "outputs: [ file: { path: /x, rules: [] } ]\n", "f:1:37: rules: the list is empty; leave the key out" },
+		{ "outputs: [ file: { path: /x, tags: [ ] } ]\n", "f:1:36: tags: the list is empty" },
+		{ "outputs: [ file: { path: /x, not_rules: [] } ]\n", "f:1:41: not_rules: the list is empty" },
+		{ "outputs: [ file: { path: /x, rules: '' } ]\n", "f:1:37: rules: an empty entry; leave it out" },
+		{ "outputs: [ file: { path: /x, tags: } ]\n", "f:1:36: tags: an empty entry" },
+		{ "outputs: [ file: { path: /x, rules: [ a, '' ] } ]\n", "f:1:42: rules: an empty entry" },
 		/* What everybody may read holds no secrets. */
 		{ "outputs: [ webhook: { headers: [ nothing ] } ]\n", "f:1:34: headers: 'Name: value' is expected" },
 		{ "outputs: [ webhook: { headers: [ 'a b: c' ] } ]\n", "f:1:34: headers: 'Name: value' is expected" },

@@ -10,6 +10,7 @@
 #include <json-c/json.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -424,6 +425,74 @@ static void observes_ends(void **state)
 	assert_non_null(strstr(out.p, ": read\n"));
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "we");
+	assert_true(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static void loads(const char *policy, const struct shk_rules_config *c, const char *want, const char *error)
+{
+	SHK_CLEANUP(shk_policyset_unrefp) struct shk_policyset *ps = NULL;
+	_cleanup_buf_ struct shk_buf got;
+	struct shk_err err = { 0 };
+	int r = shk_policyset_load_text("p", shk_str(policy), c, &ps, &err);
+
+	shk_buf_init(&got, 4096);
+	if (error) {
+		assert_true(r < 0);
+		if (!strstr(err.text, error))
+			fail_msg("%s", err.text);
+		return;
+	}
+	if (r < 0)
+		fail_msg("%s", err.text);
+	for (unsigned i = 0; i < shk_ruleset_count(shk_policyset_at(ps, 0)->rules); i++) {
+		shk_buf_adds(&got, i ? " " : "");
+		shk_buf_addstr(&got, shk_ruleset_rule(shk_policyset_at(ps, 0)->rules, i)->name);
+	}
+	assert_string_equal(got.p ? got.p : "", want);
+}
+
+/* rules.d is in force where it is named or nothing is; never instead of the base, and never in silence not. */
+static void rules_of_the_administrator(void **state)
+{
+	static const char named[] = "policy: default\nrules: { files: [shrike_rules.yaml, rules.d] }\n",
+			  plain[] = "policy: default\n";
+	char dir[] = "/tmp/shrike-test-own-XXXXXX", own[64], link[128], path[256];
+	const struct shk_rules_config c = { .rules_path = path };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(own, sizeof(own), "%s/rules.d", dir);
+	snprintf(path, sizeof(path), "%s/:%s", own, dir);
+	put(dir, "shrike_rules.yaml", RULE("base", "evt.type=openat", "info", ""));
+	loads(named, &c, "base", NULL);
+	loads(plain, &c, "base", NULL);
+	assert_int_equal(mkdir(own, 0700), 0);
+	put(own, "shrike_rules.yaml", RULE("mine", "evt.type=connect", "info", ""));
+	loads(named, &c, "base mine", NULL);
+	loads(plain, &c, "base mine", NULL);
+	snprintf(link, sizeof(link), "%s/gone.yaml", own);
+	assert_int_equal(symlink("nowhere", link), 0);
+	loads(plain, &c, NULL, "gone.yaml");
+	assert_int_equal(unlink(link), 0);
+	put(own, "shrike_rules.yaml", "");
+	snprintf(link, sizeof(link), "%s/shrike_rules.yaml", own);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(own), 0);
+	assert_int_equal(symlink("rules.d", own), 0); /* a loop */
+	loads(plain, &c, NULL, "cannot read the rules in");
+	assert_int_equal(unlink(own), 0);
+	snprintf(link, sizeof(link), "%s/shrike_rules.yaml", dir);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +505,7 @@ int main(void)
 		cmocka_unit_test(observes_the_rest),
 		cmocka_unit_test(holds_execs),
 		cmocka_unit_test(observes_ends),
+		cmocka_unit_test(rules_of_the_administrator),
 	};
 
 	return cmocka_run_group_tests(tests, write_rules, remove_rules);

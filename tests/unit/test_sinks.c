@@ -721,11 +721,40 @@ static void gateway_cannot_flood(void **state)
 	assert_in_range(left_out, 1, ASKED - made);
 }
 
+/* Only * is special. */
+static void patterns(void **state)
+{
+	static const struct {
+		const char *rules, *rule;
+		bool fits;
+	} rows[] = {
+		{ "a [x] b", "a [x] b", true },	  { "a [x] b", "a x b", false },     { "why?", "why?", true },
+		{ "why?", "whyx", false },	  { "a\\b", "a\\b", true },	     { "a\\*", "a\\bc", true },
+		{ "*", "", true },		  { "**", "x", true },		     { "a*b*c", "aXbbYcc", true },
+		{ "a*b*c", "aXbbYcd", false },	  { "*ab", "aab", true },	     { "ab", "abc", false },
+		{ "abc", "ab", false },		  { "x\n[*", "[y", true },	     { "*[a-z]*", "is [a-z] here", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(rows); i++) {
+		struct shk_sink_config c = { .min_priority = SHK_PRIO_DEBUG };
+		struct json_object *o = json_tokener_parse("{\"priority\":\"Warning\",\"source\":\"syscall\"}");
+
+		json_object_object_add(o, "rule", json_object_new_string(rows[i].rule));
+		c.net.rules = strdup(rows[i].rules);
+		if (shk_sink_wants(&c, o) != rows[i].fits)
+			fail_msg("%s    %s", rows[i].rules, rows[i].rule);
+		free(c.net.rules);
+		json_object_put(o);
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(patterns),
 		TEST(file_gets_every_record_and_the_ring_empties),
 		TEST(file_is_reopened),
 		TEST(half_a_line_is_finished),
