@@ -227,7 +227,9 @@ static bool put_note(struct shk_sinks *s, const char *note)
 	if (o && rule.n && shk_priority_parse(shk_text_member(o, "priority"), &priority)) {
 		snprintf(name, sizeof(name), "Shrike internal: " SHK_STR_FMT, SHK_STR_ARG(rule));
 		snprintf(line, sizeof(line), SHK_STR_FMT, SHK_STR_ARG(text));
-		json_object_object_get_ex(o, "fields", &fields);
+		/* Members are added to it, for which json-c aborts on what is no object. */
+		if (json_object_object_get_ex(o, "fields", &fields) && !json_object_is_type(fields, json_type_object))
+			fields = NULL;
 		ok = put_own(s, name, priority, json_object_get(fields), line);
 	}
 	json_object_put(o);

@@ -721,6 +721,45 @@ static void gateway_cannot_flood(void **state)
 	assert_in_range(left_out, 1, ASKED - made);
 }
 
+/* Whatever types the members of its wishes have, the engine makes an alert or none. */
+static void gateway_says_nonsense(void **state)
+{
+	static const char *const notes[] = {
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":\"a\"}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":[1]}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":[],\"fields\":7}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"fields\":null}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"fields\":{\"evt.time\":{}}}",
+		"{\"rule\":{},\"priority\":\"Notice\",\"fields\":{}}",
+		"{\"rule\":\"x\",\"priority\":5,\"fields\":{}}",
+		"[]", "\"a\"", "{", "",
+		"{\"rule\":\"last\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":{}}",
+	};
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_frame_head h = { .op = SHK_FRAME_TELL };
+	struct shk_sinks *s = start(b, cfg, 2);
+	unsigned made = 0;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	shk_sinks_gateway(s, sv[1]);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(notes); i++)
+		assert_int_equal(shk_frame_send(sv[0], &h, shk_str(notes[i])), 0);
+	do {
+		usleep(20000);
+		slurp(b, b->path);
+	} while (!strstr(b->text, "Shrike internal: last\""));
+	for (char *own = b->text; (own = strstr(own, "Shrike internal: x\"")); own++)
+		made++;
+	assert_int_equal(made, 5);
+	shk_sinks_stop(s, 100);
+	close(sv[0]);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -742,6 +781,7 @@ int main(void)
 		TEST(syslog_marks_what_it_cut),
 		TEST(burst_waits_for_the_gateway),
 		TEST(gateway_cannot_flood),
+		TEST(gateway_says_nonsense),
 	};
 
 	setenv("TZ", "UTC", 1);
