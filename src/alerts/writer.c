@@ -316,12 +316,13 @@ static void report_gone(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 		k->gone = 0;
 }
 
-/* One that cannot read its configuration or its secrets is not there: outputs on this machine tell of it. */
+/* One that cannot read its configuration or its secrets is not there: outputs on this machine tell of it. The way to it
+ * is there before it is: only its word counts. */
 static void report_absent(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 {
 	if (k->ops != &shk_sink_gateway)
 		return;
-	if (k->fd >= 0) {
+	if (k->fd >= 0 && k->greeted) {
 		k->absent_at = 0;
 		if (k->absent_told && put_own(s, "Shrike internal: gateway works again", SHK_PRIO_NOTICE, NULL,
 					      "Outputs over the network are served again"))
@@ -333,10 +334,14 @@ static void report_absent(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 	if (now - k->absent_at < ABSENT_NS)
 		return;
 	atomic_store(&k->error, ENOTCONN);
-	if (!k->absent_told)
-		k->absent_told = put_own(s, "Shrike internal: no gateway", SHK_PRIO_ERROR, NULL,
-					 "Outputs over the network take no alerts: shrike-gateway does not run; its log, or "
-					 "shrike-gateway --check, says why");
+	if (k->absent_told)
+		return;
+	k->absent_told = put_own(s, "Shrike internal: no gateway", SHK_PRIO_ERROR, NULL,
+				 "Outputs over the network take no alerts: shrike-gateway does not run; its log, or "
+				 "shrike-gateway --check, says why");
+	/* Perhaps there never is another one that this would be told for. */
+	if (k->absent_told)
+		shk_sink_gateway_gone(k);
 }
 
 /* Some of them may have arrived, if the engine died just then. */

@@ -713,6 +713,41 @@ static void what_went_with_a_gateway_is_told(void **state)
 	shk_sinks_stop(s, 100);
 }
 
+/* Ways to a gateway that does not come to its first word are none, and what the one before had is lost. */
+static void gateway_that_dies_at_once_is_absent(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sink_stats st;
+	int sv[2];
+
+	close(one_at_risk(s, 1, 5));
+	for (unsigned i = 0; i < 200; i++) { /* of which 10 s are needed */
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+		shk_sinks_gateway(s, sv[1]);
+		usleep(100000);
+		close(sv[0]);
+		slurp(b, b->path);
+		if (strstr(b->text, "internal: no gateway"))
+			break;
+	}
+	assert_non_null(strstr(b->text, "internal: no gateway"));
+	wait_for_lost(b, s, 5, 1);
+	shk_sinks_stats(s, &st, 1);
+	assert_int_equal(st.error, ENOTCONN);
+	assert_null(strstr(b->text, "works again"));
+	close(one_at_risk(s, 2, 0));
+	for (unsigned i = 0; i < 500 && !strstr(slurp(b, b->path), "works again"); i++)
+		usleep(20000);
+	assert_non_null(strstr(b->text, "works again"));
+	wait_for_lost(b, s, 5, 1);
+	shk_sinks_stop(s, 100);
+}
+
 /* One that says twice on a connection which one it is, or nothing at first, loses it. */
 static void gateway_greets_once(void **state)
 {
@@ -841,6 +876,7 @@ int main(void)
 		TEST(lost_alerts_are_an_alert),
 		TEST(what_went_with_a_gateway_is_told),
 		TEST(gateway_greets_once),
+		TEST(gateway_that_dies_at_once_is_absent),
 		TEST(standing_sink_harms_nobody_and_is_reported),
 		TEST(what_an_engine_owed_is_told),
 		TEST(program_is_started_again),
