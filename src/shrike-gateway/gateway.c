@@ -115,7 +115,7 @@ static void on_dropping(bool whole, uint64_t upto, uint64_t segment, uint32_t ra
 			o->kept.drop_segment = segment;
 			o->kept.drop_rank = rank;
 		}
-		shk_outlet_save(o);
+		shk_outlet_save_synced(o);
 	}
 }
 

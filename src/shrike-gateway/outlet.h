@@ -114,6 +114,8 @@ uint64_t shk_outlet_needs(const struct shk_outlet *o);
 int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next);
 /* Writes `kept`. */
 void shk_outlet_save(struct shk_outlet *o);
+/* And syncs it: before what it counts as dropped is gone. */
+void shk_outlet_save_synced(struct shk_outlet *o);
 /* Once a second or so: if `kept` could not be written, opens the file again, and tries once more. */
 void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name);
 /* Losses that neither the file knows nor anybody was told of. */

@@ -130,6 +130,13 @@ void shk_outlet_save(struct shk_outlet *o)
 	o->saved_drops = o->kept.dropped + o->kept.orphans;
 }
 
+void shk_outlet_save_synced(struct shk_outlet *o)
+{
+	shk_outlet_save(o);
+	if (o->file >= 0 && !o->unsaved && fdatasync(o->file) < 0)
+		o->unsaved = o->unsynced = true;
+}
+
 uint64_t shk_outlet_at_risk(const struct shk_outlet *o)
 {
 	uint64_t lost = o->kept.dropped + o->kept.orphans, known = SHK_MAX(o->saved_drops, o->kept.told);

@@ -48,7 +48,7 @@ static void on_dropping(bool whole, uint64_t upto, uint64_t segment, uint32_t ra
 		w->o.kept.drop_segment = segment;
 		w->o.kept.drop_rank = rank;
 	}
-	shk_outlet_save(&w->o);
+	shk_outlet_save_synced(&w->o);
 }
 
 static void open_world(struct world *w, uint64_t bytes, uint64_t age)
