@@ -23,7 +23,7 @@ enum shk_frame_op {
 			      * if it ended now, as the spool cannot be written */
 	SHK_FRAME_TELL,	     /* gateway: text: a JSON object that an alert is to be made of (sink_gateway.c) */
 	SHK_FRAME_OUTPUTS,   /* gateway: text: an array for `shrike status` */
-	SHK_FRAME_HELLO,     /* gateway, first on each pair: cookie: differs from that of every gateway before */
+	SHK_FRAME_HELLO,     /* gateway, first on each pair, and once: cookie: differs from that of every gateway before */
 };
 
 #define SHK_FRAME_MAGIC	   0x66776773u

@@ -56,6 +56,7 @@ int shk_sink_new(const struct shk_sink_config *cfg, struct shk_sink **ret, struc
 		return shk_err_sys(err, ENOMEM, "output %s", kinds[cfg->kind]->name);
 	s->ops = kinds[cfg->kind];
 	s->fd = -1;
+	s->may_lose = SHK_GATEWAY_BEFORE;
 	atomic_init(&s->exit_status, -1);
 	atomic_init(&s->offered, -1);
 	TAILQ_INIT(&s->on_way);
@@ -202,6 +203,7 @@ void shk_sink_acked(struct shk_sink *s, uint64_t cookie)
 		s->on_way_bytes -= l->json.n;
 		free(node);
 		is_sent(s, l);
+		s->may_lose++;
 		s->full = false;
 	}
 }

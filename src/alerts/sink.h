@@ -129,7 +129,9 @@ struct shk_sink {
 	struct shk_buf in;
 	char *notes[16];	    /* alerts that the gateway asks for */
 	size_t n_notes;
+	bool greeted;		    /* it said so on this connection */
 	uint64_t gateway;	    /* which one it is; 0: none yet */
+	uint64_t may_lose;	    /* alerts that gateways took over and that were not told as gone: no more can go */
 	uint64_t at_risk, gone;	    /* it would take with it; went with those before, and that is not told yet */
 	uint64_t gone_at;	    /* monotonic: when that was told last */
 	uint64_t absent_at;	    /* monotonic: since when there is none; 0: there is one */
@@ -163,6 +165,10 @@ bool shk_sink_step(struct shk_sink *s, unsigned lines);
 void shk_sink_acked(struct shk_sink *s, uint64_t cookie);
 /* The connection is gone: what is on the way is sent again. */
 void shk_sink_take_back(struct shk_sink *s);
+/* SHK_SINK_GATEWAY: it is gone, and what it had in memory with it. */
+void shk_sink_gateway_gone(struct shk_sink *s);
+/* Alerts that an engine before us may have given it: about what its memory holds. */
+#define SHK_GATEWAY_BEFORE 65536
 /* Nothing queued, nothing under way. */
 bool shk_sink_idle(const struct shk_sink *s);
 

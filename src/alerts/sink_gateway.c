@@ -36,7 +36,7 @@ static int gateway_open(struct shk_sink *s, struct shk_err *err)
 	}
 	(void)err;
 	s->fd = fd;
-	atomic_store(&s->error, 0);
+	s->greeted = false;
 	s->on_way_bytes = 0;
 	return 0;
 }
@@ -101,21 +101,29 @@ static void outputs_are(struct shk_sink *s, struct shk_str text)
 	free(old);
 }
 
+void shk_sink_gateway_gone(struct shk_sink *s)
+{
+	atomic_fetch_add(&s->dropped, s->at_risk);
+	s->gone += s->at_risk;
+	s->may_lose -= s->at_risk;
+	s->at_risk = 0;
+}
+
 /* The one before may have taken with it what the disk did not. */
 static void gateway_is(struct shk_sink *s, uint64_t which)
 {
-	if (s->gateway && s->gateway != which) {
-		atomic_fetch_add(&s->dropped, s->at_risk);
-		s->gone += s->at_risk;
-		s->at_risk = 0;
-	}
+	if (s->gateway && s->gateway != which)
+		shk_sink_gateway_gone(s);
 	s->gateway = which;
+	s->greeted = true;
+	atomic_store(&s->error, 0);
 }
 
+/* Its word is bounded by what it can have: else one that was taken over tells of losses without end. */
 static void is_kept(struct shk_sink *s, const struct shk_frame_head *h)
 {
-	s->at_risk = h->rank;
 	shk_sink_acked(s, h->cookie);
+	s->at_risk = SHK_MIN((uint64_t)h->rank, s->may_lose);
 }
 
 /* -EAGAIN when all was read. */
@@ -136,6 +144,8 @@ static int read_one(struct shk_sink *s)
 	if (n <= 0)
 		return n == 0 ? -ECONNRESET : -errno;
 	if (shk_frame_parse(s->in.p, (size_t)n, &h, &text) < 0)
+		return -EBADMSG;
+	if (s->greeted == (h.op == SHK_FRAME_HELLO)) /* that comes first, and once */
 		return -EBADMSG;
 	if (h.op == SHK_FRAME_ACK)
 		is_kept(s, &h);

@@ -227,7 +227,9 @@ static bool put_note(struct shk_sinks *s, const char *note)
 	if (o && rule.n && shk_priority_parse(shk_text_member(o, "priority"), &priority)) {
 		snprintf(name, sizeof(name), "Shrike internal: " SHK_STR_FMT, SHK_STR_ARG(rule));
 		snprintf(line, sizeof(line), SHK_STR_FMT, SHK_STR_ARG(text));
-		json_object_object_get_ex(o, "fields", &fields);
+		/* Members are added to it, for which json-c aborts on what is no object. */
+		if (json_object_object_get_ex(o, "fields", &fields) && !json_object_is_type(fields, json_type_object))
+			fields = NULL;
 		ok = put_own(s, name, priority, json_object_get(fields), line);
 	}
 	json_object_put(o);
@@ -314,12 +316,13 @@ static void report_gone(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 		k->gone = 0;
 }
 
-/* One that cannot read its configuration or its secrets is not there: outputs on this machine tell of it. */
+/* One that cannot read its configuration or its secrets is not there: outputs on this machine tell of it. The way to it
+ * is there before it is: only its word counts. */
 static void report_absent(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 {
 	if (k->ops != &shk_sink_gateway)
 		return;
-	if (k->fd >= 0) {
+	if (k->fd >= 0 && k->greeted) {
 		k->absent_at = 0;
 		if (k->absent_told && put_own(s, "Shrike internal: gateway works again", SHK_PRIO_NOTICE, NULL,
 					      "Outputs over the network are served again"))
@@ -331,10 +334,14 @@ static void report_absent(struct shk_sinks *s, struct shk_sink *k, uint64_t now)
 	if (now - k->absent_at < ABSENT_NS)
 		return;
 	atomic_store(&k->error, ENOTCONN);
-	if (!k->absent_told)
-		k->absent_told = put_own(s, "Shrike internal: no gateway", SHK_PRIO_ERROR, NULL,
-					 "Outputs over the network take no alerts: shrike-gateway does not run; its log, or "
-					 "shrike-gateway --check, says why");
+	if (k->absent_told)
+		return;
+	k->absent_told = put_own(s, "Shrike internal: no gateway", SHK_PRIO_ERROR, NULL,
+				 "Outputs over the network take no alerts: shrike-gateway does not run; its log, or "
+				 "shrike-gateway --check, says why");
+	/* Perhaps there never is another one that this would be told for. */
+	if (k->absent_told)
+		shk_sink_gateway_gone(k);
 }
 
 /* Some of them may have arrived, if the engine died just then. */

@@ -100,8 +100,9 @@ void shk_link_hello(struct shk_gateway *g)
 {
 	const struct shk_frame_head h = { .op = SHK_FRAME_HELLO, .cookie = g->started };
 
-	if (g->engine >= 0)
-		(void)shk_frame_send(g->engine, &h, SHK_STR(""));
+	/* Without it the engine takes nothing else from us. */
+	if (g->engine >= 0 && shk_frame_send(g->engine, &h, SHK_STR("")) < 0)
+		shk_link_lost(g);
 }
 
 /* What is acknowledged up to this cookie, or dropped, and on no disk. */

@@ -115,12 +115,12 @@ static void on_dropping(bool whole, uint64_t upto, uint64_t segment, uint32_t ra
 			o->kept.drop_segment = segment;
 			o->kept.drop_rank = rank;
 		}
-		shk_outlet_save(o);
+		shk_outlet_save_synced(o);
 	}
 }
 
-/* A bit of their own for outlets that have none, or one that two have. */
-static void give_bits(struct shk_gateway *g)
+/* A bit of their own for outlets that have none, or one that two have. next: the spool's next record. */
+static void give_bits(struct shk_gateway *g, uint64_t next)
 {
 	uint32_t used = 0;
 
@@ -135,7 +135,7 @@ static void give_bits(struct shk_gateway *g)
 	for (size_t i = 0; i < g->n; i++)
 		for (uint32_t bit = 0; g->outlet[i].kept.bit == 32 && bit < 32; bit++)
 			if (!(used & 1u << bit)) {
-				g->outlet[i].kept.bit = bit;
+				shk_outlet_give_bit(&g->outlet[i], bit, next);
 				used |= 1u << bit;
 			}
 }
@@ -194,12 +194,13 @@ int shk_gateway_open(struct shk_gateway *g, struct shk_err *err)
 
 		shk_outlet_load(o, shk_spool_dir(g->spool), o->cfg->net.name, st.next);
 	}
-	give_bits(g);
+	give_bits(g, st.next);
 	for (size_t i = 0; i < g->n; i++) {
 		struct shk_outlet *o = &g->outlet[i];
 
 		/* Numbers begin anew when the spool was removed. */
 		o->kept.next = SHK_MIN(o->kept.next, st.next);
+		o->kept.unmasked = SHK_MIN(o->kept.unmasked, st.next);
 		o->work = o->kept;
 		o->stale = true;
 		rc = shk_transfer_new(o, err);

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <sys/random.h>
 
+#include "alerts/sink.h"
 #include "alerts/text.h"
 
 #define NS_PER_S	1000000000ull
@@ -16,6 +17,30 @@
 bool shk_outlet_is_internal(const struct shk_outlet *o)
 {
 	return o->n == 1 && shk_str_eqz(shk_text_member(o->batch[0], "source"), "internal");
+}
+
+/* ---- whose is a record ---- */
+
+void shk_outlet_give_bit(struct shk_outlet *o, uint32_t bit, uint64_t next)
+{
+	o->kept.bit = bit;
+	o->kept.unmasked = next;
+}
+
+static bool is_masked(const struct shk_outlet *o, const struct shk_spool_item *it)
+{
+	return it->number >= o->kept.unmasked;
+}
+
+static bool has_bit(const struct shk_outlet *o, const struct shk_spool_item *it)
+{
+	return it->mask & 1u << o->kept.bit;
+}
+
+/* Which of the spool's records are to be read from this number on. */
+static uint32_t mask_at(const struct shk_outlet *o, uint64_t number)
+{
+	return number < o->kept.unmasked ? UINT32_MAX : 1u << o->kept.bit;
 }
 
 /* ---- collecting ---- */
@@ -66,7 +91,7 @@ static void read_samples(struct shk_outlet *o, struct shk_spool *s)
 
 		free(o->sample[i]);
 		o->sample[i] = NULL;
-		if (f->key && f->count && shk_spool_next(s, &pos, 1u << o->work.bit, &it, &text) == 1 &&
+		if (f->key && f->count && shk_spool_next(s, &pos, mask_at(o, f->number), &it, &text) == 1 &&
 		    it.number == f->number)
 			o->sample[i] = strndup(text.p, text.n);
 		shk_fold_restore(o, i);
@@ -96,14 +121,20 @@ static int take_record(struct shk_outlet *o, struct shk_spool *s, struct shk_buf
 	int rc;
 
 	o->pos.number = SHK_MAX(o->pos.number, o->work.next);
-	rc = shk_spool_next(s, &o->pos, 1u << o->work.bit, &it, text);
+	rc = shk_spool_next(s, &o->pos, mask_at(o, o->pos.number), &it, text);
 	if (rc <= 0)
 		return rc;
 	o->work.next = o->pos.number;
+	if (is_masked(o, &it) && !has_bit(o, &it))
+		return 1;
 	record = json_tokener_parse(text->p);
 	if (!json_object_is_type(record, json_type_object)) {
 		json_object_put(record);
 		o->work.dropped++; /* the engine sends none */
+		return 1;
+	}
+	if (!is_masked(o, &it) && !shk_sink_wants(o->cfg, record)) {
+		json_object_put(record);
 		return 1;
 	}
 	if (!shk_fold_take(o, record, shk_buf_view(text), &it, real)) {
@@ -211,7 +242,8 @@ bool shk_outlet_refused(struct shk_outlet *o, uint64_t now, const char *why)
 
 void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it)
 {
-	if (!(it->mask & 1u << o->kept.bit) || it->number < o->kept.next)
+	/* Whose an unmasked one was is not known: rather one too many. */
+	if ((is_masked(o, it) && !has_bit(o, it)) || it->number < o->kept.next)
 		return;
 	if (it->number >= o->work.next) {
 		o->work.dropped++;

@@ -37,6 +37,7 @@ struct shk_outlet_kept {
 	uint64_t orphans;   /* dropped from the spool while a batch with them was on its way */
 	uint64_t drop_segment, drop_rank; /* the last dropping that `dropped` has counted */
 	uint64_t told;	    /* of dropped: alerts were made of so many */
+	uint64_t unmasked;  /* in records below this number the bit may be another outlet's: they are asked themselves */
 	struct shk_fold fold[SHK_FOLDS];
 	uint64_t sum;
 };
@@ -102,6 +103,8 @@ bool shk_outlet_is_internal(const struct shk_outlet *o);
 void shk_outlet_forget_batch(struct shk_outlet *o);
 /* The spool drops this record. */
 void shk_outlet_dropped(struct shk_outlet *o, const struct shk_spool_item *it);
+/* A bit in the masks of the records from number `next` on. */
+void shk_outlet_give_bit(struct shk_outlet *o, uint32_t bit, uint64_t next);
 /* Records below this are not needed. */
 uint64_t shk_outlet_needs(const struct shk_outlet *o);
 
@@ -111,6 +114,8 @@ uint64_t shk_outlet_needs(const struct shk_outlet *o);
 int shk_outlet_load(struct shk_outlet *o, int dir, const char *name, uint64_t next);
 /* Writes `kept`. */
 void shk_outlet_save(struct shk_outlet *o);
+/* And syncs it: before what it counts as dropped is gone. */
+void shk_outlet_save_synced(struct shk_outlet *o);
 /* Once a second or so: if `kept` could not be written, opens the file again, and tries once more. */
 void shk_outlet_mend(struct shk_outlet *o, int dir, const char *name);
 /* Losses that neither the file knows nor anybody was told of. */

@@ -121,12 +121,20 @@ void shk_outlet_save(struct shk_outlet *o)
 	if (pwrite(o->file, block, sizeof(block), at) != sizeof(block))
 		return;
 	/* The first one takes the room of both, as the disk may be full later; and an output whose file is not whole
-	 * after a loss of power would not know which of the alerts it had. */
-	if (o->unsynced &&
-	    (pwrite(o->file, block, sizeof(block), SHK_OUTLET_BLOCK - at) != sizeof(block) || fdatasync(o->file) < 0))
+	 * after a loss of power would not know which of the alerts it had. One of them is always whole on the disk. */
+	if (o->unsynced && (fdatasync(o->file) < 0 ||
+			    pwrite(o->file, block, sizeof(block), SHK_OUTLET_BLOCK - at) != sizeof(block) ||
+			    fdatasync(o->file) < 0))
 		return;
 	o->unsynced = o->unsaved = false;
 	o->saved_drops = o->kept.dropped + o->kept.orphans;
+}
+
+void shk_outlet_save_synced(struct shk_outlet *o)
+{
+	shk_outlet_save(o);
+	if (o->file >= 0 && !o->unsaved && fdatasync(o->file) < 0)
+		o->unsaved = o->unsynced = true;
 }
 
 uint64_t shk_outlet_at_risk(const struct shk_outlet *o)

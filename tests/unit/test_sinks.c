@@ -556,6 +556,39 @@ static void syslog_marks_what_it_cut(void **state)
 	close(fd2);
 }
 
+/* Which gateway it is, first of all. */
+static void hello(int fd, uint64_t which)
+{
+	const struct shk_frame_head h = { .op = SHK_FRAME_HELLO, .cookie = which };
+
+	assert_int_equal(shk_frame_send(fd, &h, SHK_STR("")), 0);
+}
+
+/* A connection of gateway `which`, that has told its risk, and that the engine has read. */
+static int one_at_risk(struct shk_sinks *s, uint64_t which, uint32_t risk)
+{
+	static unsigned serial;
+	const struct shk_frame_head ack = { .op = SHK_FRAME_ACK, .rank = risk }, outputs = { .op = SHK_FRAME_OUTPUTS };
+	char text[32], *got = NULL;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	shk_sinks_gateway(s, sv[1]);
+	hello(sv[0], which);
+	assert_int_equal(shk_frame_send(sv[0], &ack, SHK_STR("")), 0);
+	snprintf(text, sizeof(text), "[%u]", ++serial);
+	assert_int_equal(shk_frame_send(sv[0], &outputs, shk_str(text)), 0);
+	for (unsigned i = 0; i < 10000 && !(got && !strcmp(got, text)); i++) {
+		usleep(1000);
+		free(got);
+		got = shk_sinks_gateway_outputs(s);
+	}
+	assert_non_null(got);
+	assert_string_equal(got, text);
+	free(got);
+	return sv[0];
+}
+
 /* Takes alerts as a gateway does until `upto` have come and nothing more does; returns how many. */
 static unsigned take_all(int fd, unsigned upto)
 {
@@ -567,6 +600,7 @@ static unsigned take_all(int fd, unsigned upto)
 	unsigned n = 0;
 
 	assert_non_null(packet);
+	hello(fd, 1);
 	while (n < upto && poll(&p, 1, 5000) == 1) {
 		ssize_t size = recv(fd, packet, SHK_FRAME_MAX, MSG_DONTWAIT);
 
@@ -641,40 +675,107 @@ static uint64_t sum_of(const char *text, const char *key, unsigned *n)
 	return sum;
 }
 
+static void wait_for_lost(struct box *b, struct shk_sinks *s, uint64_t lost, unsigned most)
+{
+	struct shk_sink_stats st;
+	unsigned n;
+
+	for (unsigned i = 0; i < 500; i++) {
+		usleep(20000);
+		slurp(b, b->path);
+		if (sum_of(b->text, "\"lost\":", &n) >= lost)
+			break;
+	}
+	assert_int_equal(sum_of(b->text, "\"lost\":", &n), lost);
+	assert_in_range(n, 1, most);
+	shk_sinks_stats(s, &st, 1);
+	assert_int_equal(st.dropped, lost);
+}
+
 /* What a gateway had in memory when another came is lost, told once, and not as often as a gateway may say so. */
 static void what_went_with_a_gateway_is_told(void **state)
 {
-	enum { TIMES = 100 };
+	enum { TIMES = 40 };
 	struct box *b = *state;
 	struct shk_sink_config cfg[] = {
 		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
 		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
 	};
-	struct shk_frame_head hello = { .op = SHK_FRAME_HELLO, .cookie = 1 }, ack = { .op = SHK_FRAME_ACK, .rank = 5 };
+	struct shk_sinks *s = start(b, cfg, 2);
+
+	for (unsigned i = 0; i < TIMES; i++) /* the same gateway on another way takes nothing with it */
+		close(one_at_risk(s, 1 + (i + 1) / 2, 5));
+	wait_for_lost(b, s, 5 * TIMES / 2, TIMES / 4);
+	/* More than there ever were it cannot have had. */
+	for (unsigned i = 0; i < 3; i++)
+		close(one_at_risk(s, 1000 + i, UINT32_MAX));
+	wait_for_lost(b, s, SHK_GATEWAY_BEFORE, TIMES / 4 + 3);
+	shk_sinks_stop(s, 100);
+}
+
+/* Ways to a gateway that does not come to its first word are none, and what the one before had is lost. */
+static void gateway_that_dies_at_once_is_absent(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
 	struct shk_sinks *s = start(b, cfg, 2);
 	struct shk_sink_stats st;
-	unsigned n;
 	int sv[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
-	shk_sinks_gateway(s, sv[1]);
-	for (unsigned i = 0; i < TIMES; i++) {
-		hello.cookie += i % 2; /* the same gateway on another way takes nothing with it */
-		while (shk_frame_send(sv[0], &hello, SHK_STR("")) < 0)
-			usleep(1000);
-		while (shk_frame_send(sv[0], &ack, SHK_STR("")) < 0)
-			usleep(1000);
-	}
-	do {
-		usleep(20000);
+	close(one_at_risk(s, 1, 5));
+	for (unsigned i = 0; i < 200; i++) { /* of which 10 s are needed */
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+		shk_sinks_gateway(s, sv[1]);
+		usleep(100000);
+		close(sv[0]);
 		slurp(b, b->path);
-	} while (sum_of(b->text, "\"lost\":", &n) < 5 * TIMES / 2);
-	assert_int_equal(sum_of(b->text, "\"lost\":", &n), 5 * TIMES / 2);
-	assert_in_range(n, 1, TIMES / 4);
+		if (strstr(b->text, "internal: no gateway"))
+			break;
+	}
+	assert_non_null(strstr(b->text, "internal: no gateway"));
+	wait_for_lost(b, s, 5, 1);
 	shk_sinks_stats(s, &st, 1);
-	assert_int_equal(st.dropped, 5 * TIMES / 2);
+	assert_int_equal(st.error, ENOTCONN);
+	assert_null(strstr(b->text, "works again"));
+	close(one_at_risk(s, 2, 0));
+	for (unsigned i = 0; i < 500 && !strstr(slurp(b, b->path), "works again"); i++)
+		usleep(20000);
+	assert_non_null(strstr(b->text, "works again"));
+	wait_for_lost(b, s, 5, 1);
 	shk_sinks_stop(s, 100);
-	close(sv[0]);
+}
+
+/* One that says twice on a connection which one it is, or nothing at first, loses it. */
+static void gateway_greets_once(void **state)
+{
+	struct box *b = *state;
+	struct shk_sink_config cfg = { .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG };
+	const struct shk_frame_head tell = { .op = SHK_FRAME_TELL };
+	struct shk_sinks *s = start(b, &cfg, 1);
+	struct shk_sink_stats st;
+	struct pollfd p = { .events = POLLIN };
+	int sv[2];
+	char c;
+
+	p.fd = one_at_risk(s, 1, 5);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	hello(p.fd, 2);
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(recv(p.fd, &c, 1, 0), 0);
+	close(p.fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	assert_int_equal(shk_frame_send(sv[0], &tell, SHK_STR("{}")), 0);
+	shk_sinks_gateway(s, sv[1]);
+	p.fd = sv[0];
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(recv(p.fd, &c, 1, 0), 0);
+	close(p.fd);
+	shk_sinks_stats(s, &st, 1);
+	assert_int_equal(st.dropped, 0);
+	shk_sinks_stop(s, 100);
 }
 
 /* A gateway that asks for alerts without end gets some, and how many it did not get is told. */
@@ -695,6 +796,7 @@ static void gateway_cannot_flood(void **state)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
 	shk_sinks_gateway(s, sv[1]);
+	hello(sv[0], 1);
 	while (asked < ASKED) {
 		int rc = shk_frame_send(sv[0], &h, SHK_STR("{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":\"t\","
 							   "\"fields\":{}}"));
@@ -749,6 +851,46 @@ static void patterns(void **state)
 	}
 }
 
+/* Whatever types the members of its wishes have, the engine makes an alert or none. */
+static void gateway_says_nonsense(void **state)
+{
+	static const char *const notes[] = {
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":\"a\"}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":[1]}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"text\":[],\"fields\":7}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"fields\":null}",
+		"{\"rule\":\"x\",\"priority\":\"Notice\",\"fields\":{\"evt.time\":{}}}",
+		"{\"rule\":{},\"priority\":\"Notice\",\"fields\":{}}",
+		"{\"rule\":\"x\",\"priority\":5,\"fields\":{}}",
+		"[]", "\"a\"", "{", "",
+		"{\"rule\":\"last\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":{}}",
+	};
+	struct box *b = *state;
+	struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+	struct shk_frame_head h = { .op = SHK_FRAME_TELL };
+	struct shk_sinks *s = start(b, cfg, 2);
+	unsigned made = 0;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	shk_sinks_gateway(s, sv[1]);
+	hello(sv[0], 1);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(notes); i++)
+		assert_int_equal(shk_frame_send(sv[0], &h, shk_str(notes[i])), 0);
+	do {
+		usleep(20000);
+		slurp(b, b->path);
+	} while (!strstr(b->text, "Shrike internal: last\""));
+	for (char *own = b->text; (own = strstr(own, "Shrike internal: x\"")); own++)
+		made++;
+	assert_int_equal(made, 5);
+	shk_sinks_stop(s, 100);
+	close(sv[0]);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -762,6 +904,8 @@ int main(void)
 		TEST(full_disk_keeps_the_alert_in_the_ring),
 		TEST(lost_alerts_are_an_alert),
 		TEST(what_went_with_a_gateway_is_told),
+		TEST(gateway_greets_once),
+		TEST(gateway_that_dies_at_once_is_absent),
 		TEST(standing_sink_harms_nobody_and_is_reported),
 		TEST(what_an_engine_owed_is_told),
 		TEST(program_is_started_again),
@@ -771,6 +915,7 @@ int main(void)
 		TEST(syslog_marks_what_it_cut),
 		TEST(burst_waits_for_the_gateway),
 		TEST(gateway_cannot_flood),
+		TEST(gateway_says_nonsense),
 	};
 
 	setenv("TZ", "UTC", 1);

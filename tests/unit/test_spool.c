@@ -48,7 +48,7 @@ static void on_dropping(bool whole, uint64_t upto, uint64_t segment, uint32_t ra
 		w->o.kept.drop_segment = segment;
 		w->o.kept.drop_rank = rank;
 	}
-	shk_outlet_save(&w->o);
+	shk_outlet_save_synced(&w->o);
 }
 
 static void open_world(struct world *w, uint64_t bytes, uint64_t age)
@@ -475,6 +475,56 @@ static void a_crash_repeats(void **state)
 	assert_false(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()));
 }
 
+static void put_for(struct world *w, unsigned n, uint32_t mask, const char *priority)
+{
+	struct shk_spool_item it = { .boot = 7, .cookie = n, .time = shk_now_real(), .rank = 5, .mask = mask };
+	char buf[256];
+
+	snprintf(buf, sizeof(buf), "{\"priority\":\"%s\",\"rule\":\"R%u\",\"source\":\"syscall\"}", priority, n);
+	assert_int_equal(shk_spool_put(w->spool, &it, shk_str(buf)), 0);
+}
+
+/* With its state an output lost its bit: it gets its own records again, by whatever bit they had, and no others'. */
+static void an_output_without_its_bit(void **state)
+{
+	struct world *w = *state;
+	struct shk_spool_item it = { .number = 2, .mask = 2 };
+	struct shk_spool_state st;
+
+	w->cfg.kind = SHK_SINK_ALERTMANAGER;
+	w->cfg.net.batch = 10;
+	w->cfg.min_priority = SHK_PRIO_ERROR;
+	put_for(w, 1, 1, "Warning"); /* another's, whose bit was 0 */
+	put_for(w, 2, 2, "Error");   /* its own, when its bit was 1 */
+	put_for(w, 3, 3, "Critical");
+	shk_spool_state(w->spool, &st);
+	w->o.kept.next = 0;
+	shk_outlet_give_bit(&w->o, 0, st.next);
+	w->o.work = w->o.kept;
+	put_for(w, 4, 1, "Error"); /* since then */
+	put_for(w, 5, 2, "Error");
+	assert_int_equal(shk_spool_commit(w->spool), 0);
+	/* What is dropped of those is counted: it may have been its own. */
+	shk_outlet_dropped(&w->o, &it);
+	assert_int_equal(w->o.kept.dropped, 1);
+	it.number = 5;
+	shk_outlet_dropped(&w->o, &it);
+	assert_int_equal(w->o.kept.dropped, 1);
+	/* It is in the file: a gateway that is started again does not forget it. */
+	shk_outlet_save(&w->o);
+	close_world(w);
+	open_world(w, 1u << 20, 0);
+	w->o.kept.next = w->o.work.next = 0;
+	assert_int_equal(w->o.kept.unmasked, st.next);
+	shk_outlet_collect(&w->o, w->spool, 1, shk_now_real());
+	assert_int_equal(w->o.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(w->o.batch_number[i], 2 + i);
+	shk_outlet_delivered(&w->o);
+	assert_false(shk_outlet_collect(&w->o, w->spool, 1, shk_now_real()));
+	assert_int_equal(shk_outlet_needs(&w->o), st.next + 1);
+}
+
 static void one_bad_message_of_many(void **state)
 {
 	struct world *w = *state;
@@ -786,6 +836,7 @@ int main(void)
 		T(old_ones_go),		   T(a_late_directory_is_read_first),
 		T(what_cannot_be_read_stays), T(a_failed_sync_is_not_asked_again), T(memory_has_a_bound), T(an_hour_without_a_peer),
 		T(a_crash_repeats),	   T(one_bad_message_of_many), T(files_of_state), T(a_file_of_state_comes_late),
+		T(an_output_without_its_bit),	   T(one_bad_message_of_many), T(files_of_state), T(a_file_of_state_comes_late),
 		cmocka_unit_test(selections), cmocka_unit_test(frames), cmocka_unit_test(secrets_in_answers), T(folds_and_clocks), T(equal_keys_do_not_fold), T(equal_keys_are_limited_apart),
 		T(mail_cannot_be_ended_from_inside),
 	};
