@@ -169,10 +169,11 @@ bool shk_lease_open(struct shk_container *c, unsigned int kind, const unsigned l
 	return decided(c, kind, l, fits, true, &f->f_path);
 }
 
-/* mknod can make plain files, too, and is no open. Of 32-bit tables it is number 14. */
+/* mknod can make plain files, too, and is no open. Of 32-bit tables it is number 14. The registers
+ * of io_uring's workers are of whoever made them. */
 static bool is_mknod(void)
 {
-	int nr = shk_call_nr();
+	int nr = current->flags & PF_IO_WORKER ? -1 : shk_call_nr();
 
 	return shk_compat_call() ? nr == 14 || nr == SHK_COMPAT_MKNODAT :
 				   nr == SHK_MKNOD || nr == __NR_mknodat;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * main.c - begin and end, and what happens in between without a command: containers end, records
- * are lost, and somebody is told; probes, attached with the first container, are taken off when
- * there has been none for some seconds. That can last minutes on a busy machine, so no lock is
- * held meanwhile, and no container is taken (EAGAIN).
+ * are lost, and somebody is told; probes are taken off when there has been no container for some
+ * seconds. That can last minutes, so no lock is held and no container taken meanwhile (EAGAIN).
  */
 #include <linux/module.h>
 #include <linux/tracepoint.h>
@@ -59,14 +58,19 @@ static atomic64_t n_lost;
 static void news(struct work_struct *work)
 {
 	struct shk_container *c, *next;
+	unsigned long at;
 	static u64 told;
 
 	mutex_lock(&shk_mutex);
-	list_for_each_entry_safe(c, next, &shk_containers, all)
-		if (READ_ONCE(c->gone)) {
+	list_for_each_entry_safe(c, next, &shk_containers, all) {
+		at = READ_ONCE(c->gone);
+		if (at && time_before(jiffies, at + HZ / 5)) {
+			queue_delayed_work(system_wq, to_delayed_work(work), HZ / 5);
+		} else if (at) {
 			tell(SHRIKE_CMD_GONE, SHRIKE_A_INDEX, c->index);
 			shk_scope_remove(c);
 		}
+	}
 	if (told != atomic64_read(&n_lost)) {
 		told = atomic64_read(&n_lost);
 		tell(SHRIKE_CMD_LOSS, SHRIKE_A_COUNT, told);
@@ -79,8 +83,8 @@ static DECLARE_DELAYED_WORK(news_work, news);
 /* The init of a namespace ends before the others in it: what they say last is still wanted. */
 void shk_main_gone(struct shk_container *c)
 {
-	WRITE_ONCE(c->gone, true);
-	queue_delayed_work(system_wq, &news_work, HZ);
+	WRITE_ONCE(c->gone, jiffies | 1);
+	queue_delayed_work(system_wq, &news_work, HZ / 5);
 }
 
 void shk_main_lost(void)

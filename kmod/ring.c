@@ -112,7 +112,7 @@ static void count_loss(struct shk_ring *r)
 static noinline void *lose(struct shk_ring *r, struct shk_container *c, unsigned int type)
 {
 	count_loss(r);
-	if (r->data)
+	if (smp_load_acquire(&r->data))
 		WRITE_ONCE(r->page->lost, r->lost);
 	atomic64_inc(&c->lost[type]);
 	shk_main_lost();
@@ -125,7 +125,7 @@ struct shrike_record *shk_ring_begin(struct shk_container *c, unsigned int type,
 	struct shrike_record *rec = NULL;
 
 	len = ALIGN(sizeof(*rec) + len, 8);
-	if (likely(r->data && (!r->unsaid || say_loss(r))))
+	if (likely(smp_load_acquire(&r->data) && (!r->unsaid || say_loss(r))))
 		rec = begin(r, type, len);
 	if (unlikely(!rec))
 		return lose(r, c, type);
@@ -142,6 +142,7 @@ void shk_ring_end(struct shrike_record *rec)
 	u64 in_use;
 
 	smp_store_release(&r->page->head, r->head);
+	smp_mb(); /* a reader says that it waits, then looks at the head */
 	in_use = used(r);
 	if (unlikely(READ_ONCE(r->page->waiting) || (in_use >= shk_ring_size / 4 &&
 						     in_use - rec->length < shk_ring_size / 4)))

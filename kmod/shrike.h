@@ -37,7 +37,7 @@ struct shk_container {
 	struct cgroup *cgroup;	/* held; NULL: not by cgroup */
 	struct pid *pid;	/* held, and so is its namespace; NULL: not by namespace */
 	struct shk_key by_cgroup, by_ns;
-	bool gone;		/* the namespace's init has ended */
+	unsigned long gone;	/* when the namespace's init ended, jiffies; 0: not yet */
 	struct list_head all;
 	atomic64_t recorded[SHRIKE_TYPES], lost[SHRIKE_TYPES];
 };

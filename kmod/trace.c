@@ -119,15 +119,14 @@ int shk_trace_set(bool tasks, bool calls)
 	struct shk_point *p;
 	int err = 0;
 
-	for (p = points; p < points + ARRAY_SIZE(points) && !err; p++) {
+	for (p = points; p < points + ARRAY_SIZE(points); p++) {
 		bool on = p->probe == returned ? calls : tasks;
 
-		if (on && !p->on)
+		if (!on && p->on)
+			tracepoint_probe_unregister(p->tp, p->probe, NULL);
+		else if (on && !p->on && !err)
 			err = tracepoint_probe_register(p->tp, p->probe, NULL);
-		else if (!on && p->on)
-			err = tracepoint_probe_unregister(p->tp, p->probe, NULL);
-		if (!err)
-			p->on = on;
+		p->on = on && (p->on || !err);
 	}
 	return err;
 }

@@ -265,6 +265,17 @@ static void test_events(void **state)
 	rec->flags = SHRIKE_F_NO_PATH;
 	assert_int_equal(decode(rec, &ev), 0);
 	assert_int_equal(shk_event_arg(&ev, 0)->state, SHK_ARG_FAULT);
+	/* Of two, the one that was told is. */
+	rec = path_record(SHRIKE_RENAME, "/etc/shadow", "", 0, (struct shrike_path){ 0 });
+	rec->flags = SHRIKE_F_NO_PATH;
+	assert_int_equal(decode(rec, &ev), 0);
+	text_is(&ev, 0, "/etc/shadow");
+	assert_int_equal(shk_event_arg(&ev, 1)->state, SHK_ARG_FAULT);
+	rec = path_record(SHRIKE_RENAME, "", "/to", 3, (struct shrike_path){ 0 });
+	rec->flags = SHRIKE_F_NO_PATH;
+	assert_int_equal(decode(rec, &ev), 0);
+	assert_int_equal(shk_event_arg(&ev, 0)->state, SHK_ARG_FAULT);
+	text_is(&ev, 1, "/to");
 	shk_arena_done(&arena);
 }
 

@@ -211,6 +211,11 @@ static int returned(struct shk_event *ev, const struct shk_krecord *r)
 	return 0;
 }
 
+static bool has_two_paths(unsigned type)
+{
+	return type == SHRIKE_RENAME || type == SHRIKE_LINK || type == SHRIKE_MOVE_MOUNT;
+}
+
 int shk_kmod_event(const struct shrike_record *rec, int64_t real_minus_mono, struct shk_event *ev)
 {
 	struct shk_krecord r;
@@ -243,9 +248,11 @@ int shk_kmod_event(const struct shrike_record *rec, int64_t real_minus_mono, str
 		e = text_arg(ev, calls[rec->type].path2, r.text2.p, r.text2.n);
 	if (e)
 		return e;
-	/* A name that could not be told is not an empty one. */
-	if (rec->flags & SHRIKE_F_NO_PATH && calls[rec->type].path != NOT)
+	/* A name that could not be told is not an empty one, which no path that was told is. */
+	if (rec->flags & SHRIKE_F_NO_PATH && !r.text.n && calls[rec->type].path != NOT)
 		ev->arg[calls[rec->type].path].state = SHK_ARG_FAULT;
+	if (rec->flags & SHRIKE_F_NO_PATH && !r.text2.n && has_two_paths(rec->type))
+		ev->arg[calls[rec->type].path2].state = SHK_ARG_FAULT;
 	switch (rec->type) {
 	case SHRIKE_SOCKET:
 	case SHRIKE_CONNECT:
