@@ -359,7 +359,7 @@ static void compare(int nr, uint32_t leases, int cgroup)
 
 void test_leases(void)
 {
-	int cgroup = cgroup_make("leases");
+	int cgroup = cgroup_make("leases"), killed = 0;
 
 	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	mkdir("/run/leases", 0755);
@@ -373,9 +373,14 @@ void test_leases(void)
 	compare(SYS_openat, SHRIKE_REQUIRE_OPEN, cgroup);
 	compare(SYS_connect, SHRIKE_REQUIRE_CONNECT, cgroup);
 	compare(SYS_execve, SHRIKE_REQUIRE_EXEC, cgroup);
-	race(SYS_execve, SHRIKE_HOLD_EXEC, cgroup);
-	CHECK(tally->evil == 0, "%d times", tally->evil);
-	CHECK(tally->good > 0 && tally->killed > 0, "good %d, killed %d", tally->good, tally->killed);
+	/* Few of its races get as far as the kernel's comparison: until one does. */
+	for (unsigned i = 0; i < 10 && !killed; i++) {
+		race(SYS_execve, SHRIKE_HOLD_EXEC, cgroup);
+		CHECK(tally->evil == 0, "%d times", tally->evil);
+		CHECK(tally->good > 0, "nothing that was allowed came through");
+		killed = tally->killed;
+	}
+	CHECK(killed > 0, "nothing was killed");
 	close(cgroup);
 	cgroup_remove("leases");
 }
