@@ -16,7 +16,7 @@
 
 static const struct shk_arg *strings(struct shk_event *ev, unsigned i)
 {
-	return shk_event_arg(ev, i + (ev->call->id == SHK_CALL_execveat ? 1 : 0));
+	return shk_event_arg(ev, shk_exec_arg(ev, i));
 }
 
 static void pack(struct shk_buf *out, struct shk_str s)
@@ -163,7 +163,7 @@ int shk_exec_judged_make(struct shk_eval_ctx *ctx, struct shk_exec_judged **ret)
 
 bool shk_exec_as_interpreter(struct shk_event *ev, const struct shk_exec_judged *j, struct shk_event *ret)
 {
-	unsigned at = 1 + (ev->call->id == SHK_CALL_execveat ? 1 : 0);
+	unsigned at = shk_exec_arg(ev, 1);
 	struct shk_strvec *v;
 
 	if (j->n < 2 || j->err || !j->has_argv)
@@ -185,7 +185,7 @@ bool shk_exec_as_interpreter(struct shk_event *ev, const struct shk_exec_judged 
 
 void shk_exec_read_back(struct shk_event *ev, const struct shk_event *view)
 {
-	unsigned at = 2 + (ev->call->id == SHK_CALL_execveat ? 1 : 0);
+	unsigned at = shk_exec_arg(ev, 2);
 
 	if (ev->arg[at].state == SHK_ARG_UNREAD)
 		ev->arg[at] = view->arg[at];

@@ -25,12 +25,6 @@ static bool in_process(pid_t pid, pid_t tid)
 	return pid > 0 && (pid == tid || syscall(SYS_tgkill, pid, tid, 0) == 0);
 }
 
-static bool is_exec(const struct shk_event *ev)
-{
-	return ev->call &&
-	       (ev->call->id == SHK_CALL_execve || ev->call->id == SHK_CALL_execveat);
-}
-
 static bool root_is_containers(const struct shk_container *c, pid_t tid)
 {
 	struct stat st, mine;
@@ -118,7 +112,7 @@ enum shk_stage shk_arming(struct shk_listener *l, struct shk_event *ev, const ch
 	init = l->session || in_process(c->init_pid, ev->tid);
 	if (armed & (init ? SHK_ARMED_INIT : SHK_ARMED_OTHERS))
 		return SHK_STAGE_JUDGE;
-	if (!is_exec(ev))
+	if (!shk_event_is_exec(ev))
 		return SHK_STAGE_SETUP;
 	if (!root_is_containers(c, ev->tid) && !below_rootfs(c, ev))
 		return SHK_STAGE_SETUP;

@@ -108,6 +108,17 @@ int shk_event_unwrap(struct shk_event *ev);
  * hides a value nor makes another one of it. */
 uint64_t shk_event_reg(const struct shk_event *ev, unsigned i);
 
+static inline bool shk_event_is_exec(const struct shk_event *e)
+{
+	return e->call && (e->call->id == SHK_CALL_execve || e->call->id == SHK_CALL_execveat);
+}
+
+/* Number in the call of what is argument i of execve: path, argv, envp. */
+static inline unsigned shk_exec_arg(const struct shk_event *e, unsigned i)
+{
+	return i + (e->call->id == SHK_CALL_execveat);
+}
+
 /* Bytes of a pointer in the task's memory: 4 for i386 and x32, else 8. */
 static inline unsigned shk_event_ptr_size(const struct shk_event *ev)
 {

@@ -96,10 +96,21 @@ static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, str
 	return look_up_raw(run, ms, &raw);
 }
 
+/* The field's value as it came. false: missing. */
+static inline __attribute__((always_inline)) bool get_raw(struct shk_run *run, const struct shk_memo_slot *ms)
+{
+	struct shk_value *v = &run->slots.val[ms->slot];
+	bool ok;
+
+	v->type = ms->ref->type;
+	ok = ms->ref->field->get(run->slots.ctx, ms->ref, v);
+	run->slots.state[ms->slot] = ok ? SHK_SLOT_OK : SHK_SLOT_MISSING;
+	return ok;
+}
+
 /* Of a field that can be asked whether it has a text: its value stays unknown where that is so. */
 static __attribute__((noinline)) uint32_t fresh_joined(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	struct shk_value *v = &run->slots.val[ms->slot];
 	uint32_t raw, at;
 
 	for (unsigned i = 0; i < SHK_ARRAY_SIZE(ms->raw); i++) {
@@ -110,12 +121,8 @@ static __attribute__((noinline)) uint32_t fresh_joined(struct shk_run *run, stru
 		ms->raw[0] = raw;
 		return ms->last = shk_memo_clean_place(run->memo.m, ms, raw);
 	}
-	v->type = ms->ref->type;
-	if (!ms->ref->field->get(run->slots.ctx, ms->ref, v)) {
-		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+	if (!get_raw(run, ms))
 		return 0;
-	}
-	run->slots.state[ms->slot] = SHK_SLOT_OK;
 	at = look_up_raw(run, ms, &raw);
 	if (raw) {
 		ms->raw[1] = ms->raw[0];
@@ -131,12 +138,8 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 
 	if (ms->ref->field->is)
 		return fresh_joined(run, ms);
-	v->type = ms->ref->type;
-	if (!ms->ref->field->get(run->slots.ctx, ms->ref, v)) {
-		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+	if (!get_raw(run, ms))
 		return 0;
-	}
-	run->slots.state[ms->slot] = SHK_SLOT_OK;
 	if (!shk_type_is_text(v->type)) /* of an argument, the call says it */
 		return 0;
 	if (ms->last && shk_memo_same(run->memo.m, ms->last, ms, v->s))

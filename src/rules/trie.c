@@ -198,14 +198,6 @@ static unsigned commonness(uint8_t c)
 	return c == '-' || c == '.' || (c >= '0' && c <= '9') ? 2 : 1;
 }
 
-static const uint8_t *find_byte(enum shk_trie_kind kind, struct shk_str s, uint8_t c)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (byte_at(kind, s, i) == c)
-			return (const uint8_t *)s.p + i;
-	return NULL;
-}
-
 /* A byte that all patterns have, the rarest there is. One that is everywhere is no better than skipping. */
 static void add_anchor(const struct build *b, size_t n, struct shk_trie *t)
 {
@@ -219,11 +211,11 @@ static void add_anchor(const struct build *b, size_t n, struct shk_trie *t)
 		bool all = commonness(c) < best;
 
 		for (size_t i = 0; all && i < n; i++) {
-			const uint8_t *at = find_byte(b->kind, b->p[i].s, c);
+			const char *at = memchr(b->p[i].s.p, c, b->p[i].s.n);
 
 			all = at;
 			if (at)
-				off = SHK_MAX(off, (uint32_t)(at - (const uint8_t *)b->p[i].s.p));
+				off = SHK_MAX(off, (uint32_t)(at - b->p[i].s.p));
 		}
 		if (!all)
 			continue;

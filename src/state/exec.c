@@ -23,7 +23,7 @@ static void know(struct shk_proc *p, enum shk_fact f)
 
 static void take_vec(struct shk_proc *p, unsigned arg, enum shk_fact f, struct shk_strings *to)
 {
-	const struct shk_arg *a = &p->ev->arg[arg + (p->ev->call->id == SHK_CALL_execveat)];
+	const struct shk_arg *a = &p->ev->arg[shk_exec_arg(p->ev, arg)];
 
 	if (a->state != SHK_ARG_OK)
 		return;
@@ -68,7 +68,7 @@ static int dirfd_of(const struct shk_event *ev)
 
 static const struct shk_arg *path_of(struct shk_event *ev)
 {
-	return shk_event_arg(ev, ev->call->id == SHK_CALL_execveat ? 1 : 0);
+	return shk_event_arg(ev, shk_exec_arg(ev, 0));
 }
 
 /* An empty path names the descriptor itself. */
@@ -130,10 +130,8 @@ static bool read_comm(struct shk_proc *p)
 
 static bool read_vec(struct shk_proc *p, unsigned arg, struct shk_strings *ret)
 {
-	const struct shk_arg *a;
+	const struct shk_arg *a = shk_event_arg(p->ev, shk_exec_arg(p->ev, arg));
 
-	arg += p->ev->call->id == SHK_CALL_execveat ? 1 : 0;
-	a = shk_event_arg(p->ev, arg);
 	if (a->state != SHK_ARG_OK && a->state != SHK_ARG_TRUNCATED && a->state != SHK_ARG_NULL)
 		return false;
 	ret->vec = a->vec;
@@ -222,7 +220,7 @@ static bool read_object(struct shk_proc *p, enum shk_fact wanted)
 		return false;
 	if (by_descriptor(p->ev))
 		return p->rec && shk_recorded_fd_path(p->base, dirfd_of(p->ev), &p->exepath);
-	return shk_event_abs_path(&ctx, p->ev->call->id == SHK_CALL_execveat ? 1 : 0, &p->exepath);
+	return shk_event_abs_path(&ctx, shk_exec_arg(p->ev, 0), &p->exepath);
 }
 
 bool shk_exec_read(struct shk_proc *p, enum shk_fact f)

@@ -28,11 +28,6 @@
 
 struct shk_proc;
 
-static inline bool shk_event_is_exec(const struct shk_event *e)
-{
-	return e->call && (e->call->id == SHK_CALL_execve || e->call->id == SHK_CALL_execveat);
-}
-
 static inline bool shk_event_starts_program(const struct shk_event *e)
 {
 	return shk_event_is_exec(e) && !(e->has_ret && e->ret < 0);

@@ -52,6 +52,16 @@ all_accounted() {
 	in_order a
 }
 
+# The disk takes alerts again: those in memory and new ones are on it, while nothing is delivered yet, and outlive the gateway.
+on_disk_again() {
+	wait_until 20 metric_is shrike_spool_in_memory 0
+	[ "$(feed steady 3000 3 300)" = ok ] || return 1
+	[ "$(FEED_WAIT=60 feed settle 50)" = settled ] || return 1
+	refute test -s "$T/a.log"
+	[ "$(feed kill)" = ok ] || return 1
+	all_accounted
+}
+
 @test "disk full: alerts go on from memory, that is told, and every loss is counted" {
 	local n=${SHK_FULL:-${SHK_LONG:+500000}}
 	n=${n:-30000}
@@ -83,13 +93,7 @@ all_accounted() {
 	[ "$(FEED_WAIT=60 feed steady 3000 3 300)" = ok ]
 	wait_until 20 metric_is shrike_spool_in_memory 1
 	rm "$T/disk/ballast"
-	wait_until 20 metric_is shrike_spool_in_memory 0
-	[ "$(feed steady 3000 3 300)" = ok ]
-	[ "$(FEED_WAIT=60 feed settle 50)" = settled ]
-	# Nothing was delivered yet.
-	refute test -s "$T/a.log"
-	[ "$(feed kill)" = ok ]
-	all_accounted
+	on_disk_again
 }
 
 @test "a spool that is read-only and then is not: alerts are on it from then on, and outlive the gateway" {
@@ -103,12 +107,7 @@ all_accounted() {
 	wait_until 20 metric_is shrike_spool_in_memory 1
 	[ "$(health)" = 503 ]
 	mount -o remount,rw "$T/disk"
-	wait_until 20 metric_is shrike_spool_in_memory 0
-	[ "$(feed steady 3000 3 300)" = ok ]
-	[ "$(FEED_WAIT=60 feed settle 50)" = settled ]
-	refute test -s "$T/a.log"
-	[ "$(feed kill)" = ok ]
-	all_accounted
+	on_disk_again
 }
 
 @test "a spool that cannot be written: alerts are delivered, and a killed gateway loses none" {

@@ -64,6 +64,17 @@ static struct shk_sinks *start(struct box *b, const struct shk_sink_config *cfg,
 	return s;
 }
 
+/* A gateway, and a file that has what is said of it. */
+static struct shk_sinks *start_with_gateway(struct box *b)
+{
+	const struct shk_sink_config cfg[] = {
+		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
+		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
+	};
+
+	return start(b, cfg, 2);
+}
+
 /* Waits at most ten seconds for stats of sink i. */
 static struct shk_sink_stats wait_for(struct shk_sinks *s, size_t i,
 				      bool (*done)(const struct shk_sink_stats *st, uint64_t n),

@@ -497,11 +497,7 @@ static void burst_waits_for_the_gateway(void **state)
 {
 	enum { FITS = 8000, MANY = 24000 };
 	struct box *b = *state;
-	struct shk_sink_config cfg[] = {
-		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
-		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
-	};
-	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sinks *s = start_with_gateway(b);
 	struct shk_sink_stats st;
 	unsigned put_n, taken;
 	int sv[2];
@@ -572,11 +568,7 @@ static void what_went_with_a_gateway_is_told(void **state)
 {
 	enum { TIMES = 40 };
 	struct box *b = *state;
-	struct shk_sink_config cfg[] = {
-		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
-		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
-	};
-	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sinks *s = start_with_gateway(b);
 
 	for (unsigned i = 0; i < TIMES; i++) /* the same gateway on another way takes nothing with it */
 		close(one_at_risk(s, 1 + (i + 1) / 2, 5));
@@ -592,11 +584,7 @@ static void what_went_with_a_gateway_is_told(void **state)
 static void gateway_that_dies_at_once_is_absent(void **state)
 {
 	struct box *b = *state;
-	struct shk_sink_config cfg[] = {
-		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
-		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
-	};
-	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sinks *s = start_with_gateway(b);
 	struct shk_sink_stats st;
 	int sv[2];
 
@@ -658,12 +646,8 @@ static void gateway_cannot_flood(void **state)
 {
 	enum { ASKED = 200 };
 	struct box *b = *state;
-	struct shk_sink_config cfg[] = {
-		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
-		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
-	};
 	struct shk_frame_head h = { .op = SHK_FRAME_TELL };
-	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sinks *s = start_with_gateway(b);
 	unsigned asked = 0, made;
 	uint64_t left_out;
 	char *own;
@@ -741,12 +725,8 @@ static void gateway_says_nonsense(void **state)
 		"{\"rule\":\"last\",\"priority\":\"Notice\",\"text\":\"t\",\"fields\":{}}",
 	};
 	struct box *b = *state;
-	struct shk_sink_config cfg[] = {
-		{ .kind = SHK_SINK_GATEWAY, .min_priority = SHK_PRIO_DEBUG },
-		{ .kind = SHK_SINK_FILE, .json = true, .path = b->path, .min_priority = SHK_PRIO_DEBUG },
-	};
 	struct shk_frame_head h = { .op = SHK_FRAME_TELL };
-	struct shk_sinks *s = start(b, cfg, 2);
+	struct shk_sinks *s = start_with_gateway(b);
 	unsigned made = 0;
 	int sv[2];
 

@@ -175,5 +175,5 @@ void shk_notify_event(struct shk_event *ev, const struct seccomp_notif *n,
 	ev->mem = &task_memory;
 	ev->mem_ctx = ctx;
 	/* Dozens of strings, mostly on one or two pages; each reading costs as much as a page. */
-	ev->by_page = ev->call && (ev->call->id == SHK_CALL_execve || ev->call->id == SHK_CALL_execveat);
+	ev->by_page = shk_event_is_exec(ev);
 }
