@@ -18,6 +18,25 @@ static inline uint64_t shk_load_8(const char *p)
 	return w;
 }
 
+/* Sixteen bytes at once, as the compiler's vectors have it: what a comparison says of each is all ones or all zeroes. */
+typedef int8_t shk_bytes_16 __attribute__((vector_size(16)));
+
+static inline shk_bytes_16 shk_load_16(const char *p)
+{
+	shk_bytes_16 v;
+
+	memcpy(&v, p, 16);
+	return v;
+}
+
+static inline bool shk_any_16(shk_bytes_16 v)
+{
+	uint64_t w[2];
+
+	memcpy(w, &v, 16);
+	return w[0] | w[1];
+}
+
 /* Less than 8 bytes as a number: of one length, the same for the same bytes alone. */
 static inline uint64_t shk_load_few(const char *p, size_t n)
 {

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 static bool continues(const unsigned char *p, size_t n, size_t i)
@@ -63,9 +65,25 @@ static bool odd_word(const char *p)
 	return (w | (w - EACH(0x20)) | (w + EACH(0x01))) & EACH(0x80);
 }
 
+/* Are all of at least 16 bytes printable ASCII? The last ones are looked at twice. */
+static bool is_printable(struct shk_str s)
+{
+	const char *last = s.p + s.n - 16;
+	shk_bytes_16 v = shk_load_16(last), odd = (v < 0x20) | (v == 0x7f); /* others are negative */
+
+	for (const char *p = s.p; p < last; p += 16) {
+		v = shk_load_16(p);
+		odd |= (v < 0x20) | (v == 0x7f);
+	}
+	return !shk_any_16(odd);
+}
+
 size_t shk_clean_length(struct shk_str s)
 {
 	size_t i = 0;
+
+	if (s.n >= 16 && is_printable(s))
+		return s.n;
 
 	while (i < s.n) {
 		int step;

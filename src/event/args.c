@@ -232,6 +232,7 @@ static void arg_strvec(struct shk_event *ev, struct shk_arg *a, uint64_t addr)
 	struct window w = { 0 };
 	uint64_t ptrs[VEC_STEP];
 	size_t n = 0, bytes = 0, have = 0, at = 0;
+	bool in_row = true;
 
 	a->state = SHK_ARG_FAULT;
 	if (!v)
@@ -258,8 +259,10 @@ static void arg_strvec(struct shk_event *ev, struct shk_arg *a, uint64_t addr)
 		if (st == SHK_ARG_TRUNCATED)
 			a->vec.truncated = true;
 		bytes += v[n].n + 1;
+		in_row = in_row && (!n || v[n - 1].p + v[n - 1].n + 1 == v[n].p);
 	}
 	a->vec.v = v;
+	a->vec.in_row = in_row;
 	a->vec.n = n;
 	a->state = a->vec.truncated ? SHK_ARG_TRUNCATED : SHK_ARG_OK;
 }

@@ -36,6 +36,7 @@ struct shk_strvec {
 	struct shk_str *v;
 	size_t n;
 	bool truncated;
+	bool in_row; /* known to lie one behind the other, each with a NUL behind it and none inside */
 };
 
 /* One argument as read. The register value is in ev->raw. */

@@ -115,6 +115,26 @@ int shk_tlex_quoted(struct shk_tlex *l, struct shk_str *ret)
 	return 0;
 }
 
+/* As the texts of a task's memory mostly are. */
+static bool put_in_row(struct shk_arena *a, struct shk_strvec *v)
+{
+	size_t size = 0;
+	char *p;
+
+	v->in_row = true;
+	for (size_t i = 0; i < v->n; i++) {
+		size += v->v[i].n + 1;
+		v->in_row = v->in_row && !memchr(v->v[i].p, 0, v->v[i].n);
+	}
+	p = v->in_row ? shk_arena_alloc_raw(a, size + 1) : NULL;
+	for (size_t i = 0; p && i < v->n; i++) {
+		memcpy(p, v->v[i].p, v->v[i].n + 1);
+		v->v[i].p = p;
+		p += v->v[i].n + 1;
+	}
+	return p || !v->in_row;
+}
+
 int shk_tlex_list(struct shk_tlex *l, struct shk_strvec *ret)
 {
 	struct shk_strvec v = { 0 };
@@ -150,6 +170,8 @@ int shk_tlex_list(struct shk_tlex *l, struct shk_strvec *ret)
 		v.n++;
 		shk_tlex_space(l);
 	}
+	if (!put_in_row(l->arena, &v))
+		return shk_err_set(l->err, ENOMEM, "out of memory");
 	*ret = v;
 	return 0;
 }

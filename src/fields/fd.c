@@ -10,9 +10,13 @@
 
 static bool num_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	const struct shk_fd_view *v;
+	char type;
 
 	(void)ref;
+	if (shk_fd_to_open(ctx, &type))
+		return shk_set_i(out, ctx->ev->has_ret ? ctx->ev->ret : 0);
+	v = shk_fd_view(ctx);
 	return v->present && shk_set_i(out, v->num);
 }
 
@@ -37,9 +41,13 @@ static bool nameraw_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *re
 static bool typechar_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			 struct shk_value *out)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	const struct shk_fd_view *v;
+	char type;
 
 	(void)ref;
+	if (shk_fd_to_open(ctx, &type))
+		return shk_set_z(out, type == 'd' ? "d" : "f");
+	v = shk_fd_view(ctx);
 	return v->present && v->type &&
 	       shk_set_opt(out, shk_arena_str(ctx->ev->arena, (struct shk_str){ &v->type, 1 }));
 }
@@ -86,35 +94,49 @@ static size_t parent_len(struct shk_str s)
 	return n > 1 ? n - 1 : n;
 }
 
-static bool is_file(const struct shk_fd_view *v)
+/* Of what fd.directory and fd.filename are parts: type and name. false: there is no name. */
+static bool named(struct shk_eval_ctx *ctx, char *type, struct shk_str *name, bool *entry)
 {
-	return v->type == 'f' || v->type == 'd' || v->type == 'o';
+	const struct shk_fd_view *v;
+
+	*entry = true;
+	if (shk_fd_to_open(ctx, type))
+		return shk_fd_name(ctx, name) && name->p;
+	v = shk_fd_view(ctx);
+	*entry = v->entry;
+	*type = v->type;
+	*name = v->name;
+	return v->present && v->name.p;
 }
 
 static bool directory_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			  struct shk_value *out)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	struct shk_str name;
+	bool entry;
+	char type;
 
 	(void)ref;
-	if (!v->present || !v->name.p || !is_file(v))
+	if (!named(ctx, &type, &name, &entry) || (type != 'f' && type != 'd' && type != 'o'))
 		return false;
-	if (v->type == 'd')
-		return shk_set_str(out, v->name);
-	return shk_set_str(out, (struct shk_str){ v->name.p, parent_len(v->name) });
+	if (type == 'd')
+		return shk_set_str(out, name);
+	return shk_set_str(out, (struct shk_str){ name.p, parent_len(name) });
 }
 
 static bool filename_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 			 struct shk_value *out)
 {
-	const struct shk_fd_view *v = shk_fd_view(ctx);
+	struct shk_str name;
+	bool entry;
+	char type;
 	size_t n;
 
 	(void)ref;
-	if (!v->entry || !v->name.p || v->type != 'f')
+	if (!named(ctx, &type, &name, &entry) || !entry || type != 'f')
 		return false;
-	n = slash_len(v->name);
-	return shk_set_str(out, (struct shk_str){ v->name.p + n, v->name.n - n });
+	n = slash_len(name);
+	return shk_set_str(out, (struct shk_str){ name.p + n, name.n - n });
 }
 
 static bool has_dev(const struct shk_fd_view *v)

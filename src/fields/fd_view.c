@@ -151,11 +151,17 @@ static void open_names(struct shk_eval_ctx *ctx, struct shk_str *name, struct sh
 		*name = *raw;
 }
 
+static char type_to_open(struct shk_event *ev)
+{
+	uint64_t flags = 0, mode;
+
+	return shk_event_open_flags(ev, &flags, &mode) && (flags & O_TMPFILE) != O_TMPFILE && (flags & O_DIRECTORY) ? 'd' : 'f';
+}
+
 /* The file is not there yet, or its descriptor may be somebody else's by now: the path argument names
  * it, as it does for an open that failed. */
 static void open_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 {
-	uint64_t flags = 0, mode;
 	int64_t ret;
 	bool failed = call_failed(ctx->ev, &ret);
 
@@ -163,9 +169,8 @@ static void open_view(struct shk_eval_ctx *ctx, struct shk_fd_view *v)
 	v->entry = !failed;
 	v->num = failed ? -1 : ret;
 	v->type = failed && ctx->ev->call->id == SHK_CALL_open ? 'o' : 'f';
-	if (!failed && shk_event_open_flags(ctx->ev, &flags, &mode) &&
-	    (flags & O_TMPFILE) != O_TMPFILE && (flags & O_DIRECTORY))
-		v->type = 'd';
+	if (!failed)
+		v->type = type_to_open(ctx->ev);
 	if (shk_event_path_arg(ctx->ev) < 0)
 		return;
 	open_names(ctx, &v->name, &v->nameraw);
@@ -400,6 +405,16 @@ const struct shk_fd_view *shk_fd_named(struct shk_eval_ctx *ctx)
 		ip_name(ctx, v);
 	}
 	return v;
+}
+
+bool shk_fd_to_open(struct shk_eval_ctx *ctx, char *ret_type)
+{
+	const struct shk_event *ev = ctx->ev;
+
+	if (ctx->fd || !ev->attempt || (ev->has_ret && ev->ret < 0) || !is_open(ev))
+		return false;
+	*ret_type = type_to_open(ctx->ev);
+	return true;
 }
 
 bool shk_fd_name(struct shk_eval_ctx *ctx, struct shk_str *ret)

@@ -34,6 +34,9 @@ const struct shk_fd_view *shk_fd_view(struct shk_eval_ctx *ctx);
 const struct shk_fd_view *shk_fd_named(struct shk_eval_ctx *ctx);
 /* The name alone; p NULL: unknown. false: the event is about no descriptor. */
 bool shk_fd_name(struct shk_eval_ctx *ctx, struct shk_str *ret);
+/* Is the event an open that waits? Its file's type by the flags, shk_fd_name and the supposed result are then all there is to see of
+ * it, and it needs no view. */
+bool shk_fd_to_open(struct shk_eval_ctx *ctx, char *ret_type);
 
 /* The role of a socket is not recorded anywhere: the end with the lower port is taken for the server, unless
  * one is known to listen. */

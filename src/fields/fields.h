@@ -118,8 +118,9 @@ struct shk_field {
 	 * container controls but its memory and /proc. */
 	bool (*get)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out);
-	/* Is this the value, as get gives it? Of texts that get puts together from parts; NULL: get tells. */
-	bool (*is)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str text);
+	/* Bytes from which the value follows and which cost less than the value itself, of texts that get puts together from
+	 * parts; NULL: none. They are the event's, or the task's as long as it is not asked anew. false: use get. */
+	bool (*image)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret);
 	/* SHK_F_MULTI (fd.ip, fd.port, fd.net, proc.aname ... without index): the k-th candidate, k
 	 * from 0; false at the end. Equality-like operators hold if ANY candidate satisfies; `!=`
 	 * holds for fd.* if ALL candidates differ (any_ne = false), for proc.a* if ANY differs. */

@@ -81,6 +81,14 @@ static bool args_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return shk_set_z(out, "");
 }
 
+static bool args_image(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret)
+{
+	struct shk_proc *p = ref->has_arg ? NULL : shk_proc_of(ctx);
+	const struct shk_strvec *v = p ? shk_proc_argv(p) : NULL;
+
+	return v && shk_pv_image(ctx, v, 1, ret);
+}
+
 static bool env_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out)
 {
@@ -97,11 +105,13 @@ static bool env_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return s.p ? shk_set_str(out, s) : shk_set_z(out, "");
 }
 
-static bool env_is(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str text)
+static bool env_image(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret)
 {
 	struct shk_proc *p = ref->has_arg ? NULL : shk_proc_of(ctx);
 
-	return p && shk_pv_is_env(p, text);
+	const struct shk_strvec *v = p ? shk_proc_env(p) : NULL;
+
+	return v && shk_pv_image(ctx, v, 0, ret);
 }
 
 static bool nargs_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
@@ -160,10 +170,10 @@ static bool exec_session_get(struct shk_eval_ctx *ctx, const struct shk_field_re
 	return p && shk_set_bool(out, shk_proc_is_exec_session(p));
 }
 
-#define IS(n, t, ft, fl, g, i, d)                                                                  \
+#define IMAGE(n, t, ft, fl, g, i, d)                                                               \
 	{ .name = (n), .class_name = "process", .type = (t), .falco_type = (ft),                   \
-	  .flags = SHK_F_COSTLY | (fl), .get = (g), .is = (i), .doc = (d) }
-#define ROW(n, t, ft, fl, g, d) IS(n, t, ft, fl, g, NULL, d)
+	  .flags = SHK_F_COSTLY | (fl), .get = (g), .image = (i), .doc = (d) }
+#define ROW(n, t, ft, fl, g, d) IMAGE(n, t, ft, fl, g, NULL, d)
 #define TEXT(n, g, d) ROW(n, SHK_T_STRING, "CHARBUF", 0, g, d)
 
 static const struct shk_field table[] = {
@@ -172,9 +182,9 @@ static const struct shk_field table[] = {
 	TEXT("proc.exepath", exepath_get, "Path of the executable file inside the container."),
 	TEXT("proc.cmdline", cmdline_get, "Name of the program and its arguments."),
 	TEXT("proc.exeline", exeline_get, "First argument and all others."),
-	ROW("proc.args", SHK_T_STRING, "CHARBUF", SHK_F_ARG_INDEX, args_get,
+	IMAGE("proc.args", SHK_T_STRING, "CHARBUF", SHK_F_ARG_INDEX, args_get, args_image,
 	    "Arguments behind the first, separated by blanks; [0] is the first of them."),
-	IS("proc.env", SHK_T_STRING, "CHARBUF", SHK_F_ARG_KEY, env_get, env_is,
+	IMAGE("proc.env", SHK_T_STRING, "CHARBUF", SHK_F_ARG_KEY, env_get, env_image,
 	    "Environment of the program, separated by blanks; [NAME] is one variable's value."),
 	ROW("proc.cmdnargs", SHK_T_UINT64, "UINT64", 0, nargs_get, "Number of arguments."),
 	ROW("proc.cmdlenargs", SHK_T_UINT64, "UINT64", 0, lenargs_get,

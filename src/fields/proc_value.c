@@ -24,9 +24,9 @@ bool shk_pv_exepath(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_val
 	return shk_set_opt(out, shk_proc_exepath(p));
 }
 
-/* head (p NULL: none) and v->v[from..], separated by blanks. */
+/* head (p NULL: none) and v->v[from..], with a byte between them. */
 static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk_strvec *v,
-		 size_t from, struct shk_value *out)
+		 size_t from, char between, struct shk_value *out)
 {
 	size_t n = head.p ? head.n : 0;
 	char *p, *end;
@@ -40,7 +40,7 @@ static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk
 		end = mempcpy(end, head.p, head.n);
 	for (size_t i = from; i < v->n; i++) {
 		if (head.p || i > from)
-			*end++ = ' ';
+			*end++ = between;
 		if (v->v[i].n)
 			end = mempcpy(end, v->v[i].p, v->v[i].n);
 	}
@@ -48,27 +48,39 @@ static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk
 	return shk_set_str(out, (struct shk_str){ p, (size_t)(end - p) });
 }
 
-bool shk_pv_is_env(struct shk_proc *p, struct shk_str text)
+/* A NUL inside of one, which only a text can have, would make two of it. */
+static bool copy_image(struct shk_eval_ctx *ctx, const struct shk_strvec *v, size_t from, struct shk_str *ret)
 {
-	const struct shk_strvec *v = shk_proc_env(p);
-	const char *at = text.p, *end = text.p + text.n;
+	struct shk_value out;
 
-	for (size_t i = 0; v && i < v->n; at += v->v[i++].n) {
-		struct shk_str s = v->v[i];
+	for (size_t i = from; i < v->n; i++)
+		if (v->v[i].n && memchr(v->v[i].p, 0, v->v[i].n))
+			return false;
+	if (!join(ctx, (struct shk_str){ NULL, 0 }, v, from, '\0', &out))
+		return false;
+	*ret = out.s;
+	return true;
+}
 
-		if (i && (at == end || *at++ != ' '))
-			return false;
-		if ((size_t)(end - at) < s.n || (s.n && memcmp(at, s.p, s.n)))
-			return false;
+bool shk_pv_image(struct shk_eval_ctx *ctx, const struct shk_strvec *v, size_t from, struct shk_str *ret)
+{
+	const struct shk_str *first = v->v + from, *last = v->v + v->n - 1;
+
+	if (from >= v->n) {
+		*ret = (struct shk_str){ "", 0 };
+		return true;
 	}
-	return v && at == end;
+	if (!v->in_row)
+		return copy_image(ctx, v, from, ret);
+	*ret = (struct shk_str){ first->p, (size_t)(last->p + last->n - first->p) };
+	return true;
 }
 
 bool shk_pv_args(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
 {
 	const struct shk_strvec *v = shk_proc_argv(p);
 
-	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 1, out);
+	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 1, ' ', out);
 }
 
 bool shk_pv_cmdline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
@@ -76,21 +88,21 @@ bool shk_pv_cmdline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_val
 	struct shk_str comm = shk_proc_comm(p);
 	const struct shk_strvec *v = comm.p ? shk_proc_argv(p) : NULL;
 
-	return v && join(ctx, comm, v, 1, out);
+	return v && join(ctx, comm, v, 1, ' ', out);
 }
 
 bool shk_pv_exeline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
 {
 	const struct shk_strvec *v = shk_proc_argv(p);
 
-	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 0, out);
+	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 0, ' ', out);
 }
 
 bool shk_pv_env(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
 {
 	const struct shk_strvec *v = shk_proc_env(p);
 
-	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 0, out);
+	return v && join(ctx, (struct shk_str){ NULL, 0 }, v, 0, ' ', out);
 }
 
 static bool set_id(struct shk_value *out, pid_t id)

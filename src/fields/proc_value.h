@@ -19,8 +19,8 @@ bool shk_pv_args(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value 
 bool shk_pv_cmdline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out);
 bool shk_pv_exeline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out);
 bool shk_pv_env(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out);
-/* Is it this text? Without putting it together. */
-bool shk_pv_is_env(struct shk_proc *p, struct shk_str text);
+/* The strings from the given one on with a NUL between them: struct shk_field's image of their joined text. */
+bool shk_pv_image(struct shk_eval_ctx *ctx, const struct shk_strvec *v, size_t from, struct shk_str *ret);
 bool shk_pv_pid(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out);
 bool shk_pv_vpid(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out);
 /* Since the start of the process, and the start itself. */

@@ -20,7 +20,13 @@ static bool plain_paths(const struct shk_test *t)
 	return true;
 }
 
-/* The class of groups a test may be in. What looks through the whole text is apart from what does not. */
+/* The texts of processes are long: who asks how they begin need not look through them. */
+static bool is_long(const struct shk_slot *s)
+{
+	return s->kind != SHK_OPERAND_FIELD || strcmp(s->ref.field->class_name, "process") == 0;
+}
+
+/* The class of groups a test may be in. What looks through the whole of a long text is apart from what does not. */
 static enum shk_group_class class_of(const struct shk_ruleset *rs, const struct shk_test *t)
 {
 	if (t->right != SHK_SLOT_NONE || !shk_type_is_text(rs->slots.v[t->left].type))
@@ -42,10 +48,11 @@ static enum shk_group_class class_of(const struct shk_ruleset *rs, const struct 
 	case SHK_OP_STARTSWITH:
 	case SHK_OP_BSTARTSWITH:
 	case SHK_OP_ENDSWITH:
+	case SHK_OP_TOP:
 		return SHK_GROUP_ENDS;
 	case SHK_OP_CONTAINS:
 	case SHK_OP_BCONTAINS:
-		return SHK_GROUP_INSIDE;
+		return is_long(&rs->slots.v[t->left]) ? SHK_GROUP_INSIDE : SHK_GROUP_ENDS;
 	case SHK_OP_ICONTAINS:
 		return SHK_GROUP_FOLD;
 	default:
@@ -53,7 +60,7 @@ static enum shk_group_class class_of(const struct shk_ruleset *rs, const struct 
 	}
 }
 
-enum pattern_list { WORDS, PREFIXES, SUFFIXES, INSIDES, PATHS, LISTS };
+enum pattern_list { WORDS, PREFIXES, SUFFIXES, INSIDES, PATHS, TOPS, LISTS };
 
 static enum pattern_list list_of(const struct shk_test *t)
 {
@@ -69,6 +76,8 @@ static enum pattern_list list_of(const struct shk_test *t)
 	case SHK_OP_BCONTAINS:
 	case SHK_OP_ICONTAINS:
 		return INSIDES;
+	case SHK_OP_TOP:
+		return TOPS;
 	default:
 		return WORDS;
 	}
@@ -196,8 +205,10 @@ static int build_group(struct shk_ruleset *rs, struct shk_group *g, const uint32
 			r = shk_trie_build(a, SHK_TRIE_SUFFIX, p, k, &g->suffix);
 		else if (l == INSIDES)
 			r = build_inside(rs, g, p, k);
-		else
+		else if (l == PATHS)
 			r = shk_comps_build(a, p, k, &g->comps);
+		else if (k)
+			g->top = p[0].bit + 1; /* equal ones are one test */
 	}
 	return r;
 }
@@ -238,6 +249,8 @@ static void match(const struct shk_group *g, struct shk_str s, uint64_t *bits)
 		shk_trie_match(&g->suffix, s, bits);
 	if (g->comps.n)
 		shk_comps_match(&g->comps, s, bits);
+	if (g->top && shk_is_top(s))
+		bits[(g->top - 1) / 64] |= UINT64_C(1) << (g->top - 1) % 64;
 	if (g->inside.n)
 		shk_trie_match(&g->inside, s, bits);
 	if (g->few.n)

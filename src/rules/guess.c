@@ -59,6 +59,7 @@ static float yes(const struct shk_ruleset *rs, const struct shk_test *t)
 	case SHK_OP_PMATCH:
 		return few_values(name_of(rs, t)) ? 0.3f : 0.06f;
 	case SHK_OP_ENDSWITH:
+	case SHK_OP_TOP:
 		return 0.03f;
 	default:
 		return 0.08f;

@@ -46,6 +46,12 @@ static bool says_enough(enum shk_op op, bool at_end)
 	return op == SHK_OP_EQ || op == SHK_OP_IN || op == (at_end ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH);
 }
 
+/* What holds for the whole whenever its part begins, or ends, with this. Every path begins with the root. */
+static void of_one(const struct shk_operand *whole, bool at_end, bool root, struct shk_str text, struct shk_implied *ret)
+{
+	make(whole, root ? SHK_OP_TOP : at_end ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH, text, ret);
+}
+
 static size_t of_part(const struct shk_ast *e, struct shk_implied *ret)
 {
 	struct shk_operand whole = { .kind = SHK_OPERAND_FIELD };
@@ -57,8 +63,11 @@ static size_t of_part(const struct shk_ast *e, struct shk_implied *ret)
 		return 0;
 	whole.text = shk_str(name);
 	whole.type = whole.ref.type;
-	for (size_t i = 0; i < e->consts->n; i++)
-		make(&whole, at_end ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH, e->consts->c[i].v.s, &ret[i]);
+	for (size_t i = 0; i < e->consts->n; i++) {
+		struct shk_str s = e->consts->c[i].v.s;
+
+		of_one(&whole, at_end, !at_end && e->op != SHK_OP_STARTSWITH && shk_str_eq(s, SHK_STR("/")), s, &ret[i]);
+	}
 	return e->consts->n;
 }
 

@@ -22,6 +22,13 @@ static inline uint64_t shk_str_length_bit(struct shk_str s)
 {
 	return UINT64_C(1) << (s.n < 63 ? s.n : 63);
 }
+/* SHK_OP_TOP */
+static inline bool shk_is_top(struct shk_str path)
+{
+	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
+
+	return slash && slash == path.p;
+}
 /* Cuts the next component off; empty ones are dropped. false: none left. */
 bool shk_path_next(struct shk_str *path, struct shk_str *ret);
 

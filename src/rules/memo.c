@@ -25,7 +25,7 @@ static void forget_values(struct shk_memo *m)
 	m->values.n = 1;
 	m->values_full = false;
 	for (uint32_t i = 0; i < m->n_slot; i++)
-		m->slot[i].last = m->slot[i].raw[0] = m->slot[i].raw[1] = m->slot[i].odd = 0;
+		m->slot[i].last = m->slot[i].image = m->slot[i].odd = 0;
 }
 
 static void forget(struct shk_memo *m)

@@ -77,7 +77,7 @@ struct shk_memo_slot {
 	bool is_text;			 /* it is a field, and its value a text */
 	uint32_t slot, n_answer;
 	uint32_t last; /* place of the text met last, 0: none */
-	uint32_t raw[2]; /* of fields that can be asked is: places of the texts as they came, the latest first */
+	uint32_t image; /* of fields that have one: place of the image met last, 0: none */
 	bool odd;	 /* some were not clean */
 };
 
@@ -110,8 +110,13 @@ struct shk_memo_face {
 };
 
 #define SHK_MEMO_RECENT 3u
+#define SHK_MEMO_RECENT_WORDS 4u
 struct shk_memo_recent {
-	uint32_t class[SHK_MEMO_RECENT]; /* looked up last, 0: none */
+	struct {
+		uint32_t class; /* met last, 0: none */
+		uint64_t bits[SHK_MEMO_RECENT_WORDS]; /* of groups that have no more */
+	} v[SHK_MEMO_RECENT];
+	uint32_t next;
 };
 
 struct shk_memo_luck {
@@ -182,6 +187,7 @@ uint32_t shk_memo_take(struct shk_memo_pool *p, size_t n, size_t limit);
  * one, bytes. */
 #define SHK_MEMO_HEAD 2
 #define SHK_MEMO_ODD  0x80000000u
+#define SHK_MEMO_IMAGE 0x40000000u /* beside the slot: of a text's image (struct shk_field), with the answers about the text */
 
 /* ---- memo.c ---- */
 /* Makes the memo one of this set, with room for an event. false: do without. */
@@ -197,18 +203,10 @@ static inline bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *
  * is not kept. */
 uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
 /* Of a field's text as it came, if it is one that is not clean and was met before: the place of what it became. 0: look at
- * it. ret_raw: its own place. */
-uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
-		      uint32_t *ret_raw);
-/* It became the text at place `clean`. Its own place, 0: it is not kept. */
-uint32_t shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean);
-/* The place of the text which the one at this place became. */
-static inline uint32_t shk_memo_clean_place(const struct shk_memo *m, const struct shk_memo_slot *slot, uint32_t raw)
-{
-	const uint32_t *v = m->values.p + raw;
-
-	return v[0] == slot->slot ? raw : v[2];
-}
+ * it. */
+uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
+/* It became the text at place `clean`; kept if there is room. */
+void shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean);
 static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
 				 struct shk_str s)
 {

@@ -120,51 +120,55 @@ static struct shk_memo_slot odd_slot(const struct shk_memo_slot *slot)
 	return (struct shk_memo_slot){ .slot = slot->slot | SHK_MEMO_ODD, .n_answer = 1 };
 }
 
-uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
-		      uint32_t *ret_raw)
+uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
 {
 	struct shk_memo_slot odd = odd_slot(slot);
 	struct shk_memo_cell *c, *other;
 
 	c = find(m, &odd, s, hash, &other);
-	*ret_raw = c ? c->at : 0;
-	return c ? shk_memo_clean_place(m, slot, c->at) : 0;
+	return c ? m->values.p[c->at + SHK_MEMO_HEAD] : 0;
 }
 
-uint32_t shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean)
+void shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean)
 {
 	struct shk_memo_slot odd = odd_slot(slot);
 	uint32_t at = clean == SHK_MEMO_NONE || !clean ? SHK_MEMO_NONE : shk_memo_value(m, &odd, s, hash);
 
 	if (at == SHK_MEMO_NONE)
-		return 0;
+		return;
 	m->values.p[at + SHK_MEMO_HEAD] = clean;
 	slot->odd = true;
-	return at;
 }
 
 /* ---- classes: group, number of words, then each word that is not as it is for most texts ---- */
 
-static uint32_t met(struct shk_memo *m, uint32_t group, uint32_t class)
+/* Classes of few words are found again by their bits. */
+static uint32_t met(struct shk_memo *m, const struct shk_group *g, uint32_t group, const uint64_t *bits, uint32_t class)
 {
 	struct shk_memo_recent *r = &m->recent[group];
 
-	memmove(r->class + 1, r->class, (SHK_MEMO_RECENT - 1) * sizeof(*r->class));
-	return r->class[0] = class;
+	if (g->n_word > SHK_MEMO_RECENT_WORDS)
+		return class;
+	r->v[r->next].class = class;
+	for (uint32_t k = 0; k < SHK_MEMO_RECENT_WORDS; k++)
+		r->v[r->next].bits[k] = k < g->n_word ? bits[k] : 0;
+	r->next = (r->next + 1) % SHK_MEMO_RECENT;
+	return class;
 }
 
-/* Is it the class of these bits, of which n words are not as for most texts? */
-static bool is_class(const struct shk_memo *m, uint32_t class, const uint64_t *bits, uint32_t n)
+static inline uint32_t recent(const struct shk_memo *m, const struct shk_group *g, uint32_t group, const uint64_t *bits)
 {
-	const uint32_t *v;
+	const struct shk_memo_recent *r = &m->recent[group];
 
-	if (!class || m->classes.p[class + 1] != n)
-		return false;
-	v = m->classes.p + class + 2;
-	for (const uint32_t *end = v + 3 * n; v < end; v += 3)
-		if ((v[1] | (uint64_t)v[2] << 32) != bits[v[0]])
-			return false;
-	return true;
+	for (unsigned i = 0; g->n_word <= SHK_MEMO_RECENT_WORDS && i < SHK_MEMO_RECENT; i++) {
+		uint32_t k = 0;
+
+		while (k < g->n_word && r->v[i].bits[k] == bits[k])
+			k++;
+		if (k == g->n_word && r->v[i].class)
+			return r->v[i].class;
+	}
+	return 0;
 }
 
 uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32_t group,
@@ -172,13 +176,12 @@ uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32
 {
 	const struct shk_group *g = &rs->group[group];
 	struct shk_memo_table *t = &m->class_of;
-	uint32_t n = 0, hash = group, at, *v;
+	uint32_t n = 0, hash = group, at = recent(m, g, group, bits), *v;
 
+	if (at)
+		return at;
 	for (uint32_t k = 0; k < g->n_word; k++)
 		n += bits[k] != g->there[k];
-	for (unsigned i = 0; i < SHK_MEMO_RECENT; i++)
-		if (is_class(m, m->recent[group].class[i], bits, n))
-			return m->recent[group].class[i];
 	at = shk_memo_take(&m->classes, 2 + 3 * (size_t)n, SHK_MEMO_CLASSES / 4);
 	if (!at) {
 		m->full = true;
@@ -203,10 +206,10 @@ uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32
 		    memcmp(v, m->classes.p + c->at, (2 + 3 * (size_t)n) * sizeof(*v)) != 0)
 			continue;
 		m->classes.n = at; /* it was there */
-		return met(m, group, c->at);
+		return met(m, g, group, bits, c->at);
 	}
 	if (shk_memo_put(t, hash, at, UINT32_MAX))
-		return met(m, group, at);
+		return met(m, g, group, bits, at);
 	m->full = true;
 	return 0;
 }

@@ -43,38 +43,35 @@ static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *
 static inline struct shk_str text_at(const struct shk_memo *m, const struct shk_memo_slot *ms, uint32_t at)
 {
 	const uint32_t *v = m->values.p + at;
-	unsigned n = v[0] == ms->slot ? ms->n_answer : 1; /* 1: as it came */
 
-	return (struct shk_str){ (const char *)(v + SHK_MEMO_HEAD + n), v[1] };
+	return (struct shk_str){ (const char *)(v + SHK_MEMO_HEAD + ms->n_answer), v[1] };
 }
 
 /* The place of a text that had to be cleaned: kept with the one it became, so that it is done once. */
-static uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, struct shk_str raw, uint32_t hash, uint32_t *ret_raw)
+static uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, struct shk_str raw, uint32_t hash)
 {
 	struct shk_memo *m = run->memo.m;
 	uint32_t at = place_of(m, ms, run->slots.val[ms->slot].s);
 
-	*ret_raw = shk_memo_keep_odd(m, ms, raw, hash, at);
+	shk_memo_keep_odd(m, ms, raw, hash, at);
 	return at;
 }
 
 /* Of a field's text as it came. A text that is kept is clean, and so is one that has the same bytes: that others are
- * clean is seen to now. 0: missing. ret_raw: where it is kept as it came, 0: nowhere. */
-static inline __attribute__((always_inline)) uint32_t look_up_raw(struct shk_run *run, struct shk_memo_slot *ms, uint32_t *ret_raw)
+ * clean is seen to now. 0: missing. */
+static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
 {
 	struct shk_value *v = &run->slots.val[ms->slot];
 	struct shk_memo *m = run->memo.m;
 	uint32_t hash = shk_memo_hash(v->s, ms->slot), at = find(m, ms, v->s, hash);
 	struct shk_str raw = v->s;
 
-	*ret_raw = at;
 	if (at)
 		return ms->last = at;
-	if (ms->odd && (at = shk_memo_odd(m, ms, raw, hash, ret_raw))) {
+	if (ms->odd && (at = shk_memo_odd(m, ms, raw, hash))) {
 		v->s = shk_arena_str(run->slots.ctx->ev->arena, text_at(m, ms, at));
 		if (v->s.p)
 			return ms->last = at;
-		*ret_raw = 0;
 		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
 		return 0;
 	}
@@ -83,17 +80,8 @@ static inline __attribute__((always_inline)) uint32_t look_up_raw(struct shk_run
 		return 0;
 	}
 	if (v->s.p != raw.p || v->s.n != raw.n)
-		return look_up_odd(run, ms, raw, hash, ret_raw);
-	at = shk_memo_value(m, ms, raw, hash);
-	*ret_raw = at == SHK_MEMO_NONE ? 0 : at;
-	return at;
-}
-
-static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
-{
-	uint32_t raw;
-
-	return look_up_raw(run, ms, &raw);
+		return look_up_odd(run, ms, raw, hash);
+	return shk_memo_value(m, ms, raw, hash);
 }
 
 /* The field's value as it came. false: missing. */
@@ -108,26 +96,23 @@ static inline __attribute__((always_inline)) bool get_raw(struct shk_run *run, c
 	return ok;
 }
 
-/* Of a field that can be asked whether it has a text: its value stays unknown where that is so. */
-static __attribute__((noinline)) uint32_t fresh_joined(struct shk_run *run, struct shk_memo_slot *ms)
+/* Of a field that has an image: what is known is kept beside that, and the value is not made before a question is new. */
+static __attribute__((noinline)) uint32_t fresh_image(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	uint32_t raw, at;
+	struct shk_memo_slot image = { .slot = ms->slot | SHK_MEMO_IMAGE, .n_answer = ms->n_answer };
+	struct shk_memo *m = run->memo.m;
+	struct shk_str s;
+	uint32_t hash, at;
 
-	for (unsigned i = 0; i < SHK_ARRAY_SIZE(ms->raw); i++) {
-		raw = ms->raw[i];
-		if (!raw || !ms->ref->field->is(run->slots.ctx, ms->ref, text_at(run->memo.m, ms, raw)))
-			continue;
-		ms->raw[i] = ms->raw[0];
-		ms->raw[0] = raw;
-		return ms->last = shk_memo_clean_place(run->memo.m, ms, raw);
-	}
-	if (!get_raw(run, ms))
-		return 0;
-	at = look_up_raw(run, ms, &raw);
-	if (raw) {
-		ms->raw[1] = ms->raw[0];
-		ms->raw[0] = raw;
-	}
+	if (!ms->ref->field->image(run->slots.ctx, ms->ref, &s))
+		return get_raw(run, ms) ? look_up_fresh(run, ms) : 0;
+	if (ms->image && shk_memo_same(m, ms->image, &image, s))
+		return ms->image;
+	hash = shk_memo_hash(s, image.slot);
+	at = find(m, &image, s, hash);
+	if (!at)
+		at = shk_memo_value(m, &image, s, hash);
+	ms->image = at == SHK_MEMO_NONE ? 0 : at;
 	return at;
 }
 
@@ -136,8 +121,8 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 {
 	struct shk_value *v = &run->slots.val[ms->slot];
 
-	if (ms->ref->field->is)
-		return fresh_joined(run, ms);
+	if (ms->ref->field->image)
+		return fresh_image(run, ms);
 	if (!get_raw(run, ms))
 		return 0;
 	if (!shk_type_is_text(v->type)) /* of an argument, the call says it */
@@ -200,18 +185,22 @@ static __attribute__((noinline)) bool text_test(struct shk_run *run, const struc
 	return yes;
 }
 
-static uint32_t class_of(struct shk_run *run, uint32_t group, struct shk_str s)
+#define FEW_WORDS 8u
+
+static inline uint32_t class_of(struct shk_run *run, uint32_t group, struct shk_str s)
 {
 	const struct shk_group *g = &run->rs->group[group];
-	uint64_t *bits = shk_arena_alloc_raw(run->slots.ctx->ev->arena, g->n_word * sizeof(*bits));
+	uint64_t few[FEW_WORDS], *bits = few;
 
+	if (g->n_word > FEW_WORDS)
+		bits = shk_arena_alloc_raw(run->slots.ctx->ev->arena, g->n_word * sizeof(*bits));
 	if (!bits)
 		return 0;
 	shk_group_match(g, s, bits);
 	return shk_memo_class(run->memo.m, run->rs, group, bits);
 }
 
-static uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at, struct shk_str s)
+static inline uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at, struct shk_str s)
 {
 	uint32_t class = class_of(run, n->id, s);
 

@@ -24,6 +24,7 @@ static const char *const op_names[SHK_OP_N] = {
 	[SHK_OP_IN] = "in",
 	[SHK_OP_INTERSECTS] = "intersects",
 	[SHK_OP_PMATCH] = "pmatch",
+	[SHK_OP_TOP] = "is right below",
 };
 
 static const char *const transform_names[SHK_TR_N] = {

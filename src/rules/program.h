@@ -76,6 +76,7 @@ struct shk_group {
 	struct shk_words words;
 	struct shk_trie prefix, suffix, inside, few; /* few: the short ones of inside, apart from the others */
 	struct shk_comps comps;
+	uint32_t top;		 /* bit of SHK_OP_TOP, plus 1; 0: nobody asks */
 };
 
 enum shk_node_kind { SHK_NODE_TEST, SHK_NODE_AND, SHK_NODE_OR };
@@ -194,7 +195,7 @@ struct shk_implied { /* refers to what it was made of, and to itself */
 	struct shk_consts consts;
 	struct shk_const c;
 };
-#define SHK_IMPLIED_MAX 16
+#define SHK_IMPLIED_MAX 32
 /* Cheaper comparisons of which one holds whenever this one does. 0: none are known. */
 size_t shk_implied(const struct shk_ast *e, struct shk_implied ret[SHK_IMPLIED_MAX]);
 

@@ -58,6 +58,8 @@ static bool compare_text(enum shk_op op, struct shk_str a, struct shk_str b)
 		return shk_str_starts(a, b);
 	case SHK_OP_ENDSWITH:
 		return shk_str_ends(a, b);
+	case SHK_OP_TOP:
+		return shk_is_top(a);
 	case SHK_OP_GLOB:
 		return shk_glob_match(b, a, false);
 	case SHK_OP_IGLOB:

@@ -63,6 +63,17 @@ static struct shk_proc *look_up_parent(struct shk_proc *p)
 	return NULL;
 }
 
+static struct shk_proc *recorded_parent(struct shk_proc *p)
+{
+	struct shk_proc *q = p->parent_at == p->rec->generation ? p->parent : NULL;
+
+	if (q && q->tid == p->ppid)
+		return q;
+	p->parent = p->ppid > 0 && p->ppid != p->tid ? shk_recorded_task(p->rec, p->ppid) : NULL;
+	p->parent_at = p->rec->generation;
+	return p->parent;
+}
+
 struct shk_proc *shk_proc_parent(struct shk_proc *p)
 {
 	uint64_t decision;
@@ -70,7 +81,7 @@ struct shk_proc *shk_proc_parent(struct shk_proc *p)
 
 	p = task(p);
 	if (p->rec)
-		return p->ppid > 0 && p->ppid != p->tid ? shk_recorded_task(p->rec, p->ppid) : NULL;
+		return recorded_parent(p);
 	decision = p->arena ? 1 : p->c->proc_state->decision;
 	if (p->parent_at == decision)
 		return p->parent;

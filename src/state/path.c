@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "state/process_impl.h"
 #include "state/recorded_impl.h"
 
@@ -89,44 +90,30 @@ static size_t append(char *buf, size_t floor, size_t n, struct shk_str path)
 	return n;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The top bit of each of eight bytes that has this value; of the byte above such a one, it may be set as well. */
-static uint64_t has_byte(uint64_t w, unsigned char byte)
+/* Which of 16 bytes are slashes with a slash or a dot behind them? These two differ in one bit. */
+static shk_bytes_16 odd_slashes(const char *p)
 {
-	w ^= EACH(byte);
-	return (w - EACH(1)) & ~w & EACH(0x80);
-}
-
-/* Is there a slash among eight bytes with a slash or a dot behind it? It may say so where there is none. */
-static bool is_odd(const char *p)
-{
-	uint64_t here, next;
-
-	memcpy(&here, p, sizeof(here));
-	memcpy(&next, p + 1, sizeof(next));
-	here = has_byte(here, '/');
-	return here && here & has_byte(next | EACH(1), '/'); /* '.' and '/' differ in one bit */
+	return (shk_load_16(p) == '/') & ((shk_load_16(p + 1) | 1) == '/');
 }
 
 /* No empty component, none that begins with a dot ("." and ".." do), no slash at the end. */
 bool shk_path_is_plain(struct shk_str path)
 {
-	size_t i = 0;
+	const char *last = path.p + path.n - 17;
+	shk_bytes_16 odd;
 
 	if (path.n < 2 || path.p[path.n - 1] == '/')
 		return false;
-	if (path.n < 9) {
-		for (; i + 1 < path.n; i++)
+	if (path.n < 17) {
+		for (size_t i = 0; i + 1 < path.n; i++)
 			if (path.p[i] == '/' && (path.p[i + 1] | 1) == '/')
 				return false;
 		return true;
 	}
-	/* Eight bytes and those that follow them; the last nine in any case. */
-	for (; i + 9 < path.n; i += 8)
-		if (is_odd(path.p + i))
-			return false;
-	return !is_odd(path.p + path.n - 9);
+	odd = odd_slashes(last);
+	for (const char *p = path.p; p < last; p += 16)
+		odd |= odd_slashes(p);
+	return !shk_any_16(odd);
 }
 
 struct shk_str shk_path_join(struct shk_str root, struct shk_str base, struct shk_str path, char *buf)
@@ -180,35 +167,64 @@ static bool base_of(struct shk_proc *task, int dirfd, char *buf, size_t size, st
 	return true;
 }
 
-bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
-			 struct shk_str *ret)
+/* What is good as it stands. false: it has to be taken apart. */
+static bool join_plain(struct shk_eval_ctx *ctx, const struct shk_proc *task, struct shk_str base, struct shk_str path,
+		       struct shk_str *ret)
 {
-	struct shk_proc *task = shk_proc_task_of(ctx);
+	struct shk_str joined;
+
+	if (task->root.n != 1 || !path.n || base.n + path.n >= SHK_PATH_LIMIT)
+		return false;
+	if (base.n == 1) /* the root */
+		base.n = 0;
+	while (path.n > 2 && path.p[0] == '.' && path.p[1] == '/') {
+		path.p += 2;
+		path.n -= 2;
+	}
+	joined = shk_arena_join(ctx->ev->arena, base, '/', path);
+	if (!joined.p || joined.p[0] != '/' || !shk_path_is_plain(joined))
+		return false;
+	*ret = joined;
+	return true;
+}
+
+/* Not in the way of those that need no room for a path. */
+static __attribute__((noinline)) bool join_slowly(struct shk_eval_ctx *ctx, struct shk_proc *task, int dirfd, struct shk_str path,
+						  struct shk_str *ret)
+{
 	struct shk_str base = { "", 0 }, joined;
 	char link[SHK_PATH_LIMIT], buf[SHK_JOIN_MAX];
 
-	if (!task || !shk_proc_need(task, SHK_FACT_ROOT))
-		return false;
-	if (task->root.n == 1 && path.n && path.p[0] == '/' && path.n < SHK_PATH_LIMIT && shk_path_is_plain(path)) {
-		*ret = path; /* the event's own */
-		return true;
-	}
-	if ((!path.n || path.p[0] != '/') && !base_of(task, dirfd, link, sizeof(link), &base))
-		return false;
-	if (task->root.n == 1 && path.n && path.p[0] != '/' && base.n + path.n < SHK_PATH_LIMIT) {
-		if (base.n == 1) /* the root */
-			base.n = 0;
-		joined = shk_arena_join(ctx->ev->arena, base, '/', path);
-		if (joined.p && joined.p[0] == '/' && shk_path_is_plain(joined)) {
-			*ret = joined;
+	if (!path.n || path.p[0] != '/') {
+		if (!base_of(task, dirfd, link, sizeof(link), &base))
+			return false;
+		if (join_plain(ctx, task, base, path, ret))
 			return true;
-		}
 	}
 	joined = shk_path_join(task->root, base, path, buf);
 	if (!joined.p)
 		return false;
 	*ret = shk_arena_str(ctx->ev->arena, joined);
 	return ret->p != NULL;
+}
+
+bool shk_event_join_path(struct shk_eval_ctx *ctx, int dirfd, struct shk_str path,
+			 struct shk_str *ret)
+{
+	struct shk_proc *task = shk_proc_task_of(ctx);
+
+	if (!task || !shk_proc_need(task, SHK_FACT_ROOT))
+		return false;
+	if (path.n && path.p[0] == '/') {
+		if (task->root.n == 1 && path.n < SHK_PATH_LIMIT && shk_path_is_plain(path)) {
+			*ret = path; /* the event's own */
+			return true;
+		}
+	} else if (dirfd == AT_FDCWD && shk_proc_need(task, SHK_FACT_CWD)) {
+		if (join_plain(ctx, task, task->cwd, path, ret))
+			return true;
+	}
+	return join_slowly(ctx, task, dirfd, path, ret);
 }
 
 static bool abs_path(struct shk_eval_ctx *ctx, unsigned i, struct shk_str *ret)

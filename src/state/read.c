@@ -284,6 +284,7 @@ bool shk_read_strings(struct shk_proc *p, const char *file, struct shk_strings *
 		s.vec.v[s.vec.n++] = (struct shk_str){ s.bytes + at, len };
 		at += len + 1;
 	}
+	s.vec.in_row = true;
 	*ret = s;
 	return true;
 }

@@ -48,6 +48,7 @@ struct shk_recorded {
 	struct shk_str hostname; /* owned; p NULL: not known */
 	uint64_t last_key;
 	size_t n_tasks, n_fds, n_containers;
+	uint64_t generation; /* of tasks: another one whenever some came or went */
 };
 
 /* ---- recorded.c ---- */

@@ -49,7 +49,7 @@ bool shk_rec_set_vec(struct shk_strings *to, const struct shk_strvec *v, const s
 	struct shk_strings s = { 0 };
 
 	for (size_t i = 0; i < n; i++)
-		bytes += i == 0 && first ? first->n : v->v[i].n;
+		bytes += (i == 0 && first ? first->n : v->v[i].n) + 1;
 	s.bytes = malloc(bytes + 1);
 	s.vec.v = calloc(n + 1, sizeof(*s.vec.v));
 	if (!s.bytes || !s.vec.v) {
@@ -64,10 +64,12 @@ bool shk_rec_set_vec(struct shk_strings *to, const struct shk_strvec *v, const s
 			memcpy(s.bytes + at, from.p, from.n);
 		s.vec.v[i] = (struct shk_str){ s.bytes + at, from.n };
 		at += from.n;
+		s.bytes[at++] = 0;
 	}
 	s.size = bytes;
 	s.vec.n = n;
 	s.vec.truncated = v->truncated;
+	s.vec.in_row = v->in_row && (!first || !first->n || !memchr(first->p, 0, first->n));
 	free_vec(to);
 	*to = s;
 	return true;
@@ -100,6 +102,7 @@ void shk_rec_task_drop(struct shk_recorded *r, struct shk_rec_task *t)
 {
 	shk_map_del_u64(&r->tasks, (uint64_t)t->p.tid);
 	r->n_tasks--;
+	r->generation++;
 	shk_rec_files_drop(r, t);
 	shk_rec_program_drop(t);
 	shk_rec_usage_drop(t);
@@ -121,6 +124,7 @@ struct shk_rec_task *shk_rec_task_new(struct shk_recorded *r, pid_t tid)
 		return NULL;
 	}
 	r->n_tasks++;
+	r->generation++;
 	t->p.tid = tid;
 	t->p.rec = r;
 	t->p.settled = UINT32_MAX; /* what its text says */

@@ -110,7 +110,7 @@ bool bench_stub(struct shk_ruleset *rs, struct shk_arena *a)
 		stub->real = *ref;
 		stub->f = *ref->field;
 		stub->f.get = get;
-		stub->f.is = NULL;
+		stub->f.image = NULL;
 		stub->f.multi = ref->field->multi ? multi : NULL;
 		/* The cells' values are clean: that is part of getting them. */
 		stub->f.flags |= SHK_F_RAW;
