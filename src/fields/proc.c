@@ -151,6 +151,15 @@ static bool cwd_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return shk_set_opt(out, shk_arena_join(ctx->ev->arena, s, '/', (struct shk_str){ "", 0 }));
 }
 
+static bool cwd_image(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret)
+{
+	struct shk_proc *p = shk_proc_of(ctx);
+
+	(void)ref;
+	*ret = p ? shk_proc_cwd(p) : (struct shk_str){ NULL, 0 };
+	return ret->p;
+}
+
 static bool tty_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 		    struct shk_value *out)
 {
@@ -189,7 +198,7 @@ static const struct shk_field table[] = {
 	ROW("proc.cmdnargs", SHK_T_UINT64, "UINT64", 0, nargs_get, "Number of arguments."),
 	ROW("proc.cmdlenargs", SHK_T_UINT64, "UINT64", 0, lenargs_get,
 	    "Number of bytes of all arguments."),
-	TEXT("proc.cwd", cwd_get, "Working directory, with a slash at its end."),
+	IMAGE("proc.cwd", SHK_T_STRING, "CHARBUF", 0, cwd_get, cwd_image, "Working directory, with a slash at its end."),
 	ROW("proc.tty", SHK_T_UINT64, "UINT32", 0, tty_get,
 	    "Device number of the controlling terminal, 0 without one."),
 	ROW("proc.pid", SHK_T_INT64, "INT64", 0, pid_get, "Process id on the host."),

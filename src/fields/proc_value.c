@@ -24,6 +24,27 @@ bool shk_pv_exepath(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_val
 	return shk_set_opt(out, shk_proc_exepath(p));
 }
 
+/* What lies in a row is copied in one piece. */
+static bool join_row(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk_strvec *v, size_t from, char between,
+		     struct shk_value *out)
+{
+	const char *first = v->v[from].p;
+	size_t n = (size_t)(v->v[v->n - 1].p + v->v[v->n - 1].n - first);
+	char *p = shk_arena_alloc_raw(ctx->ev->arena, head.n + n + 2), *end = p;
+
+	if (!p)
+		return false;
+	if (head.p) {
+		end = mempcpy(end, head.p, head.n);
+		*end++ = between;
+	}
+	memcpy(end, first, n);
+	end[n] = 0;
+	for (size_t i = from; i + 1 < v->n; i++)
+		end[v->v[i].p + v->v[i].n - first] = between;
+	return shk_set_str(out, (struct shk_str){ p, (size_t)(end - p) + n });
+}
+
 /* head (p NULL: none) and v->v[from..], with a byte between them. */
 static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk_strvec *v,
 		 size_t from, char between, struct shk_value *out)
@@ -31,6 +52,8 @@ static bool join(struct shk_eval_ctx *ctx, struct shk_str head, const struct shk
 	size_t n = head.p ? head.n : 0;
 	char *p, *end;
 
+	if (v->in_row && from < v->n)
+		return join_row(ctx, head, v, from, between, out);
 	for (size_t i = from; i < v->n; i++)
 		n += v->v[i].n + 1;
 	p = end = shk_arena_alloc_raw(ctx->ev->arena, n + 1);

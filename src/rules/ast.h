@@ -21,7 +21,7 @@ enum shk_op {
 	SHK_OP_CONTAINS, SHK_OP_ICONTAINS, SHK_OP_BCONTAINS, SHK_OP_STARTSWITH,
 	SHK_OP_BSTARTSWITH, SHK_OP_ENDSWITH, SHK_OP_GLOB, SHK_OP_IGLOB, SHK_OP_REGEX,
 	SHK_OP_IN, SHK_OP_INTERSECTS, SHK_OP_PMATCH,
-	SHK_OP_TOP, /* the path ends in its only slash, or behind it: no word of the language (implied.c) */
+	SHK_OP_TOP, /* no slash behind the second byte: no word of the language (implied.c) */
 	SHK_OP_N
 };
 const char *shk_op_name(enum shk_op op); /* canonical word: "=", "!=", "in", ... */

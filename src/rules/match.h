@@ -22,12 +22,12 @@ static inline uint64_t shk_str_length_bit(struct shk_str s)
 {
 	return UINT64_C(1) << (s.n < 63 ? s.n : 63);
 }
-/* SHK_OP_TOP */
+/* SHK_OP_TOP: can the directory of this path be the root? A name as it was given may begin with two slashes. */
 static inline bool shk_is_top(struct shk_str path)
 {
 	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
 
-	return slash && slash == path.p;
+	return slash && slash - path.p <= 1;
 }
 /* Cuts the next component off; empty ones are dropped. false: none left. */
 bool shk_path_next(struct shk_str *path, struct shk_str *ret);

@@ -247,6 +247,8 @@ bool shk_test_holds(struct shk_run *run, const struct shk_test *t)
 
 	if (t->plain) { /* the most frequent kind */
 		v = shk_slot_get(&run->slots, t->left);
+		if (v && v->type == SHK_T_INT64 && t->c->v.type == SHK_T_INT64)
+			return order(t->op, (v->i > t->c->v.i) - (v->i < t->c->v.i));
 		return v &&
 		       (v->type == t->c->v.type ||
 			(shk_type_is_text(v->type) && shk_type_is_text(t->c->v.type))) &&

@@ -162,9 +162,14 @@ static uint32_t pair_of(uint8_t a, uint8_t b)
 	return (a * 61u + b) % SHK_TRIE_PAIRS;
 }
 
+/* Per pair of bytes: how far a window of the shortest pattern's length that ends in it can be moved on, and whether a
+ * pattern begins with it. */
+#define PAIR_BEGINS 0x80u
+#define PAIR_FAR    0x7fu
+
 static int add_skips(struct shk_arena *a, const struct build *b, size_t n, struct shk_trie *t)
 {
-	size_t least = 255;
+	size_t least = PAIR_FAR;
 	uint8_t *skip;
 
 	for (size_t i = 0; i < n; i++) /* an empty one is in every text: no need to look */
@@ -180,8 +185,9 @@ static int add_skips(struct shk_arena *a, const struct build *b, size_t n, struc
 		for (size_t k = 1; b->p[i].s.n && k < least; k++) {
 			uint8_t *s = &skip[pair_of(byte_at(b->kind, b->p[i].s, k - 1),
 						   byte_at(b->kind, b->p[i].s, k))];
+			size_t far = SHK_MIN(*s & PAIR_FAR, least - 1 - k);
 
-			*s = (uint8_t)SHK_MIN(*s, least - 1 - k);
+			*s = (uint8_t)((*s & PAIR_BEGINS) | far | (k == 1 ? PAIR_BEGINS : 0));
 		}
 	t->skip = skip;
 	t->least = (uint32_t)least;
@@ -294,6 +300,7 @@ static void emit(const struct shk_trie *t, const struct shk_trie_node *node, uin
 static size_t next_start(const struct shk_trie *t, const uint8_t *p, size_t i, size_t n)
 {
 	size_t last = i + t->least - 1;
+	const uint8_t *first;
 
 	if (t->has_anchor) {
 		const uint8_t *at = memchr(p + i, t->anchor, n - i);
@@ -301,16 +308,18 @@ static size_t next_start(const struct shk_trie *t, const uint8_t *p, size_t i, s
 		return !at ? n : (size_t)(at - p) > i + t->anchor_at ? (size_t)(at - p) - t->anchor_at : i;
 	}
 	if (t->kind == SHK_TRIE_INSIDE_FOLD) {
-		for (size_t by; last < n; last += by) {
-			by = t->skip[pair_of(low(p[last - 1]), low(p[last]))];
-			if (!by)
+		for (size_t by; last < n; last += by ? by : 1) {
+			by = t->skip[pair_of(low(p[last - 1]), low(p[last]))] & PAIR_FAR;
+			first = p + last + 1 - t->least;
+			if (!by && t->skip[pair_of(low(first[0]), low(first[1]))] & PAIR_BEGINS)
 				return last + 1 - t->least;
 		}
 		return n;
 	}
-	for (size_t by; last < n; last += by) {
-		by = t->skip[pair_of(p[last - 1], p[last])];
-		if (!by)
+	for (size_t by; last < n; last += by ? by : 1) {
+		by = t->skip[pair_of(p[last - 1], p[last])] & PAIR_FAR;
+		first = p + last + 1 - t->least;
+		if (!by && t->skip[pair_of(first[0], first[1])] & PAIR_BEGINS)
 			return last + 1 - t->least;
 	}
 	return n;

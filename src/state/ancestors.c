@@ -63,32 +63,34 @@ static struct shk_proc *look_up_parent(struct shk_proc *p)
 	return NULL;
 }
 
-static struct shk_proc *recorded_parent(struct shk_proc *p)
+static __attribute__((noinline)) struct shk_proc *find_parent(struct shk_proc *p, uint64_t when)
 {
-	struct shk_proc *q = p->parent_at == p->rec->generation ? p->parent : NULL;
+	if (p->rec) {
+		p->parent = p->ppid > 0 && p->ppid != p->tid ? shk_recorded_task(p->rec, p->ppid) : NULL;
+	} else {
+		struct shk_proc *q = known_parent(p);
 
-	if (q && q->tid == p->ppid)
-		return q;
-	p->parent = p->ppid > 0 && p->ppid != p->tid ? shk_recorded_task(p->rec, p->ppid) : NULL;
-	p->parent_at = p->rec->generation;
+		p->parent = q ? q : look_up_parent(p);
+	}
+	p->parent_at = when;
 	return p->parent;
+}
+
+/* Found once in a decision; of a text, once as long as no task comes or goes. */
+static inline struct shk_proc *parent_of(struct shk_proc *p)
+{
+	uint64_t when;
+
+	p = task(p);
+	when = p->rec ? p->rec->generation : p->arena ? 1 : p->c->proc_state->decision;
+	if (p->parent_at == when && (!p->rec || (p->parent && p->parent->tid == p->ppid)))
+		return p->parent;
+	return find_parent(p, when);
 }
 
 struct shk_proc *shk_proc_parent(struct shk_proc *p)
 {
-	uint64_t decision;
-	struct shk_proc *q;
-
-	p = task(p);
-	if (p->rec)
-		return recorded_parent(p);
-	decision = p->arena ? 1 : p->c->proc_state->decision;
-	if (p->parent_at == decision)
-		return p->parent;
-	q = known_parent(p);
-	p->parent = q ? q : look_up_parent(p);
-	p->parent_at = decision;
-	return p->parent;
+	return parent_of(p);
 }
 
 pid_t shk_proc_ppid(struct shk_proc *p)
@@ -106,7 +108,7 @@ struct shk_proc *shk_proc_ancestor(struct shk_proc *p, unsigned n)
 	if (n > SHK_ANCESTORS_MAX)
 		return NULL;
 	while (p && n--)
-		p = shk_proc_parent(p);
+		p = parent_of(p);
 	return p;
 }
 

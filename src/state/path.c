@@ -90,23 +90,32 @@ static size_t append(char *buf, size_t floor, size_t n, struct shk_str path)
 	return n;
 }
 
-/* Which of 16 bytes are slashes with a slash or a dot behind them? These two differ in one bit. */
+/* Which of 16 bytes are slashes with another one behind them, or a dot and then a slash or a dot? These two differ in one bit. */
 static shk_bytes_16 odd_slashes(const char *p)
 {
-	return (shk_load_16(p) == '/') & ((shk_load_16(p + 1) | 1) == '/');
+	shk_bytes_16 next = shk_load_16(p + 1), third = shk_load_16(p + 2);
+
+	return (shk_load_16(p) == '/') & ((next | 1) == '/') & ((next == '/') | ((third | 1) == '/'));
 }
 
-/* No empty component, none that begins with a dot ("." and ".." do), no slash at the end. */
+static bool is_odd(struct shk_str path, size_t i)
+{
+	const char *p = path.p + i;
+
+	return p[0] == '/' && (p[1] == '/' || (p[1] == '.' && (i + 2 == path.n || (p[2] | 1) == '/')));
+}
+
+/* No empty component, no "." and none that begins with "..", no slash at the end. */
 bool shk_path_is_plain(struct shk_str path)
 {
-	const char *last = path.p + path.n - 17;
+	const char *last = path.p + path.n - 18;
 	shk_bytes_16 odd;
 
-	if (path.n < 2 || path.p[path.n - 1] == '/')
+	if (path.n < 2 || path.p[path.n - 1] == '/' || is_odd(path, path.n - 2))
 		return false;
-	if (path.n < 17) {
+	if (path.n < 18) {
 		for (size_t i = 0; i + 1 < path.n; i++)
-			if (path.p[i] == '/' && (path.p[i + 1] | 1) == '/')
+			if (is_odd(path, i))
 				return false;
 		return true;
 	}
@@ -175,8 +184,8 @@ static bool join_plain(struct shk_eval_ctx *ctx, const struct shk_proc *task, st
 
 	if (task->root.n != 1 || !path.n || base.n + path.n >= SHK_PATH_LIMIT)
 		return false;
-	if (base.n == 1) /* the root */
-		base.n = 0;
+	while (base.n && base.p[base.n - 1] == '/')
+		base.n--;
 	while (path.n > 2 && path.p[0] == '.' && path.p[1] == '/') {
 		path.p += 2;
 		path.n -= 2;
