@@ -143,6 +143,9 @@ static bool holds(const struct shk_test *t, const struct shk_value *a, size_t i,
 		return shk_str_starts(a->s, b->s);
 	case SHK_OP_ENDSWITH:
 		return shk_str_ends(a->s, b->s);
+	case SHK_OP_TOP: /* written another way than what it is to be compared with */
+		return a->s.n && memchr(a->s.p, '/', SHK_MIN(a->s.n, (size_t)2)) &&
+		       (a->s.n < 3 || !memchr(a->s.p + 2, '/', a->s.n - 2));
 	case SHK_OP_GLOB:
 	case SHK_OP_IGLOB:
 		return shk_glob_match(b->s, a->s, t->op == SHK_OP_IGLOB);
