@@ -87,7 +87,7 @@ static int vector_arg(struct shk_event *ev, unsigned i, const char *p, size_t n,
 	for (p = copy; p < end && used < max; p += v[used++].n + 1)
 		v[used] = (struct shk_str){ p, strlen(p) };
 	ev->arg[i] = (struct shk_arg){ .state = cut ? SHK_ARG_TRUNCATED : SHK_ARG_OK,
-				       .vec = { v, used, cut || p < end } };
+				       .vec = { .v = v, .n = used, .truncated = cut || p < end, .in_row = true } };
 	ev->raw[i] = somewhere(i);
 	return 0;
 }
