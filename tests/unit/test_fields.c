@@ -233,7 +233,7 @@ static void test_words(void **state)
 static void test_print(void **state)
 {
 	struct shk_str words[] = { SHK_STR("a"), SHK_STR("b") };
-	struct shk_value v = { .type = SHK_T_LIST, .list = { words, 2, false } };
+	struct shk_value v = { .type = SHK_T_LIST, .list = { .v = words, .n = 2 } };
 	struct shk_field hex = { .flags = SHK_F_HEX };
 	struct shk_buf b _cleanup_buf_;
 
