@@ -46,10 +46,12 @@ static bool says_enough(enum shk_op op, bool at_end)
 	return op == SHK_OP_EQ || op == SHK_OP_IN || op == (at_end ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH);
 }
 
-/* What holds for the whole whenever its part begins, or ends, with this. Every path begins with the root. */
-static void of_one(const struct shk_operand *whole, bool at_end, bool root, struct shk_str text, struct shk_implied *ret)
+/* What holds for the whole whenever the part does. Every path begins with the root: to say so of one tells nothing. */
+static enum shk_op op_of_whole(enum shk_op op, bool at_end, struct shk_str text)
 {
-	make(whole, root ? SHK_OP_TOP : at_end ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH, text, ret);
+	if (at_end)
+		return SHK_OP_ENDSWITH;
+	return op != SHK_OP_STARTSWITH && shk_str_eq(text, SHK_STR("/")) ? SHK_OP_TOP : SHK_OP_STARTSWITH;
 }
 
 static size_t of_part(const struct shk_ast *e, struct shk_implied *ret)
@@ -66,7 +68,7 @@ static size_t of_part(const struct shk_ast *e, struct shk_implied *ret)
 	for (size_t i = 0; i < e->consts->n; i++) {
 		struct shk_str s = e->consts->c[i].v.s;
 
-		of_one(&whole, at_end, !at_end && e->op != SHK_OP_STARTSWITH && shk_str_eq(s, SHK_STR("/")), s, &ret[i]);
+		make(&whole, op_of_whole(e->op, at_end, s), s, &ret[i]);
 	}
 	return e->consts->n;
 }

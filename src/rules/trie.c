@@ -296,33 +296,36 @@ static void emit(const struct shk_trie *t, const struct shk_trie_node *node, uin
 	}
 }
 
+static inline uint8_t pair_at(const struct shk_trie *t, const uint8_t *p, bool fold)
+{
+	return t->skip[fold ? pair_of(low(p[0]), low(p[1])) : pair_of(p[0], p[1])];
+}
+
+/* The first place where a pattern can begin, of a window that ends in `last` or later; n: none. Made once for each way. */
+static inline __attribute__((always_inline)) size_t next_pair(const struct shk_trie *t, const uint8_t *p, size_t last, size_t n,
+							      bool fold)
+{
+	for (size_t by; last < n; last += by ? by : 1) {
+		size_t first = last + 1 - t->least;
+
+		by = pair_at(t, p + last - 1, fold) & PAIR_FAR;
+		if (!by && pair_at(t, p + first, fold) & PAIR_BEGINS)
+			return first;
+	}
+	return n;
+}
+
 /* The first place from i on where a pattern can begin. */
 static size_t next_start(const struct shk_trie *t, const uint8_t *p, size_t i, size_t n)
 {
 	size_t last = i + t->least - 1;
-	const uint8_t *first;
 
 	if (t->has_anchor) {
 		const uint8_t *at = memchr(p + i, t->anchor, n - i);
 
 		return !at ? n : (size_t)(at - p) > i + t->anchor_at ? (size_t)(at - p) - t->anchor_at : i;
 	}
-	if (t->kind == SHK_TRIE_INSIDE_FOLD) {
-		for (size_t by; last < n; last += by ? by : 1) {
-			by = t->skip[pair_of(low(p[last - 1]), low(p[last]))] & PAIR_FAR;
-			first = p + last + 1 - t->least;
-			if (!by && t->skip[pair_of(low(first[0]), low(first[1]))] & PAIR_BEGINS)
-				return last + 1 - t->least;
-		}
-		return n;
-	}
-	for (size_t by; last < n; last += by ? by : 1) {
-		by = t->skip[pair_of(p[last - 1], p[last])] & PAIR_FAR;
-		first = p + last + 1 - t->least;
-		if (!by && t->skip[pair_of(first[0], first[1])] & PAIR_BEGINS)
-			return last + 1 - t->least;
-	}
-	return n;
+	return t->kind == SHK_TRIE_INSIDE_FOLD ? next_pair(t, p, last, n, true) : next_pair(t, p, last, n, false);
 }
 
 /* Most texts have next to nothing of what is looked for: what cannot begin a pattern is skipped as long

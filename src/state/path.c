@@ -207,7 +207,8 @@ static __attribute__((noinline)) bool join_slowly(struct shk_eval_ctx *ctx, stru
 	if (!path.n || path.p[0] != '/') {
 		if (!base_of(task, dirfd, link, sizeof(link), &base))
 			return false;
-		if (join_plain(ctx, task, base, path, ret))
+		/* Of the working directory it was tried. */
+		if (dirfd != AT_FDCWD && join_plain(ctx, task, base, path, ret))
 			return true;
 	}
 	joined = shk_path_join(task->root, base, path, buf);
