@@ -246,9 +246,10 @@ static bool lower_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 	return shk_fd_view(ctx)->entry && shk_set_bool(out, layer_known(ctx, &upper) && !upper);
 }
 
-#define ROW(n, t, ft, fl, g, d)                                                                    \
+#define PART(n, t, ft, fl, g, w, p, d)                                                             \
 	{ .name = (n), .class_name = "fd", .type = (t), .falco_type = (ft),                        \
-	  .flags = SHK_F_COSTLY | (fl), .get = (g), .doc = (d) }
+	  .flags = SHK_F_COSTLY | (fl), .get = (g), .whole = (w), .part = (p), .doc = (d) }
+#define ROW(n, t, ft, fl, g, d) PART(n, t, ft, fl, g, NULL, SHK_PART_BEGINNING, d)
 
 static const struct shk_field table[] = {
 	ROW("fd.num", SHK_T_INT64, "INT64", 0, num_get,
@@ -263,9 +264,9 @@ static const struct shk_field table[] = {
 	    "Absolute path of a file, both ends of a socket."),
 	ROW("fd.nameraw", SHK_T_STRING, "CHARBUF", 0, nameraw_get,
 	    "The path as the call has it; as fd.name for what is not opened by path."),
-	ROW("fd.directory", SHK_T_STRING, "CHARBUF", 0, directory_get,
+	PART("fd.directory", SHK_T_STRING, "CHARBUF", 0, directory_get, "fd.name", SHK_PART_BEGINNING,
 	    "Directory of a file; a directory itself."),
-	ROW("fd.filename", SHK_T_STRING, "CHARBUF", 0, filename_get,
+	PART("fd.filename", SHK_T_STRING, "CHARBUF", 0, filename_get, "fd.name", SHK_PART_END,
 	    "Last component of a file's path."),
 	ROW("fd.ino", SHK_T_INT64, "INT64", 0, ino_get, "Inode number of an open file."),
 	ROW("fd.dev", SHK_T_INT64, "INT32", SHK_F_HEX, dev_get, "Device an open file is on."),
@@ -284,9 +285,3 @@ static const struct shk_field table[] = {
 };
 
 SHK_FIELD_TABLE(shk_table_fd, table);
-
-const char *shk_field_part_of(const struct shk_field *f, bool *ret_end)
-{
-	*ret_end = f->get == filename_get;
-	return f->get == filename_get || f->get == directory_get ? "fd.name" : NULL;
-}

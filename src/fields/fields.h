@@ -108,6 +108,12 @@ struct shk_field_ref {
 	enum shk_type type;	 /* result type (evt.rawarg.X: that of the argument) */
 };
 
+enum shk_part {
+	SHK_PART_BEGINNING,
+	SHK_PART_END,
+	SHK_PART_END_BEHIND_BLANK, /* if it is not empty */
+};
+
 struct shk_field {
 	const char *name;	 /* "proc.name" */
 	const char *class_name;	 /* "process" */
@@ -121,6 +127,10 @@ struct shk_field {
 	/* Bytes from which the value follows and which cost less than the value itself, of texts that get puts together from
 	 * parts; NULL: none. They are the event's, or the task's as long as it is not asked anew. false: use get. */
 	bool (*image)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret);
+	/* Whenever this field, without an argument, has a value, so has the named one, of which it is a part. NULL: none is
+	 * known. */
+	const char *whole;
+	enum shk_part part;
 	/* SHK_F_MULTI (fd.ip, fd.port, fd.net, proc.aname ... without index): the k-th candidate, k
 	 * from 0; false at the end. Equality-like operators hold if ANY candidate satisfies; `!=`
 	 * holds for fd.* if ALL candidates differ (any_ne = false), for proc.a* if ANY differs. */
@@ -150,10 +160,6 @@ const char *shk_field_origin(const struct shk_field *f);
 /* The argument a reference takes: "[index]", "[key]", ".name or [index]", ...; "" for none. What may be left
  * out stands in parentheses. */
 const char *shk_field_argument(const struct shk_field *f);
-
-/* Whenever this field has a value, so has the named one, and that begins (or ends: *ret_end) with it. NULL: none is
- * known. */
-const char *shk_field_part_of(const struct shk_field *f, bool *ret_end);
 
 /* Can evt.arg.NAME or evt.rawarg.NAME have a value for a call of this type? */
 bool shk_field_call_has(const struct shk_field_ref *ref, enum shk_call_id id);

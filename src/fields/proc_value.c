@@ -108,10 +108,11 @@ bool shk_pv_args(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value 
 
 bool shk_pv_cmdline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)
 {
+	const struct shk_strvec *v = shk_proc_argv(p);
 	struct shk_str comm = shk_proc_comm(p);
-	const struct shk_strvec *v = comm.p ? shk_proc_argv(p) : NULL;
 
-	return v && join(ctx, comm, v, 1, ' ', out);
+	/* There whenever proc.args is: rules that ask about the end of it rely on that. */
+	return v && join(ctx, comm.p ? comm : (struct shk_str){ "", 0 }, v, 1, ' ', out);
 }
 
 bool shk_pv_exeline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out)

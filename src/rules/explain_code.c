@@ -31,7 +31,8 @@ static void print_group(const struct shk_ruleset *rs, uint32_t i, struct shk_buf
 	count_nodes("beginnings", g->prefix.n, out);
 	count_nodes("endings", g->suffix.n, out);
 	count_nodes("parts", g->inside.n, out);
-	count_nodes("short parts", g->few.n, out);
+	if (g->scan)
+		shk_buf_printf(out, ", %zu parts at once", g->scan->n);
 	count_nodes("path prefixes", g->comps.n, out);
 	shk_buf_addc(out, '\n');
 }

@@ -214,14 +214,14 @@ static int add_check(struct shk_graph *g, const struct shk_ast *e, shk_ref *ret,
 {
 	struct shk_implied first[SHK_IMPLIED_MAX];
 	shk_ref any[SHK_IMPLIED_MAX], both[2];
-	size_t n = shk_implied(e, first);
-	int r = add_test(g, e, &both[1], err);
+	ssize_t n = shk_implied(e, &g->keys, first);
+	int r = n < 0 ? no_memory(err) : add_test(g, e, &both[1], err);
 
-	for (size_t i = 0; i < n && r >= 0; i++)
+	for (ssize_t i = 0; i < n && r >= 0; i++)
 		r = add_test(g, &first[i].e, &any[i], err);
-	if (n && r >= 0)
-		r = add_group(g, SHK_NODE_OR, any, n, &both[0], err);
-	if (n && r >= 0)
+	if (n > 0 && r >= 0)
+		r = add_group(g, SHK_NODE_OR, any, (size_t)n, &both[0], err);
+	if (n > 0 && r >= 0)
 		return add_group(g, SHK_NODE_AND, both, 2, ret, err);
 	*ret = both[1];
 	return r;

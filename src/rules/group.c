@@ -154,28 +154,14 @@ static void add_patterns(const struct shk_test *t, enum pattern_list l, struct s
 						  l == WORDS ? t->bit * 2 + ne : t->bit };
 }
 
-/* Short patterns that have a byte in common are looked for by it, so that they do not keep the others from skipping. */
 static int build_inside(struct shk_ruleset *rs, struct shk_group *g, struct shk_pattern *p, size_t n)
 {
-	enum shk_trie_kind kind = g->class == SHK_GROUP_FOLD ? SHK_TRIE_INSIDE_FOLD : SHK_TRIE_INSIDE;
-	size_t few = 0;
-	int r = 0;
+	bool fold = g->class == SHK_GROUP_FOLD;
 
-	for (size_t i = 0; i < n; i++) {
-		struct shk_pattern x = p[i];
-
-		if (x.s.n > SHK_TRIE_SHORT)
-			continue;
-		p[i] = p[few];
-		p[few++] = x;
-	}
-	if (few && few < n && kind == SHK_TRIE_INSIDE) {
-		r = shk_trie_build(&rs->arena, kind, p, few, &g->few);
-		if (r < 0 || g->few.has_anchor)
-			return r < 0 ? r : shk_trie_build(&rs->arena, kind, p + few, n - few, &g->inside);
-		g->few = (struct shk_trie){ 0 };
-	}
-	return shk_trie_build(&rs->arena, kind, p, n, &g->inside);
+	if (!shk_scan_can(p, n))
+		return shk_trie_build(&rs->arena, fold ? SHK_TRIE_INSIDE_FOLD : SHK_TRIE_INSIDE, p, n, &g->inside);
+	g->scan = shk_scan_build(&rs->arena, fold, p, n);
+	return g->scan ? 0 : -ENOMEM;
 }
 
 /* The tests of one group, test[0..n). */
@@ -253,8 +239,8 @@ static void match(const struct shk_group *g, struct shk_str s, uint64_t *bits)
 		bits[(g->top - 1) / 64] |= UINT64_C(1) << (g->top - 1) % 64;
 	if (g->inside.n)
 		shk_trie_match(&g->inside, s, bits);
-	if (g->few.n)
-		shk_trie_match(&g->few, s, bits);
+	if (g->scan)
+		shk_scan_match(g->scan, s, bits);
 }
 
 void shk_group_match(const struct shk_group *g, struct shk_str s, uint64_t *bits)

@@ -10,6 +10,8 @@
 #include <errno.h>
 
 #define PREFIX_MIN 2
+/* Shorter ones are in many command lines. */
+#define BEHIND_BLANK_MIN 3
 
 static size_t letters(struct shk_str glob)
 {
@@ -29,7 +31,7 @@ static void make(const struct shk_operand *left, enum shk_op op, struct shk_str 
 				   .right = { .kind = SHK_OPERAND_TEXT, .text = text }, .typed = true };
 }
 
-static size_t of_glob(const struct shk_ast *e, struct shk_implied *ret)
+static ssize_t of_glob(const struct shk_ast *e, struct shk_implied *ret)
 {
 	struct shk_str s = e->consts->c[0].v.s;
 
@@ -41,42 +43,56 @@ static size_t of_glob(const struct shk_ast *e, struct shk_implied *ret)
 }
 
 /* Does the operator say how the part begins, or ends, as it is needed for the whole? */
-static bool says_enough(enum shk_op op, bool at_end)
+static bool says_enough(enum shk_op op, enum shk_part part)
 {
-	return op == SHK_OP_EQ || op == SHK_OP_IN || op == (at_end ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH);
+	return op == SHK_OP_EQ || op == SHK_OP_IN || op == (part == SHK_PART_END ? SHK_OP_ENDSWITH : SHK_OP_STARTSWITH);
 }
 
 /* What holds for the whole whenever the part does. Every path begins with the root: to say so of one tells nothing. */
-static enum shk_op op_of_whole(enum shk_op op, bool at_end, struct shk_str text)
+static enum shk_op op_of_whole(enum shk_op op, enum shk_part part, struct shk_str text)
 {
-	if (at_end)
+	if (part == SHK_PART_END_BEHIND_BLANK)
+		return SHK_OP_CONTAINS; /* it is looked through for others, too */
+	if (part == SHK_PART_END)
 		return SHK_OP_ENDSWITH;
 	return op != SHK_OP_STARTSWITH && shk_str_eq(text, SHK_STR("/")) ? SHK_OP_TOP : SHK_OP_STARTSWITH;
 }
 
-static size_t of_part(const struct shk_ast *e, struct shk_implied *ret)
+/* What the whole has in it of such a part. n 0: next to nothing can be said; p NULL: no memory. */
+static struct shk_str text_of_whole(struct shk_arena *a, enum shk_part part, struct shk_str text)
 {
-	struct shk_operand whole = { .kind = SHK_OPERAND_FIELD };
-	bool at_end = false;
-	const char *name = shk_field_part_of(e->left.ref.field, &at_end);
+	if (part != SHK_PART_END_BEHIND_BLANK)
+		return text;
+	return shk_arena_join(a, (struct shk_str){ "", 0 }, ' ', text);
+}
 
-	if (!name || !says_enough(e->op, at_end) || e->consts->n > SHK_IMPLIED_MAX ||
-	    shk_field_parse(shk_str(name), &whole.ref, NULL) < 0)
+static ssize_t of_part(const struct shk_ast *e, struct shk_arena *a, struct shk_implied *ret)
+{
+	const struct shk_field *field = e->left.ref.field;
+	struct shk_operand whole = { .kind = SHK_OPERAND_FIELD };
+
+	if (!field->whole || e->left.ref.has_arg || !says_enough(e->op, field->part) || e->consts->n > SHK_IMPLIED_MAX ||
+	    shk_field_parse(shk_str(field->whole), &whole.ref, NULL) < 0)
 		return 0;
-	whole.text = shk_str(name);
+	whole.text = shk_str(field->whole);
 	whole.type = whole.ref.type;
 	for (size_t i = 0; i < e->consts->n; i++) {
 		struct shk_str s = e->consts->c[i].v.s;
 
-		make(&whole, op_of_whole(e->op, at_end, s), s, &ret[i]);
+		if (field->part == SHK_PART_END_BEHIND_BLANK && s.n < BEHIND_BLANK_MIN)
+			return 0;
+		s = text_of_whole(a, field->part, s);
+		if (!s.p)
+			return -ENOMEM;
+		make(&whole, op_of_whole(e->op, field->part, s), s, &ret[i]);
 	}
-	return e->consts->n;
+	return (ssize_t)e->consts->n;
 }
 
-size_t shk_implied(const struct shk_ast *e, struct shk_implied ret[SHK_IMPLIED_MAX])
+ssize_t shk_implied(const struct shk_ast *e, struct shk_arena *a, struct shk_implied ret[SHK_IMPLIED_MAX])
 {
 	if (e->mod != SHK_MOD_NONE || e->left.kind != SHK_OPERAND_FIELD || !e->consts || !e->consts->n ||
 	    e->consts->type != SHK_T_STRING || !shk_type_is_text(e->left.type))
 		return 0;
-	return e->op == SHK_OP_GLOB ? of_glob(e, ret) : of_part(e, ret);
+	return e->op == SHK_OP_GLOB ? of_glob(e, ret) : of_part(e, a, ret);
 }

@@ -15,6 +15,7 @@
 #include "rules/nets.h"
 #include "rules/regex.h"
 #include "rules/slots.h"
+#include "rules/scan.h"
 #include "rules/trie.h"
 #include "rules/types.h"
 
@@ -74,7 +75,8 @@ struct shk_group {
 	uint16_t answer;	 /* memo.h: the place of its class among those about a text */
 	const uint64_t *there;	 /* those that hold for every text but the ones named: != */
 	struct shk_words words;
-	struct shk_trie prefix, suffix, inside, few; /* few: the short ones of inside, apart from the others */
+	struct shk_trie prefix, suffix, inside;
+	const struct shk_scan *scan; /* instead of inside; NULL: it is not used */
 	struct shk_comps comps;
 	uint32_t top;		 /* bit of SHK_OP_TOP, plus 1; 0: nobody asks */
 };
@@ -196,8 +198,9 @@ struct shk_implied { /* refers to what it was made of, and to itself */
 	struct shk_const c;
 };
 #define SHK_IMPLIED_MAX 32
-/* Cheaper comparisons of which one holds whenever this one does. 0: none are known. */
-size_t shk_implied(const struct shk_ast *e, struct shk_implied ret[SHK_IMPLIED_MAX]);
+/* Cheaper comparisons of which one holds whenever this one does; texts that had to be made are in the arena. 0: none are known.
+ * -ENOMEM. */
+ssize_t shk_implied(const struct shk_ast *e, struct shk_arena *a, struct shk_implied ret[SHK_IMPLIED_MAX]);
 
 /* ---- testbuild.c ---- */
 int shk_test_build(struct shk_ruleset *rs, const struct shk_ast *e, struct shk_test *ret,

@@ -3,7 +3,6 @@
 #include "rules/trie.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
 static uint8_t low(uint8_t c)
@@ -194,44 +193,6 @@ static int add_skips(struct shk_arena *a, const struct build *b, size_t n, struc
 	return 0;
 }
 
-/* How often a byte is met in command lines and paths, roughly. */
-static unsigned commonness(uint8_t c)
-{
-	if (c == '/' || c == ' ')
-		return 4;
-	if (c >= 'a' && c <= 'z')
-		return 3;
-	return c == '-' || c == '.' || (c >= '0' && c <= '9') ? 2 : 1;
-}
-
-/* A byte that all patterns have, the rarest there is. One that is everywhere is no better than skipping. */
-static void add_anchor(const struct build *b, size_t n, struct shk_trie *t)
-{
-	unsigned best = t->skip ? 3 : UINT_MAX;
-
-	if (b->kind != SHK_TRIE_INSIDE)
-		return;
-	for (size_t k = 0; k < b->p[0].s.n; k++) {
-		uint8_t c = (uint8_t)b->p[0].s.p[k];
-		uint32_t off = 0;
-		bool all = commonness(c) < best;
-
-		for (size_t i = 0; all && i < n; i++) {
-			const char *at = memchr(b->p[i].s.p, c, b->p[i].s.n);
-
-			all = at;
-			if (at)
-				off = SHK_MAX(off, (uint32_t)(at - b->p[i].s.p));
-		}
-		if (!all)
-			continue;
-		best = commonness(c);
-		t->anchor = c;
-		t->anchor_at = off;
-		t->has_anchor = true;
-	}
-}
-
 static int add_root(struct shk_arena *a, struct shk_trie *t)
 {
 	uint32_t *root = SHK_ARENA_ARRAY(a, uint32_t, 256);
@@ -281,8 +242,6 @@ int shk_trie_build(struct shk_arena *a, enum shk_trie_kind kind, struct shk_patt
 		return 0;
 	if (add_root(a, ret) < 0 || add_skips(a, &b, n, ret) < 0)
 		return -ENOMEM;
-	if (ret->least <= SHK_TRIE_SHORT)
-		add_anchor(&b, n, ret);
 	add_links(ret, b.node);
 	return 0;
 }
@@ -320,11 +279,6 @@ static size_t next_start(const struct shk_trie *t, const uint8_t *p, size_t i, s
 {
 	size_t last = i + t->least - 1;
 
-	if (t->has_anchor) {
-		const uint8_t *at = memchr(p + i, t->anchor, n - i);
-
-		return !at ? n : (size_t)(at - p) > i + t->anchor_at ? (size_t)(at - p) - t->anchor_at : i;
-	}
 	return t->kind == SHK_TRIE_INSIDE_FOLD ? next_pair(t, p, last, n, true) : next_pair(t, p, last, n, false);
 }
 
@@ -337,7 +291,7 @@ static void match_inside(const struct shk_trie *t, struct shk_str s, uint64_t *b
 	uint32_t at = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (!at && (t->skip || t->has_anchor)) {
+		if (!at && t->skip) {
 			i = next_start(t, p, i, s.n);
 			if (i == s.n)
 				return;

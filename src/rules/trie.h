@@ -47,13 +47,7 @@ struct shk_trie {
 	 * many bytes are such a pair, no pattern begins at the next skip[pair] places. NULL: too short. */
 	const uint8_t *skip;  /* SHK_TRIE_PAIRS of them */
 	uint32_t least;
-	/* INSIDE: all patterns have this byte, the first of them at anchor_at or before. */
-	bool has_anchor;
-	uint8_t anchor;
-	uint32_t anchor_at;
 };
-/* Patterns of no more bytes are better looked for apart from longer ones, by a byte they share. */
-#define SHK_TRIE_SHORT 3u
 
 /* Sorts p. -ENOMEM. */
 int shk_trie_build(struct shk_arena *a, enum shk_trie_kind kind, struct shk_pattern *p, size_t n,

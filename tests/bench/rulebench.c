@@ -231,15 +231,15 @@ int main(int argc, char **argv)
 	if (!events || !kinds || optind == argc) {
 		fprintf(stderr, "usage: rulebench [--rules N] [--events N] [--kinds N] [--seed N] "
 				"[--baseline | --no-rules] [--no-memo] [--count] FILE...\n"
-				"       rulebench --recording EVENTS [--types | --profile FIGURE[,CALL] | --count [--steps CALL=N,...]] [--rules N] FILE...\n");
+				"       rulebench --recording EVENTS [--types | --profile FIGURE[,CALL] | --count [--profile FIGURE] [--steps CALL=N,...]] [--rules N] FILE...\n");
 		return 2;
 	}
 	if (rec.path) {
 		rec.want = want;
 		rec.file = argv + optind;
 		rec.n_file = argc - optind;
-		return rec.profile ? bench_recording_profile(&rec) :
-		       types ? bench_recording_types(&rec) : count ? bench_recording_count(&rec) : bench_recording_time(&rec);
+		return count ? bench_recording_count(&rec) : rec.profile ? bench_recording_profile(&rec) :
+		       types ? bench_recording_types(&rec) : bench_recording_time(&rec);
 	}
 	shk_arena_init(&b.kept, SIZE_MAX / 2);
 	shk_arena_init(&b.scratch, (size_t)1 << 20);

@@ -17,6 +17,16 @@
 enum figure { FRAME, COMPILED, VALUES, NO_MEMO, MANY, BASELINE, HANDED, FIGURES };
 static const char *const names[] = { "frame", "compiled", "values", "no-memo", "many", "baseline", "handed" };
 
+/* FIGURES: there is none of this name. */
+static enum figure figure_of(const char *name, size_t n)
+{
+	unsigned f = 0;
+
+	while (f < FIGURES && (!name || strncmp(names[f], name, n) != 0 || names[f][n]))
+		f++;
+	return (enum figure)f;
+}
+
 #define CONTAINERS_MAX 64
 
 /* Each container has its own, as in the engine. */
@@ -268,7 +278,7 @@ static void count_one(struct recording *r, enum figure f)
 }
 
 /* An event that is not measured: the next one is met by those who have seen it. */
-static void remember(struct recording *r)
+static void remember(struct recording *r, enum figure only)
 {
 	struct shk_eval_ctx ctx;
 	struct shk_event ev;
@@ -276,7 +286,7 @@ static void remember(struct recording *r)
 
 	bench_current = NULL;
 	for (unsigned f = 0; f < FIGURES; f++) {
-		if (!memo_of(r, (enum figure)f) || (f == MANY && !r->many))
+		if (!memo_of(r, (enum figure)f) || (f == MANY && !r->many) || (only != FIGURES && f != only))
 			continue;
 		fresh(r, &ev, &ctx, &r->scratch);
 		ctx.memo = memo_of(r, (enum figure)f);
@@ -293,6 +303,7 @@ int bench_recording_count(const struct bench_recording *b)
 	struct shk_event ev;
 	struct shk_matches m;
 	uint64_t lot = 88172645463325252u;
+	enum figure only = figure_of(b->profile, b->profile ? strlen(b->profile) : 0);
 
 	if (!load(&r, b) || !open_recording(&r, b))
 		return 1;
@@ -302,7 +313,7 @@ int bench_recording_count(const struct bench_recording *b)
 		lot ^= lot >> 7;
 		lot ^= lot << 17;
 		if ((lot >> 20) % r.step[r.ev.call->id]) {
-			remember(&r);
+			remember(&r, only);
 			continue;
 		}
 		/* What is done once is done. */
@@ -311,7 +322,7 @@ int bench_recording_count(const struct bench_recording *b)
 		if (!get_values(&r))
 			return 1;
 		for (unsigned f = 0; f < FIGURES; f++)
-			if (f != MANY || r.many)
+			if ((f != MANY || r.many) && (only == FIGURES || f == only || f == FRAME))
 				count_one(&r, (enum figure)f);
 	}
 	shk_replay_free(r.replay);
@@ -389,12 +400,10 @@ int bench_recording_profile(const struct bench_recording *b)
 	struct shk_eval_ctx ctx;
 	struct shk_event ev;
 	struct shk_matches m;
-	enum figure f = COMPILED;
 	size_t n = strcspn(b->profile, ",");
 	const char *call = b->profile[n] ? b->profile + n + 1 : NULL;
+	enum figure f = figure_of(b->profile, n);
 
-	while (f < FIGURES && (strncmp(names[f], b->profile, n) != 0 || names[f][n]))
-		f++;
 	if (f == FIGURES || !load(&r, b) || !open_recording(&r, b))
 		return 2;
 	while (next(&r)) {

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "rules/nets.h"
-#include "rules/trie.h"
+#include "rules/scan.h"
 
 #define PATTERNS 300
 #define TEXTS	 400
@@ -66,8 +66,16 @@ static void make_patterns(struct shk_arena *a, struct shk_pattern *p, uint32_t n
 		p[i] = (struct shk_pattern){ random_text(a, letters, most), i };
 }
 
-/* common: a byte that is put into every pattern, 0: none. */
-static void trie_round(enum shk_trie_kind kind, const char *letters, uint32_t n, uint32_t most, char common)
+static void matches(const char *way, enum shk_trie_kind kind, const struct shk_pattern *p, uint32_t n, struct shk_str text,
+		    const uint64_t *bits)
+{
+	for (uint32_t k = 0; k < n; k++)
+		if (get(bits, k) != naive(kind, text, p[k].s))
+			fail_msg("%s, kind %d, pattern \"%.*s\", text \"%.*s\"", way, kind, SHK_STR_ARG(p[k].s),
+				 SHK_STR_ARG(text));
+}
+
+static void trie_round(enum shk_trie_kind kind, const char *letters, uint32_t n, uint32_t most)
 {
 	struct shk_pattern p[PATTERNS] = { 0 }, sorted[PATTERNS];
 	struct shk_trie t;
@@ -75,23 +83,14 @@ static void trie_round(enum shk_trie_kind kind, const char *letters, uint32_t n,
 
 	shk_arena_init(&a, (size_t)64 << 20);
 	make_patterns(&a, p, n, letters, most);
-	for (uint32_t i = 0; common && i < n; i++) {
-		p[i].s.n += !p[i].s.n; /* there is room: a byte behind each */
-		((char *)(uintptr_t)p[i].s.p)[any((uint32_t)p[i].s.n)] = common;
-	}
 	memcpy(sorted, p, sizeof(p));
 	assert_int_equal(shk_trie_build(&a, kind, sorted, n, &t), 0);
-	if (common)
-		assert_true(t.has_anchor);
 	for (unsigned i = 0; i < TEXTS; i++) {
 		struct shk_str text = random_text(&a, letters, 40);
 		uint64_t bits[PATTERNS / 64 + 1] = { 0 };
 
 		shk_trie_match(&t, text, bits);
-		for (uint32_t k = 0; k < n; k++)
-			if (get(bits, k) != naive(kind, text, p[k].s))
-				fail_msg("kind %d, pattern \"%.*s\", text \"%.*s\"", kind,
-					 SHK_STR_ARG(p[k].s), SHK_STR_ARG(text));
+		matches("trie", kind, p, n, text, bits);
 	}
 	shk_arena_done(&a);
 }
@@ -104,10 +103,64 @@ static void test_tries(void **state)
 	for (unsigned r = 0; r < ROUNDS; r++)
 		for (unsigned kind = SHK_TRIE_PREFIX; kind <= SHK_TRIE_INSIDE_FOLD; kind++)
 			trie_round((enum shk_trie_kind)kind, letters[r % 3], 1 + any(PATTERNS),
-				   1 + any(12), 0);
-	trie_round(SHK_TRIE_INSIDE, "ab", 0, 1, 0);
-	for (unsigned r = 0; r < 10 * ROUNDS; r++)
-		trie_round(SHK_TRIE_INSIDE, "abc-", 1 + any(5), 1 + any(SHK_TRIE_SHORT), '-');
+				   1 + any(12));
+	trie_round(SHK_TRIE_INSIDE, "ab", 0, 1);
+}
+
+/* Texts of all lengths, each ending where the memory does: a byte behind it may not be read. */
+static void scan_round(bool fold, const char *letters, uint32_t n, uint32_t most)
+{
+	enum shk_trie_kind kind = fold ? SHK_TRIE_INSIDE_FOLD : SHK_TRIE_INSIDE;
+	struct shk_pattern p[SHK_SCAN_MOST], sorted[SHK_SCAN_MOST];
+	const struct shk_scan *x;
+	struct shk_arena a;
+
+	shk_arena_init(&a, (size_t)64 << 20);
+	make_patterns(&a, p, n, letters, most);
+	for (uint32_t i = 0; i < n; i++)
+		if (!p[i].s.n)
+			p[i].s = SHK_STR("-");
+	memcpy(sorted, p, sizeof(*p) * n);
+	assert_true(shk_scan_can(p, n));
+	x = shk_scan_build(&a, fold, sorted, n);
+	assert_non_null(x);
+	for (unsigned i = 0; i < TEXTS; i++) {
+		struct shk_str text = random_text(&a, letters, 100);
+		uint64_t bits[PATTERNS / 64 + 1] = { 0 };
+		char *copy = malloc(text.n + 1);
+
+		assert_non_null(copy);
+		memcpy(copy + 1, text.p, text.n);
+		text.p = copy + 1;
+		shk_scan_match(x, text, bits);
+		matches("scan", kind, p, n, text, bits);
+		free(copy);
+	}
+	shk_arena_done(&a);
+}
+
+static void test_scans(void **state)
+{
+	static const char *const letters[] = { "ab", "abcAB/", "abcdefghijklmnopqrstuvwxyzABCDEFZ[@`{./-_", "-ab" };
+	struct shk_pattern p[SHK_SCAN_MOST + 1];
+	static char text[SHK_SCAN_LONGEST + 1];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 0; i <= SHK_SCAN_MOST; i++)
+		p[i] = (struct shk_pattern){ { text, 2 }, 0 };
+	if (!shk_scan_can(p, SHK_SCAN_MOST))
+		skip(); /* a processor that cannot */
+	assert_false(shk_scan_can(p, 0));
+	assert_false(shk_scan_can(p, SHK_SCAN_MOST + 1));
+	p[3].s.n = SHK_SCAN_LONGEST + 1;
+	assert_false(shk_scan_can(p, SHK_SCAN_MOST));
+	p[3].s.n = SHK_SCAN_LONGEST;
+	assert_true(shk_scan_can(p, SHK_SCAN_MOST));
+	p[3].s.n = 0;
+	assert_false(shk_scan_can(p, SHK_SCAN_MOST));
+	for (unsigned r = 0; r < 8 * ROUNDS; r++)
+		scan_round(r & 1, letters[r / 2 % 4], 1 + any(r % 3 ? SHK_SCAN_MOST : 12), 1 + any(r % 5 ? 4 : 20));
 }
 
 /* A pattern of one letter many times over, and every byte: the worst for links along endings. */
@@ -278,6 +331,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tries),	    cmocka_unit_test(test_words),
 		cmocka_unit_test(test_trie_limits), cmocka_unit_test(test_comps),
+		cmocka_unit_test(test_scans),
 		cmocka_unit_test(test_nets),
 	};
 	const char *given = getenv("SHK_SEED");

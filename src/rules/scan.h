@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scan.h - some patterns anywhere in a text, many places at once (private to src/rules).
+ *
+ * The patterns are dealt out to eight lots. Of each of the first three bytes a lot knows which upper and which lower halves
+ * its patterns have there, as a bit in a table of sixteen; the processor looks 32 bytes of a text up in such a table at once. At a
+ * place where all six halves fit some lot, which is rare in common texts, the lot's patterns are compared. So what a place
+ * costs is bounded by the patterns, SHK_SCAN_MOST of them and SHK_SCAN_LONGEST bytes each; more or longer ones are a trie's
+ * (trie.h), and so are all where the processor has no AVX2. Built once in an arena, immutable; scanning allocates nothing.
+ */
+#ifndef SHK_RULES_SCAN_H
+#define SHK_RULES_SCAN_H
+
+#include "rules/trie.h"
+
+#define SHK_SCAN_MOST	 128u
+#define SHK_SCAN_LONGEST 128u
+#define SHK_SCAN_LOTS	 8u
+#define SHK_SCAN_BYTES	 3u
+
+struct shk_scan {
+	struct shk_scan_halves { /* bit i of low[c % 16] & high[c / 16]: the byte fits lot i */
+		uint8_t low[16], high[16];
+	} byte[SHK_SCAN_BYTES];
+	size_t n;
+	bool fold; /* ASCII case does not count; patterns are in lower case */
+	uint16_t first[SHK_SCAN_LOTS + 1]; /* of a lot's patterns */
+	const struct shk_scan_pattern {
+		uint64_t head, mask; /* the first eight bytes, those that count */
+		struct shk_str s;
+		uint32_t bit;
+	} *pattern;
+};
+
+/* Can these be looked for so, on this processor? */
+bool shk_scan_can(const struct shk_pattern *p, size_t n);
+/* Sorts p. NULL: no memory. */
+const struct shk_scan *shk_scan_build(struct shk_arena *a, bool fold, struct shk_pattern *p, size_t n);
+/* Sets bits in `bits`; never clears one. */
+void shk_scan_match(const struct shk_scan *x, struct shk_str s, uint64_t *bits);
+
+#endif
