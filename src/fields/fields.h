@@ -84,6 +84,7 @@ struct shk_eval_ctx {
 	struct shk_container *ctr; /* NULL: host */
 	struct shk_proc *proc;	   /* NULL until first asked for; state/process.h shk_proc_of(ctx) */
 	bool proc_tried, program;  /* it is of a program to come */
+	struct shk_proc *proc_now; /* the same, as long as nothing about the event changes; NULL: see proc */
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */

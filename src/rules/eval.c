@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Evaluating the rules of one event: its type's program, step by step. */
 #include "rules/memo.h"
+#include "state/process.h"
 
 struct frame {
 	struct shk_run run;
@@ -263,10 +264,13 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	leaf = at && ctx->memo->node[at].kind == SHK_MEMO_LEAF ? &ctx->memo->node[at] : NULL;
 	if (!leaf && !prepare_slots(&run, ctx))
 		return;
+	if (!leaf)
+		ctx->proc_now = shk_proc_known(ctx); /* fields of the process are asked for one after the other */
 	if (!leaf && run.memo.m)
 		leaf = shk_memo_walk(&run, at);
 	if (!leaf)
 		evaluate(&run, p, must, first, out);
-	else if (leaf->aux)
+	ctx->proc_now = NULL;
+	if (leaf && leaf->aux)
 		collect_leaf(ctx->memo, leaf, must, first, out);
 }

@@ -24,8 +24,10 @@ static void forget_values(struct shk_memo *m)
 	empty(&m->texts);
 	m->values.n = 1;
 	m->values_full = false;
-	for (uint32_t i = 0; i < m->n_slot; i++)
-		m->slot[i].last = m->slot[i].image = m->slot[i].odd = 0;
+	for (uint32_t i = 0; i < m->n_slot; i++) {
+		memset(m->slot[i].last, 0, sizeof(m->slot[i].last));
+		m->slot[i].image = m->slot[i].odd = 0;
+	}
 }
 
 static void forget(struct shk_memo *m)

@@ -72,11 +72,12 @@ struct shk_memo_pool { /* of 32-bit words; place 0 is never given out */
 	uint32_t n, room;
 };
 
+#define SHK_MEMO_LAST 8u
 struct shk_memo_slot {
 	const struct shk_field_ref *ref; /* NULL: it is made of others */
 	bool is_text;			 /* it is a field, and its value a text */
 	uint32_t slot, n_answer;
-	uint32_t last; /* place of the text met last, 0: none */
+	uint32_t last[SHK_MEMO_LAST]; /* places of texts met last, where shk_memo_last says; 0: none */
 	uint32_t image; /* of fields that have one: place of the image met last, 0: none */
 	bool odd;	 /* some were not clean */
 };
@@ -214,6 +215,11 @@ static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk
 
 	return v[1] == s.n && v[0] == slot->slot &&
 	       shk_same_bytes((const char *)(v + SHK_MEMO_HEAD + slot->n_answer), s.p, s.n);
+}
+/* Texts that follow one another in turns are told apart by their lengths and ends. */
+static inline uint32_t *shk_memo_last(struct shk_memo_slot *slot, struct shk_str s)
+{
+	return &slot->last[(s.n + (s.n ? (unsigned char)s.p[s.n - 1] : 0u)) % SHK_MEMO_LAST];
 }
 /* The class of a group's bits. 0: no room. */
 uint32_t shk_memo_class(struct shk_memo *m, const struct shk_ruleset *rs, uint32_t group,

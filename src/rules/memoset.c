@@ -2,9 +2,11 @@
 /* Which answers about texts a memo keeps. */
 #include "rules/memo.h"
 
-/* One cheap look costs less than to find out whether the text is known. */
-static bool is_costly(const struct shk_test *t)
+/* One cheap look costs less than to find out whether the text is known, if the text is there. */
+static bool is_costly(const struct shk_slot *s, const struct shk_test *t)
 {
+	if (s->kind == SHK_OPERAND_FIELD && s->ref.field->image)
+		return true;
 	switch (t->op) {
 	case SHK_OP_REGEX:
 	case SHK_OP_PMATCH:
@@ -48,7 +50,7 @@ void shk_memo_plan(struct shk_ruleset *rs)
 
 			if (costly)
 				t->answer = SHK_NO_ANSWER;
-			if (!is_about_text(rs, t) || is_costly(t) != costly || (!costly && !s->n_answer))
+			if (!is_about_text(rs, t) || is_costly(s, t) != costly || (!costly && !s->n_answer))
 				continue;
 			(void)next_answer(s, &t->answer);
 		}

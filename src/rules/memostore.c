@@ -111,7 +111,7 @@ uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct s
 	c = find(m, slot, s, hash, &other);
 	at = c ? c->at : add_value(m, slot, s, hash, other);
 	if (at != SHK_MEMO_NONE)
-		slot->last = at;
+		*shk_memo_last(slot, s) = at;
 	return at;
 }
 

@@ -29,14 +29,16 @@ static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk
 {
 	uint32_t hash = shk_memo_hash(s, ms->slot), at = find(m, ms, s, hash);
 
-	return at ? ms->last = at : shk_memo_value(m, ms, s, hash);
+	return at ? *shk_memo_last(ms, s) = at : shk_memo_value(m, ms, s, hash);
 }
 
 static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms,
 							       struct shk_str s)
 {
-	if (ms->last && shk_memo_same(m, ms->last, ms, s))
-		return ms->last;
+	uint32_t last = *shk_memo_last(ms, s);
+
+	if (last && shk_memo_same(m, last, ms, s))
+		return last;
 	return look_up(m, ms, s);
 }
 
@@ -47,12 +49,24 @@ static inline struct shk_str text_at(const struct shk_memo *m, const struct shk_
 	return (struct shk_str){ (const char *)(v + SHK_MEMO_HEAD + ms->n_answer), v[1] };
 }
 
-/* The place of a text that had to be cleaned: kept with the one it became, so that it is done once. */
-static uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, struct shk_str raw, uint32_t hash)
+/* Of a text that is not clean behind its first `good` bytes. What it became is kept with the raw text, so that it is done once. */
+static __attribute__((noinline)) uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, size_t good, uint32_t hash)
 {
+	struct shk_arena *a = run->slots.ctx->ev->arena;
+	struct shk_value *v = &run->slots.val[ms->slot];
 	struct shk_memo *m = run->memo.m;
-	uint32_t at = place_of(m, ms, run->slots.val[ms->slot].s);
+	struct shk_str raw = v->s;
+	uint32_t at = ms->odd ? shk_memo_odd(m, ms, raw, hash) : 0;
+	bool known = at;
 
+	v->s = known ? shk_arena_str(a, text_at(m, ms, at)) : shk_clean_copy(a, raw, good);
+	if (!v->s.p) {
+		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+		return 0;
+	}
+	if (known)
+		return at;
+	at = place_of(m, ms, v->s);
 	shk_memo_keep_odd(m, ms, raw, hash, at);
 	return at;
 }
@@ -61,27 +75,15 @@ static uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, struc
  * clean is seen to now. 0: missing. */
 static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	struct shk_value *v = &run->slots.val[ms->slot];
+	struct shk_str s = run->slots.val[ms->slot].s;
 	struct shk_memo *m = run->memo.m;
-	uint32_t hash = shk_memo_hash(v->s, ms->slot), at = find(m, ms, v->s, hash);
-	struct shk_str raw = v->s;
+	uint32_t hash = shk_memo_hash(s, ms->slot), at = find(m, ms, s, hash);
+	size_t good;
 
 	if (at)
-		return ms->last = at;
-	if (ms->odd && (at = shk_memo_odd(m, ms, raw, hash))) {
-		v->s = shk_arena_str(run->slots.ctx->ev->arena, text_at(m, ms, at));
-		if (v->s.p)
-			return ms->last = at;
-		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
-		return 0;
-	}
-	if (!shk_value_clean(run->slots.ctx, ms->ref, v)) {
-		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
-		return 0;
-	}
-	if (v->s.p != raw.p || v->s.n != raw.n)
-		return look_up_odd(run, ms, raw, hash);
-	return shk_memo_value(m, ms, raw, hash);
+		return *shk_memo_last(ms, s) = at;
+	good = ms->ref->field->flags & SHK_F_RAW ? s.n : shk_clean_length(s);
+	return good == s.n ? shk_memo_value(m, ms, s, hash) : look_up_odd(run, ms, good, hash);
 }
 
 /* The field's value as it came. false: missing. */
@@ -120,6 +122,7 @@ static __attribute__((noinline)) uint32_t fresh_image(struct shk_run *run, struc
 static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run, struct shk_memo_slot *ms)
 {
 	struct shk_value *v = &run->slots.val[ms->slot];
+	uint32_t last;
 
 	if (ms->ref->field->image)
 		return fresh_image(run, ms);
@@ -127,8 +130,9 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 		return 0;
 	if (!shk_type_is_text(v->type)) /* of an argument, the call says it */
 		return 0;
-	if (ms->last && shk_memo_same(run->memo.m, ms->last, ms, v->s))
-		return ms->last;
+	last = *shk_memo_last(ms, v->s);
+	if (last && shk_memo_same(run->memo.m, last, ms, v->s))
+		return last;
 	return look_up_fresh(run, ms);
 }
 

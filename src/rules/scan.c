@@ -201,12 +201,14 @@ bool shk_scan_can(const struct shk_pattern *p, size_t n)
 	return n && n <= SHK_SCAN_MOST && __builtin_cpu_supports("avx2");
 }
 
-__attribute__((target("avx2"))) static inline __m256i table(const uint8_t *h)
+#define WITH_TABLES __attribute__((target("avx2")))
+
+WITH_TABLES static inline __m256i table(const uint8_t *h)
 {
 	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)h));
 }
 
-__attribute__((target("avx2"))) static inline __m256i lots_of(const struct shk_scan_halves *h, const uint8_t *p)
+WITH_TABLES static inline __m256i lots_of(const struct shk_scan_halves *h, const uint8_t *p)
 {
 	__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p), half = _mm256_set1_epi8(15);
 
@@ -215,7 +217,7 @@ __attribute__((target("avx2"))) static inline __m256i lots_of(const struct shk_s
 }
 
 /* ret: the lots that fit at p[0], p[1], ...; a bit for each place that has any. */
-__attribute__((target("avx2"))) static uint32_t fits(const struct shk_scan *x, const uint8_t *p, uint8_t ret[AT_ONCE])
+WITH_TABLES static inline uint32_t fits(const struct shk_scan *x, const uint8_t *p, uint8_t ret[AT_ONCE])
 {
 	__m256i lots = _mm256_and_si256(_mm256_and_si256(lots_of(&x->byte[0], p), lots_of(&x->byte[1], p + 1)),
 					lots_of(&x->byte[2], p + 2));
@@ -225,6 +227,7 @@ __attribute__((target("avx2"))) static uint32_t fits(const struct shk_scan *x, c
 }
 
 #else
+#define WITH_TABLES
 
 bool shk_scan_can(const struct shk_pattern *p, size_t n)
 {
@@ -241,7 +244,7 @@ static uint32_t fits(const struct shk_scan *x, const uint8_t *p, uint8_t ret[AT_
 }
 #endif
 
-void shk_scan_match(const struct shk_scan *x, struct shk_str s, uint64_t *bits)
+WITH_TABLES void shk_scan_match(const struct shk_scan *x, struct shk_str s, uint64_t *bits)
 {
 	const uint8_t *p = (const uint8_t *)s.p;
 	uint8_t lots[AT_ONCE], end[READ];

@@ -41,11 +41,18 @@ static inline bool shk_event_starts_program(const struct shk_event *e)
  * inside the container, of a script the script and not its interpreter: that one is judged where
  * what was really loaded is verified. */
 struct shk_proc *shk_proc_find(struct shk_eval_ctx *ctx);
+/* As far as it is known already; NULL: it is not. */
+static inline struct shk_proc *shk_proc_known(const struct shk_eval_ctx *x)
+{
+	return x->proc_tried && x->program == shk_event_starts_program(x->ev) ? x->proc : NULL;
+}
 static inline struct shk_proc *shk_proc_of(struct shk_eval_ctx *x)
 {
-	if (x->proc && x->proc_tried && x->program == shk_event_starts_program(x->ev))
-		return x->proc; /* nearly always */
-	return shk_proc_find(x);
+	struct shk_proc *p = x->proc_now;
+
+	if (!p)
+		p = shk_proc_known(x);
+	return p ? p : shk_proc_find(x);
 }
 /* The record under the event's task: of the old program during an execve. NULL: gone. */
 struct shk_proc *shk_proc_task_of(struct shk_eval_ctx *ctx);
