@@ -40,16 +40,12 @@ static bool gid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 }
 
 /* On the host no database is asked: uid 0 has its name, others are numbers only. */
-static struct shk_user user_of(struct shk_eval_ctx *ctx, uid_t uid)
+static const struct shk_user *user_of(struct shk_eval_ctx *ctx, uid_t uid)
 {
+	static const struct shk_user root = { .name = { "root", 4 } }, none;
 	const struct shk_user *u = shk_user_of(ctx, uid);
-	struct shk_user none = { .uid = uid };
 
-	if (u)
-		return *u;
-	if (!ctx->ctr && uid == 0)
-		none.name = SHK_STR("root");
-	return none;
+	return u ? u : !ctx->ctr && uid == 0 ? &root : &none;
 }
 
 #define USER_GETTER(word)                                                                          \
@@ -59,7 +55,7 @@ static struct shk_user user_of(struct shk_eval_ctx *ctx, uid_t uid)
 		const struct shk_proc_creds *c = creds(ctx, SHK_CREDS_UIDS);                       \
                                                                                                    \
 		(void)ref;                                                                         \
-		return c && set_or_na(out, user_of(ctx, c->uid).word);                             \
+		return c && set_or_na(out, user_of(ctx, c->uid)->word);                             \
 	}
 
 USER_GETTER(name)
@@ -102,7 +98,7 @@ static bool loginname_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *
 	if (!p || !shk_proc_loginuid(p, &uid))
 		return false;
 	return set_or_na(out, uid == UINT32_MAX ? (struct shk_str){ "", 0 } :
-						  user_of(ctx, uid).name);
+						  user_of(ctx, uid)->name);
 }
 
 #define ROW(n, c, t, ft, g, d)                                                                     \

@@ -103,7 +103,7 @@ static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 			m->slot[s->answered] = (struct shk_memo_slot){
 				.ref = s->kind == SHK_OPERAND_FIELD ? &s->ref : NULL,
 				.is_text = s->kind == SHK_OPERAND_FIELD && shk_type_is_text(s->ref.type),
-				.slot = i, .n_answer = s->n_answer };
+				.key = { i, s->n_answer } };
 	}
 	m->serial = rs->serial;
 	m->credit = SHK_MEMO_CREDIT;

@@ -72,11 +72,16 @@ struct shk_memo_pool { /* of 32-bit words; place 0 is never given out */
 	uint32_t n, room;
 };
 
+/* Texts of one key are kept beside one another, with so many answers each. */
+struct shk_memo_key {
+	uint32_t slot, n_answer; /* slot: of a field, with SHK_MEMO_ODD or SHK_MEMO_IMAGE or none */
+};
+
 #define SHK_MEMO_LAST 8u
 struct shk_memo_slot {
 	const struct shk_field_ref *ref; /* NULL: it is made of others */
 	bool is_text;			 /* it is a field, and its value a text */
-	uint32_t slot, n_answer;
+	struct shk_memo_key key;
 	uint32_t last[SHK_MEMO_LAST]; /* places of texts met last, where shk_memo_last says; 0: none */
 	uint32_t image; /* of fields that have one: place of the image met last, 0: none */
 	bool odd;	 /* some were not clean */
@@ -202,19 +207,19 @@ static inline bool shk_memo_begin(struct shk_memo *m, const struct shk_ruleset *
 }
 /* A text of a slot with answers that is not where it should be: its place in values, made if need be. NONE: it
  * is not kept. */
-uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash);
 /* Of a field's text as it came, if it is one that is not clean and was met before: the place of what it became. 0: look at
  * it. */
-uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash);
+uint32_t shk_memo_odd(const struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash);
 /* It became the text at place `clean`; kept if there is room. */
-void shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean);
-static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk_memo *m, uint32_t value, const struct shk_memo_slot *slot,
+bool shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash, uint32_t clean);
+static inline __attribute__((always_inline)) bool shk_memo_same(const struct shk_memo *m, uint32_t value, struct shk_memo_key key,
 				 struct shk_str s)
 {
 	const uint32_t *v = m->values.p + value;
 
-	return v[1] == s.n && v[0] == slot->slot &&
-	       shk_same_bytes((const char *)(v + SHK_MEMO_HEAD + slot->n_answer), s.p, s.n);
+	return v[1] == s.n && v[0] == key.slot &&
+	       shk_same_bytes((const char *)(v + SHK_MEMO_HEAD + key.n_answer), s.p, s.n);
 }
 /* Texts that follow one another in turns are told apart by their lengths and ends. */
 static inline uint32_t *shk_memo_last(struct shk_memo_slot *slot, struct shk_str s)

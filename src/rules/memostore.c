@@ -62,10 +62,10 @@ uint32_t shk_memo_take(struct shk_memo_pool *p, size_t n, size_t limit)
 
 /* ---- texts ---- */
 
-static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash,
+static uint32_t add_value(struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash,
 			  struct shk_memo_cell *instead)
 {
-	size_t n = SHK_MEMO_HEAD + slot->n_answer;
+	size_t n = SHK_MEMO_HEAD + key.n_answer;
 	uint32_t at = shk_memo_take(&m->values, n + (s.n + 3) / 4, SHK_MEMO_VALUES / 4), *v;
 
 	if (!at || (!instead && !shk_memo_put(&m->texts, hash, at, PROBES - 1))) {
@@ -76,7 +76,7 @@ static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, 
 		instead->at = at;
 	v = m->values.p + at;
 	memset(v, 0, n * sizeof(*v));
-	v[0] = slot->slot;
+	v[0] = key.slot;
 	v[1] = (uint32_t)s.n;
 	if (s.n)
 		memcpy(v + n, s.p, s.n);
@@ -84,7 +84,7 @@ static uint32_t add_value(struct shk_memo *m, const struct shk_memo_slot *slot, 
 }
 
 /* NULL: not there; *ret_other is a cell of the same hash then, if there is one. */
-static inline __attribute__((always_inline)) struct shk_memo_cell *find(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s,
+static inline __attribute__((always_inline)) struct shk_memo_cell *find(const struct shk_memo *m, struct shk_memo_key key, struct shk_str s,
 				  uint32_t hash, struct shk_memo_cell **ret_other)
 {
 	struct shk_memo_cell *c, *v = m->texts.v;
@@ -94,50 +94,46 @@ static inline __attribute__((always_inline)) struct shk_memo_cell *find(const st
 	for (uint32_t k = hash; v && k != hash + PROBES && (c = &v[k & mask])->at; k++) {
 		if (c->hash != hash)
 			continue;
-		if (shk_memo_same(m, c->at, slot, s))
+		if (shk_memo_same(m, c->at, key, s))
 			return c;
 		*ret_other = c;
 	}
 	return NULL;
 }
 
-uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
+uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash)
 {
 	struct shk_memo_cell *c, *other;
-	uint32_t at;
 
 	if (s.n > SHK_MEMO_TEXT)
 		return SHK_MEMO_NONE;
-	c = find(m, slot, s, hash, &other);
-	at = c ? c->at : add_value(m, slot, s, hash, other);
-	if (at != SHK_MEMO_NONE)
-		*shk_memo_last(slot, s) = at;
-	return at;
+	c = find(m, key, s, hash, &other);
+	return c ? c->at : add_value(m, key, s, hash, other);
 }
 
-static struct shk_memo_slot odd_slot(const struct shk_memo_slot *slot)
+static struct shk_memo_key odd_key(struct shk_memo_key key)
 {
-	return (struct shk_memo_slot){ .slot = slot->slot | SHK_MEMO_ODD, .n_answer = 1 };
+	return (struct shk_memo_key){ .slot = key.slot | SHK_MEMO_ODD, .n_answer = 1 };
 }
 
-uint32_t shk_memo_odd(const struct shk_memo *m, const struct shk_memo_slot *slot, struct shk_str s, uint32_t hash)
+uint32_t shk_memo_odd(const struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash)
 {
-	struct shk_memo_slot odd = odd_slot(slot);
+	struct shk_memo_key odd = odd_key(key);
 	struct shk_memo_cell *c, *other;
 
-	c = find(m, &odd, s, hash, &other);
+	c = find(m, odd, s, hash, &other);
 	return c ? m->values.p[c->at + SHK_MEMO_HEAD] : 0;
 }
 
-void shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_slot *slot, struct shk_str s, uint32_t hash, uint32_t clean)
+bool shk_memo_keep_odd(struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash, uint32_t clean)
 {
-	struct shk_memo_slot odd = odd_slot(slot);
-	uint32_t at = clean == SHK_MEMO_NONE || !clean ? SHK_MEMO_NONE : shk_memo_value(m, &odd, s, hash);
+	struct shk_memo_key odd = odd_key(key);
+	uint32_t at = clean == SHK_MEMO_NONE || !clean ? SHK_MEMO_NONE : shk_memo_value(m, odd, s, hash);
 
 	if (at == SHK_MEMO_NONE)
-		return;
+		return false;
 	m->values.p[at + SHK_MEMO_HEAD] = clean;
-	slot->odd = true;
+	return true;
 }
 
 /* ---- classes: group, number of words, then each word that is not as it is for most texts ---- */

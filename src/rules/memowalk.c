@@ -17,19 +17,27 @@ static inline const struct shk_value *field_of(struct shk_run *run, uint32_t slo
 }
 
 /* A text that is not the one met last: its place, if it is where it should be, 0 else. */
-static inline uint32_t find(const struct shk_memo *m, const struct shk_memo_slot *ms, struct shk_str s, uint32_t hash)
+static inline uint32_t find(const struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash)
 {
 	const struct shk_memo_cell *c = &m->texts.v[hash & (m->texts.size - 1)];
 
 	/* A long text is compared by a function: not here. */
-	return s.n <= SHK_SHORT_BYTES && c->hash == hash && c->at && shk_memo_same(m, c->at, ms, s) ? c->at : 0;
+	return s.n <= SHK_SHORT_BYTES && c->hash == hash && c->at && shk_memo_same(m, c->at, key, s) ? c->at : 0;
+}
+
+/* What was met last is found without a hash. */
+static inline uint32_t met(struct shk_memo_slot *ms, struct shk_str s, uint32_t at)
+{
+	if (at != SHK_MEMO_NONE)
+		*shk_memo_last(ms, s) = at;
+	return at;
 }
 
 static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
 {
-	uint32_t hash = shk_memo_hash(s, ms->slot), at = find(m, ms, s, hash);
+	uint32_t hash = shk_memo_hash(s, ms->key.slot), at = find(m, ms->key, s, hash);
 
-	return at ? *shk_memo_last(ms, s) = at : shk_memo_value(m, ms, s, hash);
+	return met(ms, s, at ? at : shk_memo_value(m, ms->key, s, hash));
 }
 
 static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms,
@@ -37,7 +45,7 @@ static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *
 {
 	uint32_t last = *shk_memo_last(ms, s);
 
-	if (last && shk_memo_same(m, last, ms, s))
+	if (last && shk_memo_same(m, last, ms->key, s))
 		return last;
 	return look_up(m, ms, s);
 }
@@ -46,28 +54,28 @@ static inline struct shk_str text_at(const struct shk_memo *m, const struct shk_
 {
 	const uint32_t *v = m->values.p + at;
 
-	return (struct shk_str){ (const char *)(v + SHK_MEMO_HEAD + ms->n_answer), v[1] };
+	return (struct shk_str){ (const char *)(v + SHK_MEMO_HEAD + ms->key.n_answer), v[1] };
 }
 
 /* Of a text that is not clean behind its first `good` bytes. What it became is kept with the raw text, so that it is done once. */
 static __attribute__((noinline)) uint32_t look_up_odd(struct shk_run *run, struct shk_memo_slot *ms, size_t good, uint32_t hash)
 {
 	struct shk_arena *a = run->slots.ctx->ev->arena;
-	struct shk_value *v = &run->slots.val[ms->slot];
+	struct shk_value *v = &run->slots.val[ms->key.slot];
 	struct shk_memo *m = run->memo.m;
 	struct shk_str raw = v->s;
-	uint32_t at = ms->odd ? shk_memo_odd(m, ms, raw, hash) : 0;
+	uint32_t at = ms->odd ? shk_memo_odd(m, ms->key, raw, hash) : 0;
 	bool known = at;
 
 	v->s = known ? shk_arena_str(a, text_at(m, ms, at)) : shk_clean_copy(a, raw, good);
 	if (!v->s.p) {
-		run->slots.state[ms->slot] = SHK_SLOT_MISSING;
+		run->slots.state[ms->key.slot] = SHK_SLOT_MISSING;
 		return 0;
 	}
 	if (known)
 		return at;
 	at = place_of(m, ms, v->s);
-	shk_memo_keep_odd(m, ms, raw, hash, at);
+	ms->odd |= shk_memo_keep_odd(m, ms->key, raw, hash, at);
 	return at;
 }
 
@@ -75,45 +83,45 @@ static __attribute__((noinline)) uint32_t look_up_odd(struct shk_run *run, struc
  * clean is seen to now. 0: missing. */
 static __attribute__((noinline)) uint32_t look_up_fresh(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	struct shk_str s = run->slots.val[ms->slot].s;
+	struct shk_str s = run->slots.val[ms->key.slot].s;
 	struct shk_memo *m = run->memo.m;
-	uint32_t hash = shk_memo_hash(s, ms->slot), at = find(m, ms, s, hash);
+	uint32_t hash = shk_memo_hash(s, ms->key.slot), at = find(m, ms->key, s, hash);
 	size_t good;
 
 	if (at)
-		return *shk_memo_last(ms, s) = at;
+		return met(ms, s, at);
 	good = ms->ref->field->flags & SHK_F_RAW ? s.n : shk_clean_length(s);
-	return good == s.n ? shk_memo_value(m, ms, s, hash) : look_up_odd(run, ms, good, hash);
+	return good == s.n ? met(ms, s, shk_memo_value(m, ms->key, s, hash)) : look_up_odd(run, ms, good, hash);
 }
 
 /* The field's value as it came. false: missing. */
 static inline __attribute__((always_inline)) bool get_raw(struct shk_run *run, const struct shk_memo_slot *ms)
 {
-	struct shk_value *v = &run->slots.val[ms->slot];
+	struct shk_value *v = &run->slots.val[ms->key.slot];
 	bool ok;
 
 	v->type = ms->ref->type;
 	ok = ms->ref->field->get(run->slots.ctx, ms->ref, v);
-	run->slots.state[ms->slot] = ok ? SHK_SLOT_OK : SHK_SLOT_MISSING;
+	run->slots.state[ms->key.slot] = ok ? SHK_SLOT_OK : SHK_SLOT_MISSING;
 	return ok;
 }
 
 /* Of a field that has an image: what is known is kept beside that, and the value is not made before a question is new. */
 static __attribute__((noinline)) uint32_t fresh_image(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	struct shk_memo_slot image = { .slot = ms->slot | SHK_MEMO_IMAGE, .n_answer = ms->n_answer };
+	struct shk_memo_key image = { ms->key.slot | SHK_MEMO_IMAGE, ms->key.n_answer };
 	struct shk_memo *m = run->memo.m;
 	struct shk_str s;
 	uint32_t hash, at;
 
 	if (!ms->ref->field->image(run->slots.ctx, ms->ref, &s))
 		return get_raw(run, ms) ? look_up_fresh(run, ms) : 0;
-	if (ms->image && shk_memo_same(m, ms->image, &image, s))
+	if (ms->image && shk_memo_same(m, ms->image, image, s))
 		return ms->image;
 	hash = shk_memo_hash(s, image.slot);
-	at = find(m, &image, s, hash);
+	at = find(m, image, s, hash);
 	if (!at)
-		at = shk_memo_value(m, &image, s, hash);
+		at = shk_memo_value(m, image, s, hash);
 	ms->image = at == SHK_MEMO_NONE ? 0 : at;
 	return at;
 }
@@ -121,7 +129,7 @@ static __attribute__((noinline)) uint32_t fresh_image(struct shk_run *run, struc
 /* The place of a text that nobody has asked for yet. */
 static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	struct shk_value *v = &run->slots.val[ms->slot];
+	struct shk_value *v = &run->slots.val[ms->key.slot];
 	uint32_t last;
 
 	if (ms->ref->field->image)
@@ -131,7 +139,7 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 	if (!shk_type_is_text(v->type)) /* of an argument, the call says it */
 		return 0;
 	last = *shk_memo_last(ms, v->s);
-	if (last && shk_memo_same(run->memo.m, last, ms, v->s))
+	if (last && shk_memo_same(run->memo.m, last, ms->key, v->s))
 		return last;
 	return look_up_fresh(run, ms);
 }
@@ -139,7 +147,7 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 /* Of a text that was, or is made of others. */
 static __attribute__((noinline)) uint32_t known(struct shk_run *run, struct shk_memo_slot *ms)
 {
-	const struct shk_value *v = shk_slot_get(&run->slots, ms->slot);
+	const struct shk_value *v = shk_slot_get(&run->slots, ms->key.slot);
 
 	return v && shk_type_is_text(v->type) ? place_of(run->memo.m, ms, v->s) : 0;
 }
@@ -152,7 +160,7 @@ static inline __attribute__((always_inline)) uint32_t place(struct shk_run *run,
 	if (!*at) {
 		struct shk_memo_slot *ms = &run->memo.m->slot[answered];
 
-		if (ms->is_text && run->slots.state[ms->slot] == SHK_SLOT_UNKNOWN)
+		if (ms->is_text && run->slots.state[ms->key.slot] == SHK_SLOT_UNKNOWN)
 			*at = fresh(run, ms);
 		else
 			*at = known(run, ms);

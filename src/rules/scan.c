@@ -104,7 +104,6 @@ static void fill_in(struct shk_scan *x, const struct lot *lot, unsigned i)
 			x->byte[k].low[h] |= (uint8_t)((lot->low[k] >> h & 1) << i);
 			x->byte[k].high[h] |= (uint8_t)((lot->high[k] >> h & 1) << i);
 		}
-	x->first[i + 1] = (uint16_t)(x->first[i] + lot->n);
 }
 
 /* ---- patterns ---- */
@@ -127,14 +126,41 @@ static bool lower(struct shk_arena *a, struct shk_str *s)
 	return p;
 }
 
-static void add_pattern(struct shk_scan_pattern *to, const struct shk_pattern *p)
+/* Of the first eight bytes as they lie in memory. */
+static inline unsigned pair_of(uint64_t w)
 {
+	uint8_t b[8];
+
+	memcpy(b, &w, sizeof(b));
+	return (b[0] * 37u + b[1]) % SHK_SCAN_PAIRS;
+}
+
+static struct shk_scan_pattern pattern_of(const struct shk_pattern *p)
+{
+	struct shk_scan_pattern x = { .s = p->s, .bit = p->bit };
 	size_t n = SHK_MIN(p->s.n, 8);
 
-	to->s = p->s;
-	to->bit = p->bit;
-	memcpy(&to->head, p->s.p, n);
-	memset(&to->mask, 0xff, n);
+	memcpy(&x.head, p->s.p, n);
+	memset(&x.mask, 0xff, n);
+	return x;
+}
+
+/* In the order of their pairs. */
+static void add_patterns(struct shk_scan *x, struct shk_scan_pattern *to, const struct shk_pattern *p, size_t n)
+{
+	uint8_t k = 0;
+
+	for (unsigned pair = 0; pair < SHK_SCAN_PAIRS; pair++) {
+		x->first[pair] = k;
+		for (size_t i = 0; i < n; i++) {
+			struct shk_scan_pattern q = pattern_of(&p[i]);
+
+			if (pair_of(q.head) == pair)
+				to[k++] = q;
+		}
+	}
+	x->first[SHK_SCAN_PAIRS] = k;
+	x->pattern = to;
 }
 
 const struct shk_scan *shk_scan_build(struct shk_arena *a, bool fold, struct shk_pattern *p, size_t n)
@@ -150,13 +176,11 @@ const struct shk_scan *shk_scan_build(struct shk_arena *a, bool fold, struct shk
 		if (!lower(a, &p[i].s))
 			return NULL;
 	qsort(p, n, sizeof(*p), by_bytes);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		lot[i] = of_pattern(p[i].s, fold);
-		add_pattern(&pattern[i], &p[i]);
-	}
 	x->n = n;
 	x->fold = fold;
-	x->pattern = pattern;
+	add_patterns(x, pattern, p, n);
 	lots = put_together(lot, n);
 	for (unsigned i = 0; i < lots; i++)
 		fill_in(x, &lot[i], i);
@@ -175,19 +199,19 @@ static bool rest_is(const struct shk_scan *x, const struct shk_scan_pattern *q, 
 	return true;
 }
 
-/* A place that fits these lots: `w` are the first bytes there, `n` is what is left of the text. */
-static inline void compare(const struct shk_scan *x, unsigned lots, uint64_t w, const uint8_t *p, size_t n, uint64_t *bits)
+/* A place that fits some lot: `w` are the first bytes there, `n` is what is left of the text. */
+static inline void compare(const struct shk_scan *x, uint64_t w, const uint8_t *p, size_t n, uint64_t *bits)
 {
+	const struct shk_scan_pattern *q, *end;
+	unsigned pair;
+
 	if (x->fold)
 		w = low_8(w);
-	for (; lots; lots &= lots - 1) {
-		unsigned lot = (unsigned)__builtin_ctz(lots);
-		const struct shk_scan_pattern *q = x->pattern + x->first[lot], *end = x->pattern + x->first[lot + 1];
-
-		for (; q < end; q++)
-			if (!((w ^ q->head) & q->mask) && q->s.n <= n && (q->s.n <= 8 || rest_is(x, q, p)))
-				bits[q->bit / 64] |= UINT64_C(1) << q->bit % 64;
-	}
+	pair = pair_of(w);
+	end = x->pattern + x->first[pair + 1];
+	for (q = x->pattern + x->first[pair]; q < end; q++)
+		if (!((w ^ q->head) & q->mask) && q->s.n <= n && (q->s.n <= 8 || rest_is(x, q, p)))
+			bits[q->bit / 64] |= UINT64_C(1) << q->bit % 64;
 }
 
 #if defined(__x86_64__)
@@ -196,7 +220,7 @@ static inline void compare(const struct shk_scan *x, unsigned lots, uint64_t w, 
 bool shk_scan_can(const struct shk_pattern *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!p[i].s.n || p[i].s.n > SHK_SCAN_LONGEST)
+		if (p[i].s.n < SHK_SCAN_LEAST || p[i].s.n > SHK_SCAN_LONGEST)
 			return false;
 	return n && n <= SHK_SCAN_MOST && __builtin_cpu_supports("avx2");
 }
@@ -216,13 +240,12 @@ WITH_TABLES static inline __m256i lots_of(const struct shk_scan_halves *h, const
 				_mm256_shuffle_epi8(table(h->high), _mm256_and_si256(_mm256_srli_epi16(v, 4), half)));
 }
 
-/* ret: the lots that fit at p[0], p[1], ...; a bit for each place that has any. */
-WITH_TABLES static inline uint32_t fits(const struct shk_scan *x, const uint8_t *p, uint8_t ret[AT_ONCE])
+/* A bit for each of the places p[0], p[1], ... that fit some lot. */
+WITH_TABLES static inline uint32_t fits(const struct shk_scan *x, const uint8_t *p)
 {
 	__m256i lots = _mm256_and_si256(_mm256_and_si256(lots_of(&x->byte[0], p), lots_of(&x->byte[1], p + 1)),
 					lots_of(&x->byte[2], p + 2));
 
-	_mm256_storeu_si256((__m256i *)(void *)ret, lots);
 	return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(lots, _mm256_setzero_si256()));
 }
 
@@ -236,10 +259,10 @@ bool shk_scan_can(const struct shk_pattern *p, size_t n)
 	return false;
 }
 
-static uint32_t fits(const struct shk_scan *x, const uint8_t *p, uint8_t ret[AT_ONCE])
+static uint32_t fits(const struct shk_scan *x, const uint8_t *p)
 {
+	(void)x;
 	(void)p;
-	memset(ret, x ? 0xff : 0, AT_ONCE);
 	return UINT32_MAX;
 }
 #endif
@@ -247,7 +270,7 @@ static uint32_t fits(const struct shk_scan *x, const uint8_t *p, uint8_t ret[AT_
 WITH_TABLES void shk_scan_match(const struct shk_scan *x, struct shk_str s, uint64_t *bits)
 {
 	const uint8_t *p = (const uint8_t *)s.p;
-	uint8_t lots[AT_ONCE], end[READ];
+	uint8_t end[READ];
 
 	for (size_t i = 0; i < s.n; i += AT_ONCE) {
 		const uint8_t *at = p + i;
@@ -258,11 +281,11 @@ WITH_TABLES void shk_scan_match(const struct shk_scan *x, struct shk_str s, uint
 			memcpy(end, at, s.n - i);
 			at = end;
 		}
-		for (places = fits(x, at, lots); places; places &= places - 1) {
+		for (places = fits(x, at); places; places &= places - 1) {
 			unsigned k = (unsigned)__builtin_ctz(places);
 
 			if (k < s.n - i)
-				compare(x, lots[k], shk_load_8((const char *)at + k), p + i + k, s.n - i - k, bits);
+				compare(x, shk_load_8((const char *)at + k), p + i + k, s.n - i - k, bits);
 		}
 	}
 }

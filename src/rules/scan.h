@@ -4,9 +4,10 @@
  *
  * The patterns are dealt out to eight lots. Of each of the first three bytes a lot knows which upper and which lower halves
  * its patterns have there, as a bit in a table of sixteen; the processor looks 32 bytes of a text up in such a table at once. At a
- * place where all six halves fit some lot, which is rare in common texts, the lot's patterns are compared. So what a place
- * costs is bounded by the patterns, SHK_SCAN_MOST of them and SHK_SCAN_LONGEST bytes each; more or longer ones are a trie's
- * (trie.h), and so are all where the processor has no AVX2. Built once in an arena, immutable; scanning allocates nothing.
+ * place where all six halves fit some lot, which is rare in common texts, the patterns that begin with the two bytes there are
+ * compared. So what a place costs is bounded by the patterns, SHK_SCAN_MOST of them and SHK_SCAN_LONGEST bytes each; more or
+ * longer ones, and single bytes, are a trie's (trie.h), and so are all where the processor has no AVX2. Built once in an arena,
+ * immutable; scanning allocates nothing.
  */
 #ifndef SHK_RULES_SCAN_H
 #define SHK_RULES_SCAN_H
@@ -15,8 +16,10 @@
 
 #define SHK_SCAN_MOST	 128u
 #define SHK_SCAN_LONGEST 128u
+#define SHK_SCAN_LEAST	 2u
 #define SHK_SCAN_LOTS	 8u
 #define SHK_SCAN_BYTES	 3u
+#define SHK_SCAN_PAIRS	 128u
 
 struct shk_scan {
 	struct shk_scan_halves { /* bit i of low[c % 16] & high[c / 16]: the byte fits lot i */
@@ -24,7 +27,7 @@ struct shk_scan {
 	} byte[SHK_SCAN_BYTES];
 	size_t n;
 	bool fold; /* ASCII case does not count; patterns are in lower case */
-	uint16_t first[SHK_SCAN_LOTS + 1]; /* of a lot's patterns */
+	uint8_t first[SHK_SCAN_PAIRS + 1]; /* per pair of bytes, hashed: of the patterns that begin so */
 	const struct shk_scan_pattern {
 		uint64_t head, mask; /* the first eight bytes, those that count */
 		struct shk_str s;

@@ -118,8 +118,8 @@ static void scan_round(bool fold, const char *letters, uint32_t n, uint32_t most
 	shk_arena_init(&a, (size_t)64 << 20);
 	make_patterns(&a, p, n, letters, most);
 	for (uint32_t i = 0; i < n; i++)
-		if (!p[i].s.n)
-			p[i].s = SHK_STR("-");
+		if (p[i].s.n < SHK_SCAN_LEAST)
+			p[i].s = SHK_STR("-a");
 	memcpy(sorted, p, sizeof(*p) * n);
 	assert_true(shk_scan_can(p, n));
 	x = shk_scan_build(&a, fold, sorted, n);
@@ -157,7 +157,7 @@ static void test_scans(void **state)
 	assert_false(shk_scan_can(p, SHK_SCAN_MOST));
 	p[3].s.n = SHK_SCAN_LONGEST;
 	assert_true(shk_scan_can(p, SHK_SCAN_MOST));
-	p[3].s.n = 0;
+	p[3].s.n = SHK_SCAN_LEAST - 1;
 	assert_false(shk_scan_can(p, SHK_SCAN_MOST));
 	for (unsigned r = 0; r < 8 * ROUNDS; r++)
 		scan_round(r & 1, letters[r / 2 % 4], 1 + any(r % 3 ? SHK_SCAN_MOST : 12), 1 + any(r % 5 ? 4 : 20));
