@@ -28,7 +28,7 @@ static inline uint64_t low_8(uint64_t w)
 
 /* A lot that is being put together: bit h of a half, that some pattern has it. */
 struct lot {
-	uint16_t low[SHK_SCAN_BYTES], high[SHK_SCAN_BYTES], n;
+	unsigned low[SHK_SCAN_BYTES], high[SHK_SCAN_BYTES], n;
 };
 
 static struct lot of_pattern(struct shk_str s, bool fold)
@@ -38,17 +38,17 @@ static struct lot of_pattern(struct shk_str s, bool fold)
 	for (unsigned k = 0; k < SHK_SCAN_BYTES; k++) {
 		unsigned c = k < s.n ? (uint8_t)s.p[k] : 0;
 
-		x.low[k] = k < s.n ? (uint16_t)(1u << c % 16) : UINT16_MAX;
-		x.high[k] = k < s.n ? (uint16_t)(1u << c / 16) : UINT16_MAX;
+		x.low[k] = k < s.n ? 1u << c % 16 : UINT16_MAX;
+		x.high[k] = k < s.n ? 1u << c / 16 : UINT16_MAX;
 		if (k < s.n && fold && c >= 'a' && c <= 'z')
-			x.high[k] |= (uint16_t)(1u << (c - ('a' - 'A')) / 16);
+			x.high[k] |= 1u << (c - ('a' - 'A')) / 16;
 	}
 	return x;
 }
 
 static struct lot both(const struct lot *a, const struct lot *b)
 {
-	struct lot x = { .n = (uint16_t)(a->n + b->n) };
+	struct lot x = { .n = a->n + b->n };
 
 	for (unsigned k = 0; k < SHK_SCAN_BYTES; k++) {
 		x.low[k] = a->low[k] | b->low[k];
