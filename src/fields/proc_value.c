@@ -111,7 +111,7 @@ bool shk_pv_cmdline(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_val
 	const struct shk_strvec *v = shk_proc_argv(p);
 	struct shk_str comm = shk_proc_comm(p);
 
-	/* There whenever proc.args is: rules that ask about the end of it rely on that. */
+	/* There whenever proc.args is, also where the name could not be read: who asks how that begins relies on it (.whole). */
 	return v && join(ctx, comm.p ? comm : (struct shk_str){ "", 0 }, v, 1, ' ', out);
 }
 

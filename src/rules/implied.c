@@ -58,7 +58,7 @@ static enum shk_op op_of_whole(enum shk_op op, enum shk_part part, struct shk_st
 	return op != SHK_OP_STARTSWITH && shk_str_eq(text, SHK_STR("/")) ? SHK_OP_TOP : SHK_OP_STARTSWITH;
 }
 
-/* What the whole has in it of such a part. n 0: next to nothing can be said; p NULL: no memory. */
+/* What the whole has in it of such a part. p NULL: no memory. */
 static struct shk_str text_of_whole(struct shk_arena *a, enum shk_part part, struct shk_str text)
 {
 	if (part != SHK_PART_END_BEHIND_BLANK)
