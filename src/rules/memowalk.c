@@ -278,40 +278,49 @@ __attribute__((noinline)) uint32_t shk_memo_ask(struct shk_run *run, const struc
 	return ask_now(run, n);
 }
 
+/* One question further, from mr->at's answer mr->by on: the node that it leads to, 0: none. */
+static inline __attribute__((always_inline)) uint32_t next(struct shk_run *run, const struct shk_memo *m, uint32_t to)
+{
+	const struct shk_memo_node *n = &m->node[to];
+	uint32_t by = ask_now(run, n);
+
+	if (n->kind >= SHK_MEMO_GROUP && !by) { /* no room for its class: as if it had not been asked */
+		run->memo.lost = true;
+		return 0;
+	}
+	run->memo.at = to;
+	run->memo.by = by;
+	if (n->kind < SHK_MEMO_GROUP)
+		return n->to[by];
+	return n->to[0] == by ? n->to[1] : shk_memo_far_way(m, to, by);
+}
+
+/* As long as answers follow from what the event shows. */
+static __attribute__((noinline)) uint32_t walk_shown(struct shk_run *run, const struct shk_memo *m, uint32_t to)
+{
+	while (to) {
+		if (run->gave_up || run->slots.ctx->ev->arena->failed)
+			return to; /* that was this event alone */
+		if (!m->node[to].shown) {
+			shk_memo_keep_face(run, to);
+			return to;
+		}
+		to = next(run, m, to);
+	}
+	return 0;
+}
+
 const struct shk_memo_node *shk_memo_walk(struct shk_run *run, uint32_t from)
 {
 	struct shk_memo_run *mr = &run->memo;
 	const struct shk_memo *m = mr->m;
 	uint32_t to = from ? from : m->root[mr->p->number];
-	uint32_t at = from ? m->node[from].from : 0, by = from ? m->node[from].by : mr->p->number;
-	bool shown = mr->face;
 
-	while (to) {
-		const struct shk_memo_node *n = &m->node[to];
-
-		if (shown && (run->gave_up || run->slots.ctx->ev->arena->failed))
-			shown = false; /* that was this event alone */
-		if (shown && !n->shown) {
-			shk_memo_keep_face(run, to);
-			shown = false;
-		}
-		if (n->kind == SHK_MEMO_LEAF)
-			return n;
-		by = ask_now(run, n);
-		if (n->kind < SHK_MEMO_GROUP) {
-			at = to;
-			to = n->to[by];
-			continue;
-		}
-		if (!by) { /* no room for its class: as if it had not been asked */
-			by = n->by;
-			mr->lost = true;
-			break;
-		}
-		at = to;
-		to = n->to[0] == by ? n->to[1] : shk_memo_far_way(m, to, by);
-	}
-	mr->at = at;
-	mr->by = by;
-	return NULL;
+	mr->at = from ? m->node[from].from : 0;
+	mr->by = from ? m->node[from].by : mr->p->number;
+	if (mr->face)
+		to = walk_shown(run, m, to);
+	while (to && m->node[to].kind != SHK_MEMO_LEAF)
+		to = next(run, m, to);
+	return to ? &m->node[to] : NULL;
 }
