@@ -3,11 +3,6 @@
  * star before it can gain nothing by taking more. The C locale's meaning: bytes. */
 #include "rules/match.h"
 
-static unsigned char low(char c)
-{
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-}
-
 static bool in_class(struct shk_str name, unsigned char c)
 {
 	bool lower = c >= 'a' && c <= 'z', upper = c >= 'A' && c <= 'Z';
@@ -37,7 +32,7 @@ static size_t bracket(struct shk_str p, char value, bool fold, bool *hit)
 {
 	size_t i = 1;
 	bool negate = p.n > 1 && (p.p[1] == '!' || p.p[1] == '^'), found = false;
-	unsigned char c = fold ? low(value) : (unsigned char)value;
+	unsigned char c = fold ? shk_low((uint8_t)value) : (unsigned char)value;
 
 	i += negate;
 	for (bool first = true; i < p.n && (first || p.p[i] != ']'); first = false) {
@@ -67,8 +62,8 @@ static size_t bracket(struct shk_str p, char value, bool fold, bool *hit)
 			hi = (unsigned char)p.p[i++];
 		}
 		if (fold) {
-			lo = low((char)lo);
-			hi = low((char)hi);
+			lo = shk_low(lo);
+			hi = shk_low(hi);
 		}
 		found |= c >= lo && c <= hi;
 	}
@@ -98,7 +93,7 @@ static size_t element(struct shk_str p, char value, bool fold)
 		c = p.p[1];
 		len = 2;
 	}
-	return (fold ? low(c) == low(value) : c == value) ? len : 0;
+	return (fold ? shk_low((uint8_t)c) == shk_low((uint8_t)value) : c == value) ? len : 0;
 }
 
 static bool special(char c)
@@ -169,7 +164,7 @@ bool shk_icontains(struct shk_str v, struct shk_str what)
 	for (size_t i = 0; i + what.n <= v.n; i++) {
 		size_t k = 0;
 
-		while (k < what.n && low(v.p[i + k]) == low(what.p[k]))
+		while (k < what.n && shk_low((uint8_t)v.p[i + k]) == shk_low((uint8_t)what.p[k]))
 			k++;
 		if (k == what.n)
 			return true;

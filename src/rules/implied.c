@@ -58,14 +58,6 @@ static enum shk_op op_of_whole(enum shk_op op, enum shk_part part, struct shk_st
 	return op != SHK_OP_STARTSWITH && shk_str_eq(text, SHK_STR("/")) ? SHK_OP_TOP : SHK_OP_STARTSWITH;
 }
 
-/* What the whole has in it of such a part. p NULL: no memory. */
-static struct shk_str text_of_whole(struct shk_arena *a, enum shk_part part, struct shk_str text)
-{
-	if (part != SHK_PART_END_BEHIND_BLANK)
-		return text;
-	return shk_arena_join(a, (struct shk_str){ "", 0 }, ' ', text);
-}
-
 static ssize_t of_part(const struct shk_ast *e, struct shk_arena *a, struct shk_implied *ret)
 {
 	const struct shk_field *field = e->left.ref.field;
@@ -79,11 +71,13 @@ static ssize_t of_part(const struct shk_ast *e, struct shk_arena *a, struct shk_
 	for (size_t i = 0; i < e->consts->n; i++) {
 		struct shk_str s = e->consts->c[i].v.s;
 
-		if (field->part == SHK_PART_END_BEHIND_BLANK && s.n < BEHIND_BLANK_MIN)
-			return 0;
-		s = text_of_whole(a, field->part, s);
-		if (!s.p)
-			return -ENOMEM;
+		if (field->part == SHK_PART_END_BEHIND_BLANK) {
+			if (s.n < BEHIND_BLANK_MIN)
+				return 0;
+			s = shk_arena_join(a, SHK_STR(""), ' ', s);
+			if (!s.p)
+				return -ENOMEM;
+		}
 		make(&whole, op_of_whole(e->op, field->part, s), s, &ret[i]);
 	}
 	return (ssize_t)e->consts->n;

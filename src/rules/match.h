@@ -15,6 +15,12 @@ bool shk_glob_match(struct shk_str pattern, struct shk_str value, bool fold);
 bool shk_contains(struct shk_str value, struct shk_str what);
 bool shk_icontains(struct shk_str value, struct shk_str what);
 
+/* In lower case, where case is one of ASCII. */
+static inline uint8_t shk_low(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
 /* Not keyed: what is looked up with it was put there by the rules' author, and a lookup never passes more
  * than the run of slots that makes, whatever a container chooses to look up. */
 uint32_t shk_str_hash(struct shk_str s);

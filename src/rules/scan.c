@@ -9,11 +9,6 @@
 #define AT_ONCE 32u
 #define READ	(AT_ONCE + 8u)
 
-static uint8_t low(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
 /* The same for eight bytes. A byte's highest bit says whether it is a capital: none but ASCII has that bit clear. */
 static inline uint64_t low_8(uint64_t w)
 {
@@ -57,7 +52,7 @@ static struct lot both(const struct lot *a, const struct lot *b)
 	return x;
 }
 
-/* How often a byte fits, times the patterns that are compared then. Upper halves are not met equally often: small letters, then
+/* How often a place fits, and a little more for lots of many. Upper halves are not met equally often: small letters, then
  * blanks and punctuation, then digits. */
 static uint64_t cost(const struct lot *x)
 {
@@ -111,9 +106,8 @@ static void fill_in(struct shk_scan *x, const struct lot *lot, unsigned i)
 static int by_bytes(const void *x, const void *y)
 {
 	const struct shk_pattern *a = x, *b = y;
-	int r = memcmp(a->s.p, b->s.p, SHK_MIN(a->s.n, b->s.n));
 
-	return r ? r : (a->s.n > b->s.n) - (a->s.n < b->s.n);
+	return shk_str_cmp(a->s, b->s);
 }
 
 static bool lower(struct shk_arena *a, struct shk_str *s)
@@ -121,7 +115,7 @@ static bool lower(struct shk_arena *a, struct shk_str *s)
 	char *p = shk_arena_alloc(a, s->n + 1);
 
 	for (size_t i = 0; p && i < s->n; i++)
-		p[i] = (char)low((uint8_t)s->p[i]);
+		p[i] = (char)shk_low((uint8_t)s->p[i]);
 	s->p = p;
 	return p;
 }
@@ -145,21 +139,25 @@ static struct shk_scan_pattern pattern_of(const struct shk_pattern *p)
 	return x;
 }
 
-/* In the order of their pairs. */
+static int by_pair(const void *x, const void *y)
+{
+	const struct shk_scan_pattern *a = x, *b = y;
+
+	return (int)pair_of(a->head) - (int)pair_of(b->head);
+}
+
 static void add_patterns(struct shk_scan *x, struct shk_scan_pattern *to, const struct shk_pattern *p, size_t n)
 {
 	uint8_t k = 0;
 
-	for (unsigned pair = 0; pair < SHK_SCAN_PAIRS; pair++) {
+	for (size_t i = 0; i < n; i++)
+		to[i] = pattern_of(&p[i]);
+	qsort(to, n, sizeof(*to), by_pair);
+	for (unsigned pair = 0; pair <= SHK_SCAN_PAIRS; pair++) {
+		while (k < n && pair_of(to[k].head) < pair)
+			k++;
 		x->first[pair] = k;
-		for (size_t i = 0; i < n; i++) {
-			struct shk_scan_pattern q = pattern_of(&p[i]);
-
-			if (pair_of(q.head) == pair)
-				to[k++] = q;
-		}
 	}
-	x->first[SHK_SCAN_PAIRS] = k;
 	x->pattern = to;
 }
 
@@ -194,7 +192,7 @@ static bool rest_is(const struct shk_scan *x, const struct shk_scan_pattern *q, 
 	if (!x->fold)
 		return shk_same_bytes(q->s.p + 8, (const char *)p + 8, q->s.n - 8);
 	for (size_t i = 8; i < q->s.n; i++)
-		if (low(p[i]) != (uint8_t)q->s.p[i])
+		if (shk_low(p[i]) != (uint8_t)q->s.p[i])
 			return false;
 	return true;
 }

@@ -5,17 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static uint8_t low(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
 /* Byte i of a pattern or text in the order the trie reads it. */
 static uint8_t byte_at(enum shk_trie_kind kind, struct shk_str s, size_t i)
 {
 	uint8_t c = (uint8_t)s.p[kind == SHK_TRIE_SUFFIX ? s.n - 1 - i : i];
 
-	return kind == SHK_TRIE_INSIDE_FOLD ? low(c) : c;
+	return kind == SHK_TRIE_INSIDE_FOLD ? shk_low(c) : c;
 }
 
 static size_t common(enum shk_trie_kind kind, struct shk_str a, struct shk_str b)
@@ -257,7 +252,7 @@ static void emit(const struct shk_trie *t, const struct shk_trie_node *node, uin
 
 static inline uint8_t pair_at(const struct shk_trie *t, const uint8_t *p, bool fold)
 {
-	return t->skip[fold ? pair_of(low(p[0]), low(p[1])) : pair_of(p[0], p[1])];
+	return t->skip[fold ? pair_of(shk_low(p[0]), shk_low(p[1])) : pair_of(p[0], p[1])];
 }
 
 /* The first place where a pattern can begin, of a window that ends in `last` or later; n: none. Made once for each way. */
@@ -296,7 +291,7 @@ static void match_inside(const struct shk_trie *t, struct shk_str s, uint64_t *b
 			if (i == s.n)
 				return;
 		}
-		at = step_inside(t, at, fold ? low(p[i]) : p[i]);
+		at = step_inside(t, at, fold ? shk_low(p[i]) : p[i]);
 		if (!at)
 			continue;
 		for (uint32_t x = t->node[at].n_out ? at : t->node[at].next; x; x = t->node[x].next)
