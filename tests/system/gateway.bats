@@ -483,6 +483,12 @@ start_exim() {
 		  server_set_id = \$auth2
 	END
 	chown root "$base/conf"
+	exim_up
+}
+
+# exim_up: exim runs with the file start_exim wrote, and answers.
+exim_up() {
+	local base=$T/exim
 	exim4 -C "$base/conf" -bdf -q1h >"$base/out" 2>&1 3>&- 7>&- 8>&- &
 	PEERS="$PEERS $!"
 	EXIM=$!
@@ -574,12 +580,12 @@ read_mail() {
 	[ "$(feed kill)" = ok ]
 	wait_until 20 has_mails 1 || { cat "$T/gw.log" "$T"/exim/*log "$T/exim/out" >&2; return 1; }
 	feed_stop
+	# The next one cannot listen before this one has ended.
 	kill "$EXIM"
+	wait "$EXIM" || :
 	sed -i '/^tls_/d; s/^auth_advertise.*/auth_advertise_hosts = */' "$T/exim/conf"
 	sed -i 's/^primary_hostname.*/&\ntls_advertise_hosts =/' "$T/exim/conf"
-	exim4 -C "$T/exim/conf" -bdf -q1h >"$T/exim/out" 2>&1 3>&- 7>&- 8>&- &
-	PEERS="$PEERS $!"
-	wait_until 10 nc_smtp
+	exim_up
 	rm -rf "$T/spool" "$T/mail/new"
 	feed_start
 	alert c1 Warning - 'r|t'
