@@ -87,14 +87,16 @@ static bool copy_image(struct shk_eval_ctx *ctx, const struct shk_strvec *v, siz
 
 bool shk_pv_image(struct shk_eval_ctx *ctx, const struct shk_strvec *v, size_t from, struct shk_str *ret)
 {
-	const struct shk_str *first = v->v + from, *last = v->v + v->n - 1;
+	const struct shk_str *first, *last;
 
-	if (from >= v->n) {
+	if (from >= v->n) { /* of none there need be no row, either */
 		*ret = (struct shk_str){ "", 0 };
 		return true;
 	}
 	if (!v->in_row)
 		return copy_image(ctx, v, from, ret);
+	first = v->v + from;
+	last = v->v + v->n - 1;
 	*ret = (struct shk_str){ first->p, (size_t)(last->p + last->n - first->p) };
 	return true;
 }

@@ -42,6 +42,8 @@ static void check_calls(const struct shk_ast *e, bool negate, struct shk_call_se
 	shk_evt_words_calls(e->consts, out);
 	if ((e->op == SHK_OP_NE) != negate)
 		complement(out);
+	else if (e->op == SHK_OP_NE) /* "not syscall.type != x" is true where there is no name to differ from x */
+		out->other = true;
 }
 
 void shk_evt_words_calls(const struct shk_consts *k, struct shk_call_set *out)

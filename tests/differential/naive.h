@@ -71,6 +71,10 @@ int nv_parse(struct shk_arena *a, struct shk_str text, struct nv_node **ret, str
 /* naive_type.c: fields, and constants by their types. -EINVAL. nv_done may be called in any case. */
 int nv_type(struct shk_arena *a, struct nv_node *e, struct shk_err *err);
 void nv_done(struct nv_node *e);
+/* naive_type.c: regcomp and regexec in a locale where a character is what UTF-8 says it is: a pattern counts
+ * characters, and nothing else of the language does. */
+bool nv_regex_new(regex_t *re, const char *pattern);
+bool nv_regex_match(const regex_t *re, const char *text);
 /* naive_eval.c */
 bool nv_holds(const struct nv_node *e, struct shk_eval_ctx *ctx);
 /* Called with the answer of each comparison that was asked; NULL: nobody. */

@@ -159,7 +159,7 @@ static bool against(enum nv_op op, const struct shk_value *v, const struct nv_co
 	case NV_IGLOB:
 		return glob(v->s, c->s, FNM_CASEFOLD);
 	case NV_REGEX:
-		return regexec(c->re, text(v->s, 0), 0, NULL, 0) == 0;
+		return nv_regex_match(c->re, text(v->s, 0));
 	case NV_PMATCH:
 		return below(v->s, c->s);
 	default:

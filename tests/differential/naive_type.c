@@ -4,7 +4,9 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <locale.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "naive.h"
@@ -287,6 +289,38 @@ static bool network(struct shk_str s, struct nv_const *c)
 	return true;
 }
 
+/* The locale that patterns are compiled and matched in; what was there before. */
+static locale_t to_utf8(void)
+{
+	static locale_t utf8;
+
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+	if (!utf8) {
+		perror("locale C.UTF-8");
+		abort();
+	}
+	return uselocale(utf8);
+}
+
+bool nv_regex_new(regex_t *re, const char *pattern)
+{
+	locale_t before = to_utf8();
+	int r = regcomp(re, pattern, REG_EXTENDED | REG_NOSUB);
+
+	uselocale(before);
+	return r == 0;
+}
+
+bool nv_regex_match(const regex_t *re, const char *text)
+{
+	locale_t before = to_utf8();
+	int r = regexec(re, text, 0, NULL, 0);
+
+	uselocale(before);
+	return r == 0;
+}
+
 static int pattern(struct shk_arena *a, struct shk_str s, struct nv_const *c)
 {
 	char *z = shk_arena_printf(a, "^(" SHK_STR_FMT ")$", SHK_STR_ARG(s));
@@ -294,7 +328,7 @@ static int pattern(struct shk_arena *a, struct shk_str s, struct nv_const *c)
 	c->re = SHK_ARENA_NEW(a, regex_t);
 	if (!z || !c->re)
 		return -ENOMEM;
-	if (regcomp(c->re, z, REG_EXTENDED | REG_NOSUB) != 0) {
+	if (!nv_regex_new(c->re, z)) {
 		c->re = NULL;
 		return -EINVAL;
 	}
