@@ -57,12 +57,23 @@ int shk_clean_step(const char *text, size_t n)
 
 /* Is one of eight bytes no printable ASCII? What one byte borrows from the next matters only when the answer is yes
  * already. */
+static bool is_odd(uint64_t w)
+{
+	return (w | (w - EACH(0x20)) | (w + EACH(0x01))) & EACH(0x80);
+}
+
 static bool odd_word(const char *p)
 {
-	uint64_t w;
+	return is_odd(shk_load_8(p));
+}
 
-	memcpy(&w, p, sizeof(w));
-	return (w | (w - EACH(0x20)) | (w + EACH(0x01))) & EACH(0x80);
+/* Are all of less than 16 bytes printable ASCII? */
+static bool is_short_printable(struct shk_str s)
+{
+	if (s.n >= 8)
+		return !odd_word(s.p) && !odd_word(s.p + s.n - 8);
+	/* Of less than four, three bytes are used. */
+	return !is_odd(shk_load_few(s.p, s.n) | (s.n < 4 ? EACH(0x20) << 24 : 0));
 }
 
 /* Are all of at least 16 bytes printable ASCII? The last ones are looked at twice. */
@@ -82,9 +93,8 @@ size_t shk_clean_length(struct shk_str s)
 {
 	size_t i = 0;
 
-	if (s.n >= 16 && is_printable(s))
+	if (!s.n || (s.n < 16 ? is_short_printable(s) : is_printable(s)))
 		return s.n;
-
 	while (i < s.n) {
 		int step;
 

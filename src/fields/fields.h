@@ -78,6 +78,12 @@ enum {
 
 enum shk_path_state { SHK_PATH_UNTRIED, SHK_PATH_KNOWN, SHK_PATH_UNKNOWN };
 
+/* Ancestors are asked for one after the other. */
+struct shk_ancestor_met {
+	struct shk_proc *of, *p; /* of: whose, NULL: nobody's yet */
+	unsigned n;
+};
+
 /* What an extractor sees. Lives on the evaluating thread's stack for one event. */
 struct shk_eval_ctx {
 	struct shk_event *ev;
@@ -85,6 +91,7 @@ struct shk_eval_ctx {
 	struct shk_proc *proc;	   /* NULL until first asked for; state/process.h shk_proc_of(ctx) */
 	bool proc_tried, program;  /* it is of a program to come */
 	struct shk_proc *proc_now; /* the same, as long as nothing about the event changes; NULL: see proc */
+	struct shk_ancestor_met *ancestor_met; /* likewise: where the last question for an ancestor came to */
 	struct shk_str abs_path[6]; /* state/path.c: shk_event_abs_path of each argument */
 	uint8_t abs_path_state[6];  /* enum shk_path_state */
 	struct shk_recorded *recorded; /* state/recorded.h: answers in place of this machine; NULL: live */
@@ -115,6 +122,11 @@ enum shk_part {
 	SHK_PART_END_BEHIND_BLANK, /* if it is not empty */
 };
 
+typedef bool shk_field_get_fn(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_value *out);
+typedef bool shk_field_multi_fn(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, unsigned k,
+				struct shk_value *out);
+typedef bool shk_field_image_fn(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret);
+
 struct shk_field {
 	const char *name;	 /* "proc.name" */
 	const char *class_name;	 /* "process" */
@@ -123,11 +135,10 @@ struct shk_field {
 	uint32_t flags;
 	/* true: *out is set (type = ref->type). false: missing value. Must not block on anything a
 	 * container controls but its memory and /proc. */
-	bool (*get)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
-		    struct shk_value *out);
+	shk_field_get_fn *get;
 	/* Bytes from which the value follows and which cost less than the value itself, of texts that get puts together from
 	 * parts; NULL: none. They are the event's, or the task's as long as it is not asked anew. false: use get. */
-	bool (*image)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, struct shk_str *ret);
+	shk_field_image_fn *image;
 	/* Whenever this field, without an argument, has a value, so has the named one, of which it is a part. NULL: none is
 	 * known. */
 	const char *whole;
@@ -135,8 +146,7 @@ struct shk_field {
 	/* SHK_F_MULTI (fd.ip, fd.port, fd.net, proc.aname ... without index): the k-th candidate, k
 	 * from 0; false at the end. Equality-like operators hold if ANY candidate satisfies; `!=`
 	 * holds for fd.* if ALL candidates differ (any_ne = false), for proc.a* if ANY differs. */
-	bool (*multi)(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, unsigned k,
-		      struct shk_value *out);
+	shk_field_multi_fn *multi;
 	bool any_ne;
 	/* Checks and completes a reference at load (argument names, result type). NULL: nothing. */
 	int (*resolve)(struct shk_field_ref *ref, struct shk_err *err);

@@ -9,9 +9,35 @@
 
 static struct shk_proc *ancestor(struct shk_eval_ctx *ctx, uint64_t n)
 {
-	struct shk_proc *p = n <= SHK_ANCESTORS_MAX ? shk_proc_of(ctx) : NULL;
+	struct shk_proc *of = n <= SHK_ANCESTORS_MAX ? shk_proc_of(ctx) : NULL, *p = of;
+	struct shk_ancestor_met *met = ctx->ancestor_met;
+	unsigned more = (unsigned)n;
 
-	return p ? shk_proc_ancestor(p, (unsigned)n) : NULL;
+	if (!of)
+		return NULL;
+	if (met && met->of == of && met->n <= n) {
+		p = met->p;
+		more -= met->n;
+	}
+	while (p && more--)
+		p = shk_proc_parent(p);
+	if (met && p)
+		*met = (struct shk_ancestor_met){ of, p, (unsigned)n };
+	return p;
+}
+
+/* The k-th candidate: most often the one behind that which was asked for before. */
+static inline struct shk_proc *candidate(struct shk_eval_ctx *ctx, unsigned k)
+{
+	struct shk_ancestor_met *met = ctx->ancestor_met;
+
+	if (!met || !met->of || met->n != k || met->of != ctx->proc_now || k >= SHK_ANCESTORS_MAX)
+		return ancestor(ctx, (uint64_t)k + 1);
+	met->n = k + 1;
+	met->p = shk_proc_parent(met->p);
+	if (!met->p)
+		met->of = NULL;
+	return met->p;
 }
 
 typedef bool (*value_fn)(struct shk_eval_ctx *ctx, struct shk_proc *p, struct shk_value *out);
@@ -47,7 +73,7 @@ static bool line(struct shk_eval_ctx *ctx, struct shk_value *out, value_fn value
 	static bool word##_multi(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,        \
 				 unsigned k, struct shk_value *out)                                \
 	{                                                                                          \
-		struct shk_proc *p = ancestor(ctx, (uint64_t)k + 1);                               \
+		struct shk_proc *p = candidate(ctx, k);                                           \
                                                                                                    \
 		(void)ref;                                                                         \
 		if (!p)                                                                            \
@@ -73,7 +99,7 @@ static bool apid_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool apid_multi(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, unsigned k,
 		       struct shk_value *out)
 {
-	struct shk_proc *p = ancestor(ctx, (uint64_t)k + 1);
+	struct shk_proc *p = candidate(ctx, k);
 
 	(void)ref;
 	return p && shk_pv_pid(ctx, p, out);
@@ -115,7 +141,7 @@ static bool aenv_get(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref,
 static bool aenv_multi(struct shk_eval_ctx *ctx, const struct shk_field_ref *ref, unsigned k,
 		       struct shk_value *out)
 {
-	struct shk_proc *p = ancestor(ctx, (uint64_t)k + 1);
+	struct shk_proc *p = candidate(ctx, k);
 
 	(void)ref;
 	if (!p)

@@ -246,6 +246,7 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	const struct shk_program *p = rs->program[ctx->ev->call ? ctx->ev->call->id : SHK_CALL_N];
 	const struct shk_memo_node *leaf;
 	struct shk_run run;
+	struct shk_ancestor_met met;
 	struct shk_memo_face face;
 	uint32_t at;
 
@@ -264,13 +265,17 @@ void shk_ruleset_eval(const struct shk_ruleset *rs, struct shk_eval_ctx *ctx, co
 	leaf = at && ctx->memo->node[at].kind == SHK_MEMO_LEAF ? &ctx->memo->node[at] : NULL;
 	if (!leaf && !prepare_slots(&run, ctx))
 		return;
-	if (!leaf)
+	if (!leaf) {
 		ctx->proc_now = shk_proc_known(ctx); /* fields of the process are asked for one after the other */
+		met.of = NULL;
+		ctx->ancestor_met = &met;
+	}
 	if (!leaf && run.memo.m)
 		leaf = shk_memo_walk(&run, at);
 	if (!leaf)
 		evaluate(&run, p, must, first, out);
 	ctx->proc_now = NULL;
+	ctx->ancestor_met = NULL;
 	if (leaf && leaf->aux)
 		collect_leaf(ctx->memo, leaf, must, first, out);
 }

@@ -78,6 +78,17 @@ void shk_memo_free(struct shk_memo *m)
 	free(m);
 }
 
+static void of_field(struct shk_memo_slot *ms, const struct shk_field_ref *ref)
+{
+	ms->ref = ref;
+	ms->type = ref->type;
+	ms->multi = ref->field->multi;
+	if (!shk_type_is_text(ref->type))
+		return;
+	ms->get = ref->field->get;
+	ms->image_get = ref->field->image;
+}
+
 static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 {
 	forget_set(m);
@@ -91,7 +102,11 @@ static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 		m->texts.v = calloc(SHK_MEMO_TABLE_MIN, sizeof(*m->texts.v));
 		m->texts.size = m->texts.v ? SHK_MEMO_TABLE_MIN : 0;
 	}
-	if (!m->root || !m->recent || !m->slot || !m->scratch || !m->texts.v)
+	if (!m->node) { /* place 0 is no question */
+		m->node = calloc(SHK_MEMO_TABLE_MIN, sizeof(*m->node));
+		m->room_node = m->node ? SHK_MEMO_TABLE_MIN : 0;
+	}
+	if (!m->root || !m->recent || !m->slot || !m->scratch || !m->texts.v || !m->node)
 		return false;
 	m->n_root = rs->n_program;
 	m->n_group = rs->n_group;
@@ -100,10 +115,9 @@ static bool bind(struct shk_memo *m, const struct shk_ruleset *rs)
 		const struct shk_slot *s = &rs->slots.v[i];
 
 		if (s->n_answer)
-			m->slot[s->answered] = (struct shk_memo_slot){
-				.ref = s->kind == SHK_OPERAND_FIELD ? &s->ref : NULL,
-				.is_text = s->kind == SHK_OPERAND_FIELD && shk_type_is_text(s->ref.type),
-				.key = { i, s->n_answer } };
+			m->slot[s->answered] = (struct shk_memo_slot){ .key = { i, s->n_answer } };
+		if (s->n_answer && s->kind == SHK_OPERAND_FIELD)
+			of_field(&m->slot[s->answered], &s->ref);
 	}
 	m->serial = rs->serial;
 	m->credit = SHK_MEMO_CREDIT;

@@ -24,6 +24,8 @@
 #define SHK_MEMO_CLASSES (64u << 10)  /* bytes */
 #define SHK_MEMO_RULES	 4096u	      /* of all leaves */
 #define SHK_MEMO_TEXT	 2048u	      /* longer texts are not kept */
+#define SHK_MEMO_LONG	 32u	      /* such texts are kept when they come a second time, */
+#define SHK_MEMO_MET	 1024u	      /* found out by so many tags */
 #define SHK_MEMO_ANSWERS 128u	      /* about one text */
 #define SHK_MEMO_PROOF_NODES 4096u    /* of the graph below one program, */
 #define SHK_MEMO_PROOF_EDGES 16384u   /* with so many edges, */
@@ -37,6 +39,7 @@ enum shk_memo_kind { /* of a question */
 	SHK_MEMO_LEAF,
 	SHK_MEMO_BOOL,	/* comparison of a truth value */
 	SHK_MEMO_TEST,	/* made anew each time */
+	SHK_MEMO_THERE,	/* is there a text about which others ask? */
 	SHK_MEMO_TEXT_TEST, /* kept beside the text */
 	SHK_MEMO_GROUP,
 	SHK_MEMO_MULTI,	/* group and one candidate */
@@ -52,7 +55,7 @@ struct shk_memo_node {
 	bool want;	   /* BOOL: the value at which it holds */
 	bool shown;	   /* the answer follows from what the event shows */
 	uint16_t answer;   /* TEXT_TEST, GROUP, MULTI: its place among those about a text; BOOL: of a field */
-	uint32_t slot, answered; /* of the text */
+	uint32_t slot, answered; /* of the text; answered: also of THERE */
 	uint32_t id;	   /* test, group; LEAF: first of its rules */
 	uint32_t aux;	   /* tests: number of the kept answer; MULTI: candidate; LEAF: number of rules */
 	uint32_t from, by; /* node and answer that lead here */
@@ -80,11 +83,15 @@ struct shk_memo_key {
 #define SHK_MEMO_LAST 8u
 struct shk_memo_slot {
 	const struct shk_field_ref *ref; /* NULL: it is made of others */
-	bool is_text;			 /* it is a field, and its value a text */
+	shk_field_get_fn *get;		 /* of a field whose value is a text, else NULL, */
+	shk_field_image_fn *image_get;	 /* if it has images, */
+	shk_field_multi_fn *multi;	 /* and of one with several candidates */
+	enum shk_type type;		 /* of the field */
 	struct shk_memo_key key;
 	uint32_t last[SHK_MEMO_LAST]; /* places of texts met last, where shk_memo_last says; 0: none */
 	uint32_t image; /* of fields that have one: place of the image met last, 0: none */
 	bool odd;	 /* some were not clean */
+	struct shk_value candidate; /* in hand */
 };
 
 /* The part of the graph below a program's rules that its type of event leaves open. */
@@ -152,6 +159,7 @@ struct shk_memo {
 	uint8_t *scratch; /* of the event in hand: values of slots, places of texts, states */
 	struct shk_memo_table ways, texts, class_of;
 	struct shk_memo_pool values, classes, rules;
+	uint16_t met[SHK_MEMO_MET];
 	bool full, values_full;
 	/* memoproof.c */
 	struct shk_memo_list *list; /* per program; NULL: not made */

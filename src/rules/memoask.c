@@ -79,6 +79,7 @@ static bool is_bool(const struct shk_run *run, const struct shk_test *t)
 bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep)
 {
 	const struct shk_test *t = &run->rs->test[test];
+	const struct shk_slot *slot = &run->slots.slot[t->left];
 	struct shk_memo_node n = { .kind = SHK_MEMO_TEST, .slot = t->left, .id = test, .aux = keep };
 	bool yes;
 
@@ -89,7 +90,10 @@ bool shk_memo_test(struct shk_run *run, uint32_t test, uint32_t keep)
 	} else if (t->answer != SHK_NO_ANSWER) {
 		n.kind = SHK_MEMO_TEXT_TEST;
 		n.answer = t->answer;
-		n.answered = run->slots.slot[t->left].answered;
+		n.answered = slot->answered;
+	} else if (t->op == SHK_OP_EXISTS && !t->multi && slot->n_answer && shk_type_is_text(slot->type)) {
+		n.kind = SHK_MEMO_THERE;
+		n.answered = slot->answered;
 	}
 	yes = shk_memo_ask(run, &n);
 	note(run, &n, yes);

@@ -76,13 +76,13 @@ static bool known(const struct proof *x, const struct shk_memo_log *log, uint32_
 {
 	for (uint32_t k = 0; k < log->n; k++)
 		if (x->in[log->v[k].q + 1] && log->v[k].n.slot == log->v[i].n.slot &&
-		    log->v[k].n.kind >= SHK_MEMO_TEXT_TEST)
+		    log->v[k].n.kind >= SHK_MEMO_THERE)
 			return true;
 	return false;
 }
 
-/* To find a text again costs far more than another answer about it; to look through one that is too long to be
- * kept, still more. */
+/* To find a text again costs far more than another answer about it; to look through one that is not kept, because it is too
+ * long or there was none like it, still more. */
 static float price(const struct proof *x, const struct shk_run *run, const struct shk_memo_log *log, uint32_t i)
 {
 	const struct shk_memo_node *n = &log->v[i].n;
@@ -93,7 +93,7 @@ static float price(const struct proof *x, const struct shk_run *run, const struc
 		return 2;
 	if (n->kind == SHK_MEMO_MULTI)
 		return 20;
-	if (run->memo.value[n->answered] == SHK_MEMO_NONE)
+	if (n->kind != SHK_MEMO_THERE && run->memo.value[n->answered] == SHK_MEMO_NONE)
 		return 100;
 	return known(x, log, i) ? 0.5f : 4;
 }

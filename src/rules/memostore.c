@@ -101,6 +101,17 @@ static inline __attribute__((always_inline)) struct shk_memo_cell *find(const st
 	return NULL;
 }
 
+/* Long texts most often come once: what is kept of the first time is a tag. */
+static bool was_met(struct shk_memo *m, uint32_t hash)
+{
+	uint16_t *tag = &m->met[hash % SHK_MEMO_MET], now = (uint16_t)(hash >> 16);
+
+	if (*tag == now)
+		return true;
+	*tag = now;
+	return false;
+}
+
 uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_key key, struct shk_str s, uint32_t hash)
 {
 	struct shk_memo_cell *c, *other;
@@ -108,7 +119,9 @@ uint32_t shk_memo_value(struct shk_memo *m, struct shk_memo_key key, struct shk_
 	if (s.n > SHK_MEMO_TEXT)
 		return SHK_MEMO_NONE;
 	c = find(m, key, s, hash, &other);
-	return c ? c->at : add_value(m, key, s, hash, other);
+	if (c)
+		return c->at;
+	return s.n >= SHK_MEMO_LONG && !was_met(m, hash) ? SHK_MEMO_NONE : add_value(m, key, s, hash, other);
 }
 
 static struct shk_memo_key odd_key(struct shk_memo_key key)

@@ -100,8 +100,8 @@ static inline __attribute__((always_inline)) bool get_raw(struct shk_run *run, c
 	struct shk_value *v = &run->slots.val[ms->key.slot];
 	bool ok;
 
-	v->type = ms->ref->type;
-	ok = ms->ref->field->get(run->slots.ctx, ms->ref, v);
+	v->type = ms->type;
+	ok = ms->get(run->slots.ctx, ms->ref, v);
 	run->slots.state[ms->key.slot] = ok ? SHK_SLOT_OK : SHK_SLOT_MISSING;
 	return ok;
 }
@@ -114,7 +114,7 @@ static __attribute__((noinline)) uint32_t fresh_image(struct shk_run *run, struc
 	struct shk_str s;
 	uint32_t hash, at;
 
-	if (!ms->ref->field->image(run->slots.ctx, ms->ref, &s))
+	if (!ms->image_get(run->slots.ctx, ms->ref, &s))
 		return get_raw(run, ms) ? look_up_fresh(run, ms) : 0;
 	if (ms->image && shk_memo_same(m, ms->image, image, s))
 		return ms->image;
@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 	struct shk_value *v = &run->slots.val[ms->key.slot];
 	uint32_t last;
 
-	if (ms->ref->field->image)
+	if (ms->image_get)
 		return fresh_image(run, ms);
 	if (!get_raw(run, ms))
 		return 0;
@@ -160,7 +160,7 @@ static inline __attribute__((always_inline)) uint32_t place(struct shk_run *run,
 	if (!*at) {
 		struct shk_memo_slot *ms = &run->memo.m->slot[answered];
 
-		if (ms->is_text && run->slots.state[ms->key.slot] == SHK_SLOT_UNKNOWN)
+		if (ms->get && run->slots.state[ms->key.slot] == SHK_SLOT_UNKNOWN)
 			*at = fresh(run, ms);
 		else
 			*at = known(run, ms);
@@ -212,7 +212,7 @@ static inline uint32_t class_of(struct shk_run *run, uint32_t group, struct shk_
 	return shk_memo_class(run->memo.m, run->rs, group, bits);
 }
 
-static inline uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at, struct shk_str s)
+static __attribute__((noinline)) uint32_t kept_class(struct shk_run *run, const struct shk_memo_node *n, uint32_t at, struct shk_str s)
 {
 	uint32_t class = class_of(run, n->id, s);
 
@@ -228,20 +228,37 @@ static __attribute__((noinline)) uint32_t group_class(struct shk_run *run, const
 	return v ? kept_class(run, n, at, v->s) : 0;
 }
 
+/* As look_up_fresh. *s becomes clean; 0: there was no memory for that. */
+static __attribute__((noinline)) uint32_t look_up_candidate(struct shk_run *run, struct shk_memo_slot *ms, struct shk_str *s)
+{
+	uint32_t hash = shk_memo_hash(*s, ms->key.slot), at = find(run->memo.m, ms->key, *s, hash);
+
+	if (at)
+		return met(ms, *s, at);
+	if (!(ms->ref->field->flags & SHK_F_RAW) && !shk_clean(run->slots.ctx->ev->arena, s))
+		return 0;
+	return look_up(run->memo.m, ms, *s);
+}
+
 static __attribute__((noinline)) uint32_t candidate_class(struct shk_run *run, const struct shk_memo_node *n)
 {
-	const struct shk_slot *def = &run->slots.slot[n->slot];
-	struct shk_value one = { .type = def->ref.type };
+	struct shk_memo_slot *ms = &run->memo.m->slot[n->answered];
+	struct shk_value *one = &ms->candidate;
 	uint32_t at, class;
 
-	if (n->aux >= SHK_CANDIDATES_MAX ||
-	    !shk_field_candidate(run->slots.ctx, &def->ref, n->aux, &one))
+	one->type = ms->type;
+	if (n->aux >= SHK_CANDIDATES_MAX || !ms->multi(run->slots.ctx, ms->ref, n->aux, one))
 		return SHK_CLASS_END;
-	if (!shk_type_is_text(one.type))
+	if (!shk_type_is_text(ms->type))
 		return SHK_CLASS_MISSING;
-	at = place_of(run->memo.m, &run->memo.m->slot[n->answered], one.s);
+	at = *shk_memo_last(ms, one->s);
+	if (!at || !shk_memo_same(run->memo.m, at, ms->key, one->s)) {
+		at = look_up_candidate(run, ms, &one->s);
+		if (!at)
+			return SHK_CLASS_END;
+	}
 	class = at == SHK_MEMO_NONE ? 0 : *answer_at(run, at, n->answer);
-	return class ? class : kept_class(run, n, at, one.s);
+	return class ? class : kept_class(run, n, at, one->s);
 }
 
 static inline __attribute__((always_inline)) uint32_t ask_now(struct shk_run *run, const struct shk_memo_node *n)
@@ -255,6 +272,8 @@ static inline __attribute__((always_inline)) uint32_t ask_now(struct shk_run *ru
 		return v && v->type == SHK_T_BOOL && v->b == n->want;
 	case SHK_MEMO_TEST:
 		return shk_test_holds(run, &run->rs->test[n->id]);
+	case SHK_MEMO_THERE:
+		return place(run, n->answered) != 0;
 	case SHK_MEMO_TEXT_TEST:
 		at = place(run, n->answered);
 		answer = at && at != SHK_MEMO_NONE ? *answer_at(run, at, n->answer) : 0;
@@ -278,49 +297,64 @@ __attribute__((noinline)) uint32_t shk_memo_ask(struct shk_run *run, const struc
 	return ask_now(run, n);
 }
 
-/* One question further, from mr->at's answer mr->by on: the node that it leads to, 0: none. */
-static inline __attribute__((always_inline)) uint32_t next(struct shk_run *run, const struct shk_memo *m, uint32_t to)
+/* Where an event is in the tree: at `to`, which the answer `by` of node `at` led to. Nodes do not move meanwhile. */
+struct way {
+	const struct shk_memo_node *node;
+	uint32_t at, by, to;
+};
+
+/* One question further. */
+static inline __attribute__((always_inline)) void next(struct shk_run *run, struct way *w)
 {
-	const struct shk_memo_node *n = &m->node[to];
+	const struct shk_memo_node *n = &w->node[w->to];
 	uint32_t by = ask_now(run, n);
 
-	if (n->kind >= SHK_MEMO_GROUP && !by) { /* no room for its class: as if it had not been asked */
+	if (n->kind < SHK_MEMO_GROUP) {
+		w->at = w->to;
+		w->by = by;
+		w->to = n->to[by];
+	} else if (by) {
+		w->at = w->to;
+		w->by = by;
+		w->to = n->to[0] == by ? n->to[1] : shk_memo_far_way(run->memo.m, w->to, by);
+	} else { /* no room for its class: as if it had not been asked */
 		run->memo.lost = true;
-		return 0;
+		w->to = 0;
 	}
-	run->memo.at = to;
-	run->memo.by = by;
-	if (n->kind < SHK_MEMO_GROUP)
-		return n->to[by];
-	return n->to[0] == by ? n->to[1] : shk_memo_far_way(m, to, by);
 }
 
 /* As long as answers follow from what the event shows. */
-static __attribute__((noinline)) uint32_t walk_shown(struct shk_run *run, const struct shk_memo *m, uint32_t to)
+static __attribute__((noinline)) void walk_shown(struct shk_run *run, struct way *w)
 {
-	while (to) {
+	while (w->to) {
 		if (run->gave_up || run->slots.ctx->ev->arena->failed)
-			return to; /* that was this event alone */
-		if (!m->node[to].shown) {
-			shk_memo_keep_face(run, to);
-			return to;
+			return; /* that was this event alone */
+		if (!w->node[w->to].shown) {
+			shk_memo_keep_face(run, w->to);
+			return;
 		}
-		to = next(run, m, to);
+		next(run, w);
 	}
-	return 0;
 }
 
 const struct shk_memo_node *shk_memo_walk(struct shk_run *run, uint32_t from)
 {
 	struct shk_memo_run *mr = &run->memo;
 	const struct shk_memo *m = mr->m;
-	uint32_t to = from ? from : m->root[mr->p->number];
+	struct way w = {
+		.node = m->node,
+		.at = from ? m->node[from].from : 0,
+		.by = from ? m->node[from].by : mr->p->number,
+		.to = from ? from : m->root[mr->p->number],
+	};
 
-	mr->at = from ? m->node[from].from : 0;
-	mr->by = from ? m->node[from].by : mr->p->number;
 	if (mr->face)
-		to = walk_shown(run, m, to);
-	while (to && m->node[to].kind != SHK_MEMO_LEAF)
-		to = next(run, m, to);
-	return to ? &m->node[to] : NULL;
+		walk_shown(run, &w);
+	while (w.node[w.to].kind != SHK_MEMO_LEAF) /* nor is place 0 a question */
+		next(run, &w);
+	if (w.to)
+		return &w.node[w.to];
+	mr->at = w.at;
+	mr->by = w.by;
+	return NULL;
 }

@@ -129,6 +129,14 @@ static inline unsigned pair_of(uint64_t w)
 	return (b[0] * 37u + b[1]) % SHK_SCAN_PAIRS;
 }
 
+static inline unsigned third_of(uint64_t w)
+{
+	uint8_t b[8];
+
+	memcpy(b, &w, sizeof(b));
+	return b[2] % 64;
+}
+
 static struct shk_scan_pattern pattern_of(const struct shk_pattern *p)
 {
 	struct shk_scan_pattern x = { .s = p->s, .bit = p->bit };
@@ -150,8 +158,10 @@ static void add_patterns(struct shk_scan *x, struct shk_scan_pattern *to, const 
 {
 	uint8_t k = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		to[i] = pattern_of(&p[i]);
+		x->third[pair_of(to[i].head)] |= p[i].s.n > 2 ? UINT64_C(1) << third_of(to[i].head) : UINT64_MAX;
+	}
 	qsort(to, n, sizeof(*to), by_pair);
 	for (unsigned pair = 0; pair <= SHK_SCAN_PAIRS; pair++) {
 		while (k < n && pair_of(to[k].head) < pair)
@@ -206,6 +216,8 @@ static inline void compare(const struct shk_scan *x, uint64_t w, const uint8_t *
 	if (x->fold)
 		w = low_8(w);
 	pair = pair_of(w);
+	if (!(x->third[pair] >> third_of(w) & 1))
+		return;
 	end = x->pattern + x->first[pair + 1];
 	for (q = x->pattern + x->first[pair]; q < end; q++)
 		if (!((w ^ q->head) & q->mask) && q->s.n <= n && (q->s.n <= 8 || rest_is(x, q, p)))

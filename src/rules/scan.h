@@ -27,6 +27,7 @@ struct shk_scan {
 	} byte[SHK_SCAN_BYTES];
 	size_t n;
 	bool fold; /* ASCII case does not count; patterns are in lower case */
+	uint64_t third[SHK_SCAN_PAIRS];	   /* bit c % 64: some pattern of the pair goes on with c, or ends */
 	uint8_t first[SHK_SCAN_PAIRS + 1]; /* per pair of bytes, hashed: of the patterns that begin so */
 	const struct shk_scan_pattern {
 		uint64_t head, mask; /* the first eight bytes, those that count */

@@ -229,6 +229,8 @@ static void test_stream(void **state)
 	for (unsigned i = 0; i < EVENTS; i++) {
 		draw_event(w);
 		same(w, rs, &m);
+		if (draw(w, 2)) /* a long text is kept when it comes again */
+			same(w, rs, &m);
 		for (unsigned k = 0; k < m.n; k++)
 			seen[m.rule[k]]++;
 		forgotten += w->memo->values.n < values;
@@ -243,6 +245,36 @@ static void test_stream(void **state)
 	assert_true(w->memo->n_node > RULES);
 	assert_true(w->memo->n_node < EVENTS);
 	assert_true(forgotten);
+	shk_ruleset_unref(rs);
+}
+
+/* A text is kept at once if it is short, else when it comes a second time. */
+static void test_long_texts(void **state)
+{
+	struct world *w = *state;
+	const char *text = "evt.arg.name contains x";
+	struct shk_ruleset *rs = set_of(w, &text, 1);
+	struct shk_matches m;
+
+	for (size_t n = 1; n < 3 * SHK_MEMO_LONG; n++) {
+		uint32_t before[3];
+
+		draw_event(w);
+		w->ev.call = shk_syscall_by_name(SHK_STR("open"));
+		w->ev.raw[0] = (uintptr_t)w->path[0];
+		memset(w->path[0], 'a', n);
+		strcpy(w->path[0] + n, n % 2 ? "x" : "y");
+		for (unsigned i = 0; i < 3; i++) {
+			before[i] = w->memo->values.n;
+			evaluate(w, rs, w->memo, false, &m);
+			assert_int_equal(m.n, n % 2);
+		}
+		if (n + 1 < SHK_MEMO_LONG)
+			assert_true(before[1] > before[0] && before[2] == before[1]);
+		else
+			assert_true(before[1] == before[0] && before[2] > before[1]);
+		assert_int_equal(w->memo->values.n, before[2]);
+	}
 	shk_ruleset_unref(rs);
 }
 
@@ -316,6 +348,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_texts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gave_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
