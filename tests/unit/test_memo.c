@@ -263,6 +263,7 @@ static void test_long_texts(void **state)
 		w->ev.call = shk_syscall_by_name(SHK_STR("open"));
 		w->ev.raw[0] = (uintptr_t)w->path[0];
 		memset(w->path[0], 'a', n);
+		w->path[0][0] = '/'; /* others are shown with the working directory */
 		strcpy(w->path[0] + n, n % 2 ? "x" : "y");
 		for (unsigned i = 0; i < 3; i++) {
 			before[i] = w->memo->values.n;
