@@ -38,11 +38,10 @@ static void read_all(struct shk_mount_view *m)
 	m->have = true;
 	shk_buf_init(&m->text, 2 * MOUNTS_BYTES);
 	for (unsigned i = 0; i < 2; i++) {
-		_cleanup_buf_ struct shk_buf b;
+		_cleanup_buf_ struct shk_buf b = { .limit = MOUNTS_BYTES };
 
 		if (of[i] <= 0 || (i && of[i] == of[0]))
 			continue;
-		shk_buf_init(&b, MOUNTS_BYTES);
 		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)of[i]);
 		if (shk_read_file(path, &b, NULL) == 0)
 			shk_buf_addstr(&m->text, shk_buf_view(&b));

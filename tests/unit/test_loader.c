@@ -609,11 +609,10 @@ static unsigned compare(struct shk_ruleset *rs, struct shk_buf *oracle)
 
 		for (unsigned i = 0; i < shk_ruleset_count(rs); i++) {
 			const struct shk_rule_info *info = shk_ruleset_rule(rs, i);
-			_cleanup_buf_ struct shk_buf out;
+			_cleanup_buf_ struct shk_buf out = { .limit = 1u << 20 };
 
 			if (!shk_str_eqz(info->name, name))
 				continue;
-			shk_buf_init(&out, 1u << 20);
 			shk_ruleset_print_condition(rs, i, &out);
 			assert_string_equal(out.p, cond);
 			assert_true(shk_str_eqz(info->output_text, output));
