@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "naive.h"
 
@@ -305,10 +306,20 @@ static locale_t to_utf8(void)
 
 bool nv_regex_new(regex_t *re, const char *pattern)
 {
+	static const char letters[] = "[:alpha:]"; /* those of ASCII, to the language */
 	locale_t before = to_utf8();
-	int r = regcomp(re, pattern, REG_EXTENDED | REG_NOSUB);
+	char *own = strdup(pattern), *at;
+	int r;
 
+	if (!own)
+		abort();
+	while ((at = strstr(own, letters))) {
+		memcpy(at, "A-Za-z", 6);
+		memmove(at + 6, at + strlen(letters), strlen(at + strlen(letters)) + 1);
+	}
+	r = regcomp(re, own, REG_EXTENDED | REG_NOSUB);
 	uselocale(before);
+	free(own);
 	return r == 0;
 }
 
