@@ -19,8 +19,7 @@ static struct shk_proc *ancestor(struct shk_eval_ctx *ctx, uint64_t n)
 		p = met->p;
 		more -= met->n;
 	}
-	while (p && more--)
-		p = shk_proc_parent(p);
+	p = shk_proc_ancestor(p, more);
 	if (met && p)
 		*met = (struct shk_ancestor_met){ of, p, (unsigned)n };
 	return p;

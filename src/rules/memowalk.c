@@ -40,14 +40,20 @@ static __attribute__((noinline)) uint32_t look_up(struct shk_memo *m, struct shk
 	return met(ms, s, at ? at : shk_memo_value(m, ms->key, s, hash));
 }
 
-static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms,
-							       struct shk_str s)
+/* The place of the text met last, if it is this one; 0: it is not. */
+static inline __attribute__((always_inline)) uint32_t met_last(const struct shk_memo *m, struct shk_memo_slot *ms, struct shk_str s)
 {
 	uint32_t last = *shk_memo_last(ms, s);
 
-	if (last && shk_memo_same(m, last, ms->key, s))
-		return last;
-	return look_up(m, ms, s);
+	return last && shk_memo_same(m, last, ms->key, s) ? last : 0;
+}
+
+static inline __attribute__((always_inline)) uint32_t place_of(struct shk_memo *m, struct shk_memo_slot *ms,
+							       struct shk_str s)
+{
+	uint32_t last = met_last(m, ms, s);
+
+	return last ? last : look_up(m, ms, s);
 }
 
 static inline struct shk_str text_at(const struct shk_memo *m, const struct shk_memo_slot *ms, uint32_t at)
@@ -138,10 +144,8 @@ static inline __attribute__((always_inline)) uint32_t fresh(struct shk_run *run,
 		return 0;
 	if (!shk_type_is_text(v->type)) /* of an argument, the call says it */
 		return 0;
-	last = *shk_memo_last(ms, v->s);
-	if (last && shk_memo_same(run->memo.m, last, ms->key, v->s))
-		return last;
-	return look_up_fresh(run, ms);
+	last = met_last(run->memo.m, ms, v->s);
+	return last ? last : look_up_fresh(run, ms);
 }
 
 /* Of a text that was, or is made of others. */
@@ -251,12 +255,11 @@ static __attribute__((noinline)) uint32_t candidate_class(struct shk_run *run, c
 		return SHK_CLASS_END;
 	if (!shk_type_is_text(ms->type))
 		return SHK_CLASS_MISSING;
-	at = *shk_memo_last(ms, one->s);
-	if (!at || !shk_memo_same(run->memo.m, at, ms->key, one->s)) {
+	at = met_last(run->memo.m, ms, one->s);
+	if (!at)
 		at = look_up_candidate(run, ms, &one->s);
-		if (!at)
-			return SHK_CLASS_END;
-	}
+	if (!at)
+		return SHK_CLASS_END;
 	class = at == SHK_MEMO_NONE ? 0 : *answer_at(run, at, n->answer);
 	return class ? class : kept_class(run, n, at, one->s);
 }

@@ -5,7 +5,7 @@
  * The patterns are dealt out to eight lots. Of each of the first three bytes a lot knows which upper and which lower halves
  * its patterns have there, as a bit in a table of sixteen; the processor looks 32 bytes of a text up in such a table at once. At a
  * place where all six halves fit some lot, which is rare in common texts, the patterns that begin with the two bytes there are
- * compared. So what a place costs is bounded by the patterns, SHK_SCAN_MOST of them and SHK_SCAN_LONGEST bytes each; more or
+ * compared, if one of them goes on with the third. So what a place costs is bounded by the patterns, SHK_SCAN_MOST of them and SHK_SCAN_LONGEST bytes each; more or
  * longer ones, and single bytes, are a trie's (trie.h), and so are all where the processor has no AVX2. Built once in an arena,
  * immutable; scanning allocates nothing.
  */
