@@ -268,6 +268,11 @@ uint64_t shk_now_mono(void)
 	return now(CLOCK_MONOTONIC);
 }
 
+uint64_t shk_now_coarse(void)
+{
+	return now(CLOCK_MONOTONIC_COARSE);
+}
+
 uint64_t shk_now_real(void)
 {
 	return now(CLOCK_REALTIME);

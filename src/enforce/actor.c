@@ -68,6 +68,13 @@ void shk_actor_free(struct shk_actor *a)
 	free(a);
 }
 
+unsigned shk_actor_seconds(const struct shk_actor *a)
+{
+	uint64_t now = shk_now_mono();
+
+	return 1 + (a->due > now ? (unsigned)((a->due - now) / 1000000000u) : 0);
+}
+
 static bool enter(pid_t pid, const char *which, int type)
 {
 	char path[64];
@@ -214,6 +221,13 @@ void shk_actor_adopt(struct shk_actor *a, struct shk_walk_from *from)
 	from->hints = NULL;
 }
 
+bool shk_actor_stays(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c)
+{
+	a->seen_fd = -1;
+	shk_actor_meet(a, c);
+	return a->joined == ctx->ctr->init_pid && find_root(a, ctx, c->tid) == 0 && a->root_looked;
+}
+
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from)
 {
@@ -232,8 +246,10 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 	};
 	if (r == 0 && !a->root_looked) {
 		a->root_plain = shk_actor_look(a, from, a->root, &sx, &type) == 0 && type != PROC_SUPER_MAGIC;
+		a->root_direct = a->root_plain && a->root_mnt && shk_fs_is_plain(type);
 		a->root_looked = true;
 		memset(a->hints, 0, sizeof(a->hints));
+		memset(a->plain, 0, sizeof(a->plain));
 	}
 	from->root_plain = a->root_plain;
 	return r;
@@ -318,6 +334,24 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd,
 	atomic_fetch_add(lost, 1);
 	(void)shk_pidfd_signal(shk_proc_pidfd(shk_proc_task_of(ctx)), SIGKILL);
 	return -EREMOTE;
+}
+
+bool shk_fs_is_plain(long type)
+{
+	switch ((unsigned)type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case SQUASHFS_MAGIC:
+	case EROFS_SUPER_MAGIC_V1:
+	case F2FS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool shk_fs_is_fit(long type)

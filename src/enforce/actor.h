@@ -17,6 +17,8 @@
 
 struct shk_mounter;
 
+#define SHK_PLAIN_KEPT 512
+
 struct shk_fs_of_mount {
 	uint64_t id;
 	uint64_t listed; /* its number in mountinfo; 0: in none, or not known */
@@ -32,18 +34,21 @@ struct shk_actor {
 	ino_t root_ino;
 	uint64_t root_mnt;
 	bool root_looked, root_plain; /* not in a procfs */
+	bool root_direct;	      /* in a filesystem of plain data, whose mount is known by number */
 	uint8_t hints[SHK_WALK_HINTS];
+	uint32_t plain[SHK_PLAIN_KEPT]; /* paths that led to files and directories in the root's mount: what to expect (open.c) */
 	pid_t joined;	/* init of the container whose namespaces the thread is in */
 	ino_t net;	/* 0: not joined */
 	struct shk_fs_of_mount mounts[16];
 	int seen_fd;	/* what the walk looked at already; -1: nothing */
 	struct statx seen;
 	long seen_type;
-	/* For a deputy (deputy.h): who makes one, for which container, how long it may take, and the caller's /proc/TID/ns if one
+	/* For a deputy (deputy.h): who makes one, for which container, until when, and the caller's /proc/TID/ns if one
 	 * has rights that this thread cannot have, else -1. */
 	struct shk_mounter *mounter;
 	uint64_t container;
-	unsigned seconds;
+	uint64_t due; /* CLOCK_MONOTONIC ns */
+	uint64_t began; /* of the call: likewise */
 	int ns;
 	int probe[2]; /* a socket's two ends, on which limits are tried (ancillary.c); -1: not made yet */
 };
@@ -55,6 +60,9 @@ SHK_DEFINE_CLEANUP(struct shk_actor, shk_actor_free)
 /* What is held, in one call: type of file and of its filesystem. 0 or -errno; -EREMOTE: one that may not answer. */
 int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *fs);
 
+/* What is left of the time, in seconds: whole ones, and one more. */
+unsigned shk_actor_seconds(const struct shk_actor *a);
+
 /* The number in mountinfo of the mount that was looked at; 0: not known. */
 uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
 
@@ -62,6 +70,8 @@ uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
  * container's namespaces. Holding the container's lock. 0 or -errno. */
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,
 		    struct shk_walk_from *from);
+/* Is it where it was for the last call that was started, so that what is known of that root is true of this one's? */
+bool shk_actor_stays(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c);
 /* The root directory of the event's task, the actor's: until its next call. -errno. */
 int shk_actor_root(struct shk_actor *a, struct shk_eval_ctx *ctx);
 /* Finds out whether a deputy can do more for this caller. Part of start, which calls without paths do not make. */
@@ -77,6 +87,8 @@ int shk_actor_take(struct shk_eval_ctx *ctx, const struct shk_caller *c, int fd,
 /* For shk_walk_from.own_rights: while this thread walks. */
 void shk_actor_acts(struct shk_actor *a);
 
+/* Filesystems of data on a disk or in memory: nobody asks later what the opener of a file or directory there might. */
+bool shk_fs_is_plain(long type);
 /* Filesystems whose calls end without anybody's help, and mean the same whoever makes them. */
 bool shk_fs_is_fit(long type);
 /* Those that show the namespaces of whoever opens them: is the thread where the task is, as far as these show? */

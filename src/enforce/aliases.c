@@ -35,7 +35,9 @@ struct shk_aliases {
 	pid_t of;	   /* whose mountinfo fd is, and what its root was then */
 	uint64_t of_root;
 	bool any; /* two of them overlap */
+	uint64_t alone; /* what was found to be (shk_aliases_alone); 0: none */
 	bool stale;
+	uint64_t held_at; /* when that was asked last, in units of 2^22 ns (shk_aliases_held) */
 };
 
 struct shk_aliases *shk_aliases_new(void)
@@ -117,6 +119,7 @@ static bool parse(struct shk_aliases *l)
 
 	l->n = 0;
 	l->any = false;
+	l->alone = 0;
 	while (l->n < MOUNTS_MAX && shk_mount_line(&text, &line)) {
 		struct row *r = &l->row[l->n];
 
@@ -331,6 +334,14 @@ bool shk_aliases_hold(struct shk_aliases *l)
 	return !changed(l);
 }
 
+bool shk_aliases_held(struct shk_aliases *l, uint64_t now)
+{
+	if (l->fd >= 0 && !l->stale && now >> 22 == l->held_at)
+		return true;
+	l->held_at = now >> 22;
+	return !changed(l);
+}
+
 bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -357,6 +368,15 @@ static bool has_others(const struct shk_aliases *l, const struct row *own)
 		if (&l->row[i] != own && shk_str_eq(l->row[i].dev, own->dev))
 			return true;
 	return false;
+}
+
+bool shk_aliases_alone(struct shk_aliases *l, uint64_t id)
+{
+	const struct row *own = id == l->alone ? NULL : row_of(l, id);
+
+	if (own && !has_others(l, own))
+		l->alone = id;
+	return id && l->alone == id;
 }
 
 int shk_aliases_of(struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,

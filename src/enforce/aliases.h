@@ -22,8 +22,13 @@ SHK_DEFINE_CLEANUP(struct shk_aliases, shk_aliases_free)
  * the file, ask whether the list holds; if not, once more. Holding the container's lock. -EAGAIN: it cannot be had. */
 int shk_aliases_begin(struct shk_aliases *l, struct shk_eval_ctx *ctx);
 bool shk_aliases_hold(struct shk_aliases *l);
+/* The same, or it did at about the time `now` (CLOCK_MONOTONIC ns), when the call was made: within the same 4 ms. Enough where what was mounted since
+ * can only have given the file one more name: whoever opened it by the old one might have done so before. */
+bool shk_aliases_held(struct shk_aliases *l, uint64_t now);
 /* Is this mount in the list? */
 bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id);
+/* Is it in the list, and its filesystem mounted nowhere else there, so that nothing in it has another name? */
+bool shk_aliases_alone(struct shk_aliases *l, uint64_t id);
 /* Other names of the file that is held as fd (or of a name in the held directory) and is called `name` in the
  * container: their number, up to SHK_ALIASES_MAX, in the event's arena. mnt: its mount as in mountinfo, 0: to be asked.
  * -EAGAIN: they cannot be told. */

@@ -27,12 +27,12 @@ static ssize_t await(int fd, uint64_t until, struct shk_deputy_reply *reply, int
 static int ask(struct shk_actor *a, const struct shk_caller *c, struct shk_deputy_wire *q, int root, int held_a, int held_b,
 	       struct shk_deputy_reply *reply, int *out, size_t *n_out)
 {
-	uint64_t until = shk_now_mono() + a->seconds * 1000000000ull + SLACK_MS * 1000000ull;
+	uint64_t until = shk_now_mono() + shk_actor_seconds(a) * 1000000000ull + SLACK_MS * 1000000ull;
 	int pair[2], fd[SHK_DFD_N], none[2] = { -1, -1 };
 	size_t n_none = 2;
 	ssize_t n;
 
-	q->seconds = SHK_MAX(a->seconds, 1u);
+	q->seconds = shk_actor_seconds(a);
 	q->container = a->container;
 	q->who = shk_who_is(c);
 	q->umask = c->umask;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/bar.h"
 #include "enforce/deputy_wire.h"
 
 #define CHANNEL 3 /* in the mounter: the one descriptor beside the standard ones */
@@ -129,9 +130,17 @@ static _Noreturn void serve(void)
 	}
 }
 
+/* The engine has ended, or waits for our end. Its control group can be removed when it is gone. */
+static _Noreturn void leave(pid_t engine)
+{
+	if (fork() == 0)
+		shk_bar_remove(engine);
+	_exit(0);
+}
+
 /* A serving process that dies (of memory, of a fault) is made anew: the engine cannot fork, and would make no mount any
  * more. What that one had under way goes on by itself. */
-static _Noreturn void watch(void)
+static _Noreturn void watch(pid_t engine)
 {
 	const pid_t self = getpid();
 
@@ -150,18 +159,18 @@ static _Noreturn void watch(void)
 			struct pollfd end = { .fd = CHANNEL };
 
 			if (poll(&end, 1, 0) > 0)
-				_exit(0);
+				leave(engine);
 		}
 		while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
 			;
 		if (pid > 0 && WIFEXITED(st) && WEXITSTATUS(st) == 0)
-			_exit(0); /* the engine has ended */
+			leave(engine);
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 	}
 }
 
 /* Nothing of the engine's stays open here. */
-static _Noreturn void run(int channel)
+static _Noreturn void run(int channel, pid_t engine)
 {
 	sigset_t none;
 
@@ -180,7 +189,7 @@ static _Noreturn void run(int channel)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	watch();
+	watch(engine);
 }
 
 /* ---- the engine's side ---- */
@@ -189,6 +198,7 @@ int shk_mounter_new(struct shk_mounter **ret, struct shk_err *err)
 {
 	SHK_CLEANUP(shk_mounter_freep) struct shk_mounter *m = calloc(1, sizeof(*m));
 	const struct timeval patience = { .tv_usec = 500000 };
+	pid_t engine = getpid();
 	int pair[2];
 
 	if (!m)
@@ -204,7 +214,7 @@ int shk_mounter_new(struct shk_mounter **ret, struct shk_err *err)
 	}
 	m->pid = fork();
 	if (m->pid == 0)
-		run(pair[1]);
+		run(pair[1], engine);
 	close(pair[1]);
 	if (m->pid < 0)
 		return shk_err_sys(err, errno, "start the mounter");

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/bar.h"
 #include "enforce/deputy.h"
 #include "enforce/device.h"
 
@@ -150,26 +151,11 @@ static int open_pinned(const struct shk_actor *a, const struct shk_open *o)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Files about which nobody asks later what the opener's capabilities were: data on a disk or in memory. Their
- * f_cred is looked at by no one (file_ns_capable's callers are procfs, sysctl, control groups and the like). */
+/* Files about which nobody asks later what the opener's capabilities were. Their f_cred is looked at by no one
+ * (file_ns_capable's callers are procfs, sysctl, control groups and the like). */
 static bool is_plain(const struct shk_open *o)
 {
-	if (!S_ISREG(o->sx.stx_mode) && !S_ISDIR(o->sx.stx_mode))
-		return false;
-	switch ((unsigned)o->fs) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
-	case SQUASHFS_MAGIC:
-	case EROFS_SUPER_MAGIC_V1:
-	case F2FS_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	return (S_ISREG(o->sx.stx_mode) || S_ISDIR(o->sx.stx_mode)) && shk_fs_is_plain(o->fs);
 }
 
 static bool changes_nothing(const struct shk_open *o)
@@ -180,7 +166,7 @@ static bool changes_nothing(const struct shk_open *o)
 
 bool shk_open_changes_nothing(const struct shk_open *o)
 {
-	return changes_nothing(o) && !o->pin.missing && o->looked && is_plain(o);
+	return o->blind || (changes_nothing(o) && !o->pin.missing && o->looked && is_plain(o));
 }
 
 /* ---- the walk ---- */
@@ -280,6 +266,8 @@ static enum shk_pinned own_terminal(struct shk_eval_ctx *ctx, struct shk_open *o
 	}
 	shk_close(&o->pin.fd);
 	o->pin.fd = fd;
+	o->sx.stx_rdev_major = major(dev);
+	o->sx.stx_rdev_minor = minor(dev);
 	return SHK_PINNED_OBJECT;
 }
 
@@ -358,6 +346,95 @@ static bool name_it(struct shk_eval_ctx *ctx, struct shk_open *o)
 	return o->name.p != NULL;
 }
 
+/* ---- without a look ---- */
+
+/* What says how a file is read, and nothing else. */
+#define READS (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE | O_DIRECTORY)
+
+/* Two paths may share a number: all that comes of it is a look. */
+static uint32_t *place_of(struct shk_actor *a, struct shk_str path, uint32_t *number)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < path.n; i++)
+		h = (h ^ (uint8_t)path.p[i]) * 16777619u;
+	*number = h | 1;
+	return &a->plain[(h >> 8) % SHK_ARRAY_SIZE(a->plain)];
+}
+
+static bool is_expected(struct shk_actor *a, struct shk_str path)
+{
+	uint32_t number, *at = place_of(a, path, &number);
+
+	return *at == number;
+}
+
+/* A plain object in the root's mount, which no link led to. */
+static void expect(struct shk_actor *a, const struct shk_open *o, struct shk_str path)
+{
+	uint32_t number, *at = place_of(a, path, &number);
+
+	if (o->pin.straight && o->looked && is_plain(o) && !(o->flags & ~(uint64_t)READS) && a->root_direct &&
+	    shk_actor_listed(a, &o->sx) == a->root_mnt)
+		*at = number;
+}
+
+/* The way there is looked up in what the kernel has cached: nobody is waited for. */
+static int open_blindly(const struct shk_actor *a, const struct shk_open *o, struct shk_str path)
+{
+	struct open_how how = { .flags = (o->flags & READS) | O_RDONLY | O_CLOEXEC | O_NOCTTY,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+					   RESOLVE_CACHED };
+	char text[SHK_PATH_LIMIT];
+	long fd;
+
+	memcpy(text, path.p, path.n);
+	text[path.n] = 0;
+	fd = syscall(SYS_openat2, a->root, text, &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+bool shk_open_foresee(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
+{
+	struct shk_event *ev = ctx->ev;
+	unsigned i = (unsigned)shk_event_path_arg(ev);
+	const struct shk_arg *arg = shk_event_arg(ev, i);
+	struct shk_str path = arg->bytes;
+
+	/* By hand: the whole of it is a thousand bytes, most of them never looked at. */
+	o->base = o->early = o->pin.fd = o->pin.dir = -1;
+	o->blind = o->looked = o->pin.missing = false;
+	/* Of openat2 flags lie in memory, and ask for more. 32 bits: fs/open.c, generic_file_open. */
+	if (!shk_bar_is_up() || ev->abi != SHK_ABI_X86_64 || ev->call->id == SHK_CALL_openat2 ||
+	    !shk_event_open_flags(ev, &o->flags, &o->mode) || o->flags & ~(uint64_t)READS)
+		return false;
+	if (arg->state != SHK_ARG_OK || !path.n || path.n >= SHK_PATH_LIMIT || path.p[0] != '/' || !is_expected(a, path))
+		return false;
+	o->why = shk_caller_of(ctx, &o->caller);
+	if (o->why || !shk_actor_stays(a, ctx, &o->caller))
+		return false;
+	o->blind = a->ns < 0 && a->root_direct && shk_aliases_alone(a->aliases, a->root_mnt) &&
+		   shk_event_abs_path(ctx, i, &o->name);
+	o->path = path;
+	return o->blind;
+}
+
+int shk_open_blindly(struct shk_actor *a, struct shk_open *o)
+{
+	uint32_t number;
+	int fd = shk_rights_search(a->rights, &o->caller);
+
+	if (fd < 0)
+		return fd;
+	fd = open_blindly(a, o, o->path);
+	shk_rights_own(a->rights);
+	if (fd >= 0 && shk_aliases_held(a->aliases, a->began))
+		return fd;
+	*place_of(a, o->path, &number) = 0;
+	shk_close(&fd);
+	return -ESTALE;
+}
+
 enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
 {
 	bool again = o->again;
@@ -399,6 +476,8 @@ enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, stru
 	what = look_at(a, ctx, o);
 	if (what == SHK_PINNED_OBJECT && !name_it(ctx, o))
 		return unable(o, "an object without a name in the container");
+	if (what == SHK_PINNED_OBJECT)
+		expect(a, o, path);
 	return what;
 }
 
@@ -421,6 +500,13 @@ bool shk_open_may_wait(const struct shk_open *o)
 		return false;
 	return (S_ISFIFO(o->sx.stx_mode) && (o->flags & O_ACCMODE) != O_RDWR) ||
 	       (S_ISCHR(o->sx.stx_mode) && o->sx.stx_rdev_major != 1);
+}
+
+/* A device that the container has, and others have not: opened from before the bar. */
+static bool is_barred(const struct shk_open *o)
+{
+	return !o->pin.missing && (S_ISCHR(o->sx.stx_mode) || S_ISBLK(o->sx.stx_mode)) && shk_bar_is_up() &&
+	       !shk_device_is_everybodys(o->sx.stx_mode & S_IFMT, makedev(o->sx.stx_rdev_major, o->sx.stx_rdev_minor));
 }
 
 static int do_it(struct shk_actor *a, struct shk_open *o)
@@ -459,8 +545,14 @@ static bool asks_silently(const struct shk_open *o)
 
 int shk_open_do(struct shk_actor *a, struct shk_open *o)
 {
-	int r = a->ns >= 0 && asks_silently(o) ? -EPERM : do_it(a, o);
+	bool barred = is_barred(o);
+	int r = barred ? shk_bar_leave() : 0;
 
+	if (r < 0)
+		return r;
+	r = a->ns >= 0 && asks_silently(o) ? -EPERM : do_it(a, o);
+	if (barred)
+		shk_bar_return();
 	return shk_deputy_helps(a, r) ? shk_deputy_open(a, o) : r;
 }
 

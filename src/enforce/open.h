@@ -31,10 +31,25 @@ struct shk_open {
 	bool looked;
 	struct shk_walk_from from;
 	struct shk_pin pin;
+	struct shk_str path; /* as it was given; the event's (blind) */
 	struct shk_str name; /* of the object, in the event's arena; p NULL: it has none */
 	int early;	   /* opened already, as that changes nothing. Owned; -1: not */
+	bool blind;	   /* nothing is held: it will be opened without a look (shk_open_foresee) */
 	bool again;	   /* an answer to a call whose effect may be there already (a new engine) */
 };
+
+/*
+ * Most opens read what was read before. Of such a one nothing need be held: with the engine behind its bar (bar.h) no device can be
+ * opened by mistake; an absolute path that is followed without symbolic links and without leaving its root's mount is the name of the
+ * object it leads to; and so rules can be asked about that name before the object is opened, once, with the caller's flags. That it was a
+ * file or a directory the last time is the guess that makes it likely to succeed. Should it be a FIFO by now, the worker waits in
+ * there as its caller would have, and the watchdog finds another one for the container's calls.
+ *
+ * foresee: can it be so? Then `name` is what rules are to be asked about, and nothing has happened. Holding the container's lock, after
+ * shk_aliases_begin. blindly: opens it: a descriptor, or -errno, which says nothing of the call: pin and judge.
+ */
+bool shk_open_foresee(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o);
+int shk_open_blindly(struct shk_actor *a, struct shk_open *o);
 
 /* Holding the container's lock. */
 enum shk_pinned shk_open_pin(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o);

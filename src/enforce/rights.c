@@ -136,14 +136,21 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 		return "the task is in too many groups";
 	if (labelled(ctx->ev->tid))
 		return "a security module confines the task";
-	*ret = (struct shk_caller){
-		.tid = ctx->ev->tid, .tgid = shk_proc_pid(p), .vtid = shk_proc_vtid(p),
-		.vpid = shk_proc_vpid(p), .fsuid = c->fsuid, .fsgid = c->fsgid,
-		.euid = c->uid, .egid = c->gid,
-		.n_groups = r->n_groups, .umask = r->umask, .narrow_ids = ctx->ev->abi == SHK_ABI_I386,
-		.effective = user == own_user_ns() ? c->effective : 0, .own_effective = c->effective,
-		.other_users = user != own_user_ns(),
-	};
+	/* By hand: the groups are most of it, and few tasks have any. */
+	ret->tid = ctx->ev->tid;
+	ret->tgid = shk_proc_pid(p);
+	ret->vtid = shk_proc_vtid(p);
+	ret->vpid = shk_proc_vpid(p);
+	ret->fsuid = c->fsuid;
+	ret->fsgid = c->fsgid;
+	ret->euid = c->uid;
+	ret->egid = c->gid;
+	ret->umask = r->umask;
+	ret->narrow_ids = ctx->ev->abi == SHK_ABI_I386;
+	ret->other_users = user != own_user_ns();
+	ret->own_effective = c->effective;
+	ret->effective = ret->other_users ? 0 : c->effective;
+	ret->n_groups = r->n_groups;
 	memcpy(ret->group, r->group, r->n_groups * sizeof(gid_t));
 	return may_be(ret) ? NULL : "the supervisor runs as a user, and the task as another one";
 }

@@ -189,12 +189,35 @@ static bool has_paths(struct shk_event *ev)
 	return family == AF_UNIX;
 }
 
-/* Whole ones, and one more. */
-static unsigned seconds_left(const struct shk_worker *w, const struct shk_call_slot *s)
+static void no_names(struct shk_act *a)
 {
-	uint64_t now = shk_now_mono(), due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
+	memset(a->names.object, 0, sizeof(a->names.object));
+	a->names.n_alias = 0;
+	a->names.given = false;
+}
 
-	return 1 + (due > now ? (unsigned)((due - now) / 1000000000u) : 0);
+/* Nothing need be held of it yet, and it has the name given alone. */
+static bool foresee(struct shk_worker *w, struct shk_eval_ctx *ctx, struct shk_act *a)
+{
+	enum shk_call_id id = ctx->ev->call->id;
+
+	if (a->look || (id != SHK_CALL_openat && id != SHK_CALL_open) || shk_aliases_begin(w->actor->aliases, ctx) < 0 ||
+	    !shk_open_foresee(w->actor, ctx, &a->open))
+		return false;
+	a->what = SHK_ACT_OPEN;
+	a->names.given = true;
+	return true;
+}
+
+bool shk_act_foreseen(const struct shk_act *a)
+{
+	return a->method == SHK_METHOD_EMULATE && a->what == SHK_ACT_OPEN && a->open.blind;
+}
+
+void shk_act_look(struct shk_act *a)
+{
+	a->look = true;
+	a->open.blind = false;
 }
 
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
@@ -210,12 +233,15 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	}
 	w->actor->mounter = shk_rights_are_users() ? NULL : w->l->g->mounter;
 	w->actor->container = ctx->ctr->key;
-	w->actor->seconds = seconds_left(w, s);
-	memset(&a->names, 0, sizeof(a->names));
+	w->actor->began = s->recv_mono_ns;
+	w->actor->due = s->recv_mono_ns + atomic_load(&w->l->e->deadline_ns);
+	no_names(a);
 	a->open.again = a->socket.again = s->effect;
 	a->paths.again = s->effect;
 	a->mounts.again = s->effect;
 	a->method = SHK_METHOD_EMULATE;
+	if (foresee(w, ctx, a))
+		return;
 	for (unsigned i = 0;; i++) {
 		/* Whoever changes mounts without end must not have calls let go for it; others never meet this. */
 		if (i == AGAIN_MAX) {
@@ -241,7 +267,7 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 			a->why = NULL;
 		}
 		let_go(a);
-		memset(&a->names, 0, sizeof(a->names));
+		no_names(a);
 	}
 	switch (r) {
 	case SHK_PINNED_OBJECT:
@@ -253,7 +279,7 @@ static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_
 	case SHK_PINNED_ERROR:
 		a->what = SHK_ACT_FAIL;
 		ctx->ev->ret = -a->err;
-		memset(&a->names, 0, sizeof(a->names));
+		no_names(a);
 		break;
 	case SHK_PINNED_HARMLESS:
 		a->what = SHK_ACT_CONTINUE;
@@ -276,7 +302,7 @@ void shk_act_init(struct shk_act *a)
 	a->message.read = false;
 	a->message.n_rights = 0;
 	a->mounts.ns = a->mounts.parent = -1;
-	a->given = a->tell = false;
+	a->given = a->tell = a->look = a->open.blind = false;
 	a->tries = 0;
 	a->why = NULL;
 }
@@ -379,7 +405,7 @@ static int make_mount(struct shk_worker *w, const struct shk_call_slot *s, struc
 	struct timespec until = { (time_t)(due / 1000000000u), (long)(due % 1000000000u) };
 	int r;
 
-	a->mounts.order.seconds = w->actor->seconds;
+	a->mounts.order.seconds = shk_actor_seconds(w->actor);
 	r = shk_mounts_do(w->actor, by, &a->mounts);
 	if (r != -EBUSY || a->mounts.order.op != SHK_MOUNT_UMOUNT ||
 	    pthread_mutex_clocklock(&w->l->e->marks_turn, CLOCK_MONOTONIC, &until))
@@ -391,7 +417,6 @@ static int make_mount(struct shk_worker *w, const struct shk_call_slot *s, struc
 
 static int carry_out(struct shk_worker *w, const struct shk_call_slot *s, struct shk_act *a)
 {
-	w->actor->seconds = seconds_left(w, s);
 	switch (a->what) {
 	case SHK_ACT_OPEN:
 		return shk_open_do(w->actor, &a->open);
@@ -421,6 +446,12 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 
 	if (a->what == SHK_ACT_CONTINUE || a->what == SHK_ACT_FAIL || a->what == SHK_ACT_UNABLE)
 		return true;
+	if (shk_act_foreseen(a)) {
+		a->fd = shk_open_blindly(w->actor, &a->open);
+		if (a->fd < 0)
+			shk_act_look(a);
+		return a->fd >= 0;
+	}
 	/* A new engine must know that the effect may be there. */
 	if (a->what == SHK_ACT_MOUNTS)
 		s->effect = a->mounts.made ? s->effect : a->mounts.mark;
@@ -467,7 +498,7 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 	}
 	if (a->what != SHK_ACT_OPEN)
 		return 0;
-	r = shk_notify_give(w->l->fd, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
+	r = shk_worker_give(w, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
 	/* ENOENT: nobody waits any more. */
 	a->given = r >= 0 || r == -ENOENT;
 	return a->given ? 0 : -r;
@@ -488,6 +519,7 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
 			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
 	close_both(&a->open.pin.fd, &a->fd);
-	let_go(a);
+	if (!shk_act_foreseen(a))
+		let_go(a);
 	shk_close(&a->fd);
 }

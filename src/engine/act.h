@@ -47,6 +47,7 @@ struct shk_act {
 	bool given;	       /* the answer is out */
 	bool tell;	       /* that it cannot be carried out */
 	unsigned tries;
+	bool look;	       /* what is opened is looked at before: it was not what it was taken for, or a rule matched */
 };
 
 /* Can a task of this machine be in a Landlock domain? Any thread. */
@@ -57,6 +58,9 @@ void shk_act_read(struct shk_worker *w, struct shk_event *ev, const struct shk_p
 		  struct shk_act *a);
 void shk_act_prepare(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx,
 		     const struct shk_policy *p, const struct shk_plan *plan, struct shk_act *a);
+/* Is it to be opened without a look, if no rule matches? If one does, this makes the next preparation look. */
+bool shk_act_foreseen(const struct shk_act *a);
+void shk_act_look(struct shk_act *a);
 /* Does nobody but its caller notice whether it was carried out? Unknown: false. */
 bool shk_act_changes_nothing(const struct shk_act *a);
 /* Its caller no longer waits, so that nothing is known of it: nobody takes the answer. */

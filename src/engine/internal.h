@@ -141,6 +141,7 @@ struct shk_worker {
 	_Atomic uint64_t due;		/* CLOCK_MONOTONIC ns */
 	atomic_bool blind;		/* reads nothing: too many others are stuck */
 	atomic_bool retired;
+	atomic_bool gives;		/* is not to be woken */
 	atomic_bool waits;		/* carries out a call that may wait for another process */
 	atomic_int life;		/* SHK_WORKER_*: who frees it */
 	struct shk_actor *actor;	/* once a call was carried out; the thread's own */
@@ -159,6 +160,7 @@ struct shk_listener {
 	bool session;			/* else the container's init */
 	atomic_bool signals_end_wait;	/* learned: its filter lacks WAIT_KILLABLE_RECV (enforce/exec.h) */
 	bool attached;			/* its tasks had run before: what they did is not known (THREATS A3) */
+	bool tuned;			/* who waits is woken on the processor of who wakes (Linux 6.6) */
 	bool restored;			/* its slots of earlier engines are to be recovered */
 	pid_t runtime_pid;		/* session: the runtime, which is not judged; 0: none */
 	uint64_t runtime_start;
@@ -377,6 +379,11 @@ int shk_worker_start(struct shk_listener *l, bool blind, struct shk_err *err);
  * of the container's calls wait already. */
 bool shk_worker_waits(struct shk_worker *w);
 void shk_worker_waited(struct shk_worker *w);
+/* A call that it is in returns with EINTR, or its next one soon: to be done again until it is seen to. It has been told by
+ * retired or stop before. */
+void shk_worker_wake(struct shk_worker *w);
+/* shk_notify_give, of its own thread. */
+int shk_worker_give(struct shk_worker *w, uint64_t id, int fd, bool cloexec);
 /* Of a thread that has ended. */
 void shk_worker_free(struct shk_worker *w);
 /* Answers a call by the deadline's verdict. The caller owns the claim. why: for the alert. */

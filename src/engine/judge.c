@@ -192,6 +192,8 @@ void shk_judge(const struct shk_policy *p, const struct shk_plan *plan, struct s
 
 	shk_ruleset_eval(p->rules, ctx, p->must, !p->match_all, &j->m);
 	j->n_given = j->m.n;
+	if (held && held->given)
+		return;
 	j->real = *ctx;
 	j->real.fd = NULL;
 	j->real.by_object = j->real.by_address = true;

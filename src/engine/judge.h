@@ -16,6 +16,7 @@ struct shk_held_names {
 		struct shk_str name;
 	} alias[SHK_HELD_ALIASES];
 	unsigned n_alias;
+	bool given; /* it has the name given, and no other: the rest is empty */
 };
 
 struct shk_judgement {

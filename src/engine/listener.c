@@ -96,7 +96,7 @@ int shk_listener_start(struct shk_listener *l, struct shk_err *err)
 
 	if (r < 0)
 		return r;
-	shk_notify_tune(l->fd);
+	l->tuned = shk_notify_tune(l->fd);
 	pthread_mutex_lock(&g->reg_lock);
 	l->next = e->listeners;
 	e->listeners = shk_listener_ref(l);
@@ -157,7 +157,7 @@ static void stop_workers(struct shk_listener *l)
 		left = 0;
 		for (unsigned i = 0; i < n; i++)
 			if (atomic_load(&w[i]->life) == SHK_WORKER_LIVE) {
-				pthread_kill(w[i]->thread, SIGUSR1);
+				shk_worker_wake(w[i]);
 				left++;
 			}
 		if (!left)
@@ -255,7 +255,7 @@ void shk_listener_watchdog(struct shk_listener *l, uint64_t now)
 		}
 		/* A wait that is over (a FIFO, a lease): the thread is told, until it is out of it. */
 		if (atomic_load(&w->retired) && atomic_load(&w->life) == SHK_WORKER_LIVE)
-			pthread_kill(w->thread, SIGUSR1);
+			shk_worker_wake(w);
 		if (atomic_load(&w->life) == SHK_WORKER_ENDED) {
 			gone[n_gone++] = w;
 			l->workers[i] = l->workers[--l->n_workers];

@@ -52,8 +52,9 @@ static void begin(struct shk_worker *w, struct shk_call_slot *s, struct shk_even
 {
 	struct shk_listener *l = w->l;
 
-	atomic_store(&w->due, s->recv_mono_ns + atomic_load(&l->e->deadline_ns));
-	atomic_store(&w->slot, s);
+	/* They are looked at by who has seen the claim. */
+	atomic_store_explicit(&w->due, s->recv_mono_ns + atomic_load(&l->e->deadline_ns), memory_order_relaxed);
+	atomic_store_explicit(&w->slot, s, memory_order_relaxed);
 	atomic_store(&w->claim, ((atomic_load(&w->claim) >> 2) + 1) << 2 | SHK_CLAIM_JUDGING);
 	shk_arena_reset(&w->arena);
 	shk_event_init(ev, &w->arena);
@@ -173,15 +174,17 @@ static bool answer_tells(struct shk_worker *w, struct shk_eval_ctx *ctx, const s
 	       !shk_recorder_on(&w->l->g->recorder);
 }
 
-static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
+/* false: it was to be opened without a look, and is to be looked at after all. Once more; nothing has come of it. */
+static bool evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_notify_ctx *nctx,
 		     const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	const struct shk_plan *plan = shk_armoury_plan(arm, p);
-	struct shk_judgement j = { 0 };
+	struct shk_judgement j;
 	struct shk_exec_names names;
 	const struct shk_matches *m = &j.m;
 	bool by_answer;
 
+	j.m.n = j.m.lost = j.n_given = 0;
 	shk_act_prepare(w, s, ctx, p, plan, &o->act);
 	shk_exec_judged_free(TAKE_PTR(o->exec));
 	o->unknown = -shk_gate_pin_named(w, p, plan, ctx, &o->exec, &names);
@@ -191,17 +194,22 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	if (!by_answer && (nctx->unchecked || o->act.method == SHK_METHOD_EMULATE || o->exec) &&
 	    shk_notify_check(nctx) < 0) {
 		gone(o);
-		return;
+		return true;
 	}
 	shk_judge(p, plan, ctx, o->act.method == SHK_METHOD_EMULATE ? &o->act.names : NULL, &j);
 	if (o->exec)
 		shk_gate_judge(p, ctx, o->exec, &j);
 	if (o->exec)
 		shk_gate_judge_names(p, ctx, o->exec, &names, &j);
+	if (shk_act_foreseen(&o->act) &&
+	    (m->n || m->lost || ctx->ev->memory_failed || ctx->ev->arena->failed || shk_recorder_on(&w->l->g->recorder))) {
+		shk_act_look(&o->act);
+		return false;
+	}
 	if (by_answer && (m->n || m->lost || ctx->ev->memory_failed || ctx->ev->arena->failed) &&
 	    shk_notify_check(nctx) < 0) {
 		gone(o);
-		return;
+		return true;
 	}
 	shk_verdict_decide(p, m, ctx->ev, &o->v);
 	if (o->v.action.kind != SHK_ACT_NONE)
@@ -224,6 +232,7 @@ static void evaluate(struct shk_worker *w, struct shk_call_slot *s, struct shk_e
 	if (shk_recorder_on(&w->l->g->recorder) &&
 	    shk_recorder_note(&w->l->g->recorder, &w->l->e->lines, ctx, &j))
 		shk_loop_wake(w->l->g->loop);
+	return true;
 }
 
 /* The writer may be a moment behind (100 ms of a machine under load are some thousand alerts): the caller of a call
@@ -275,9 +284,13 @@ int shk_signal_caller(int listener, const struct shk_call_slot *s, int sig)
 static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outcome *o)
 {
 	struct shk_container *c = w->l->e->ctr;
-	struct shk_err err = { 0 };
+	struct shk_err err;
 	int r = 0;
 
+	if (o->v.action.kind == SHK_ACT_NONE && !o->err)
+		return;
+	err.errnum = 0;
+	err.text[0] = 0;
 	switch (o->v.action.kind) {
 	case SHK_ACT_KILL_CONTAINER:
 		r = shk_kill_container(c, &err);
@@ -320,20 +333,25 @@ struct shk_arg_texts {
 	int64_t ret;
 };
 
-static struct shk_arg_texts texts_of(const struct shk_event *ev)
+/* Of paths nothing is put in their place. */
+static bool has_texts(const struct shk_event *ev)
 {
-	struct shk_arg_texts t = { .named = ev->named.bytes, .ret = ev->ret };
+	return !ev->call || (ev->call->id != SHK_CALL_openat && ev->call->id != SHK_CALL_open);
+}
 
-	for (unsigned i = 0; i < SHK_ARRAY_SIZE(t.arg); i++)
-		t.arg[i] = ev->arg[i].bytes;
-	return t;
+static void take_texts(const struct shk_event *ev, struct shk_arg_texts *t)
+{
+	t->ret = ev->ret;
+	t->named = ev->named.bytes;
+	for (unsigned i = 0; has_texts(ev) && i < SHK_ARRAY_SIZE(t->arg); i++)
+		t->arg[i] = ev->arg[i].bytes;
 }
 
 static void put_texts(struct shk_event *ev, const struct shk_arg_texts *t)
 {
-	ev->named.bytes = t->named;
 	ev->ret = t->ret;
-	for (unsigned i = 0; i < SHK_ARRAY_SIZE(t->arg); i++)
+	ev->named.bytes = t->named;
+	for (unsigned i = 0; has_texts(ev) && i < SHK_ARRAY_SIZE(t->arg); i++)
 		ev->arg[i].bytes = t->arg[i];
 }
 
@@ -342,13 +360,17 @@ static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		   const struct shk_armoury *arm, const struct shk_policy *p, struct outcome *o)
 {
 	struct shk_event *ev = ctx->ev;
-	const struct shk_eval_ctx anew = *ctx;
-	const struct shk_arg_texts texts = texts_of(ev);
+	struct shk_arg_texts texts;
+	bool judged = true, again = false;
 
+	take_texts(ev, &texts);
 	do {
 		/* Between two rounds others have the lock: records may be gone, directories and names be others. */
-		*ctx = anew;
-		put_texts(ev, &texts);
+		if (again) {
+			*ctx = (struct shk_eval_ctx){ .ev = ev, .ctr = ev->ctr, .memo = ctx->memo };
+			put_texts(ev, &texts);
+		}
+		again = true;
 		if (lock_until(&ev->ctr->lock, atomic_load(&w->due)) != 0) {
 			if (!claim(w))
 				return true;
@@ -360,11 +382,12 @@ static bool decide(struct shk_worker *w, struct shk_call_slot *s, struct shk_eva
 		o->n_alerts = 0;
 		/* The watchdog may have answered while we waited for memory or the lock. */
 		if (still_ours(w)) {
-			evaluate(w, s, ctx, nctx, arm, p, o);
-			shk_proc_apply(ev->ctr, ev, o->err == 0);
+			judged = evaluate(w, s, ctx, nctx, arm, p, o);
+			if (judged)
+				shk_proc_apply(ev->ctr, ev, o->err == 0);
 		}
 		pthread_mutex_unlock(&ev->ctr->lock);
-	} while (still_ours(w) && !o->err && !shk_act_do(w, s, &o->act));
+	} while (still_ours(w) && !o->err && !(judged && shk_act_do(w, s, &o->act)));
 	return true;
 }
 

@@ -3,8 +3,11 @@
  * The thread that answers one listener.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "engine/internal.h"
@@ -131,15 +134,18 @@ static void serve(struct shk_worker *w)
 	struct shk_listener *l = w->l;
 	struct shk_journal *j = l->g->journal;
 
+	struct shk_call_slot *last = NULL;
+
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed) &&
 	       !atomic_load_explicit(&w->retired, memory_order_relaxed)) {
-		struct shk_call_slot *s = shk_journal_reserve(j, l->key, l->e->ctr->key);
+		struct shk_call_slot *s = shk_journal_reserve(j, l->key, l->e->ctr->key, last);
 		int r;
 
 		if (!s) { /* more calls in flight than the journal holds */
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 			continue;
 		}
+		last = s;
 		r = shk_notify_recv(l->fd, s);
 		if (r == 0) {
 			judge(w, s);
@@ -166,6 +172,18 @@ void shk_worker_free(struct shk_worker *w)
 	free(w);
 }
 
+/*
+ * A caller that is given a descriptor wakes its giver while it takes it. The giver has nothing left to do that anybody waits for, and
+ * is not to push the caller aside: SCHED_BATCH (sched(7)) never does when it is woken. With the synchronous wake-up (Linux 6.6) its own calls come to it
+ * on a processor that the caller has just left, so it loses nothing by that.
+ */
+static void give_way(void)
+{
+	const struct sched_param none = { 0 };
+
+	(void)syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
+}
+
 static void *worker_main(void *arg)
 {
 	struct shk_worker *w = arg;
@@ -176,6 +194,8 @@ static void *worker_main(void *arg)
 	sigfillset(&set);
 	sigdelset(&set, SIGUSR1);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
+	if (l->tuned)
+		give_way();
 	if (l->restored)
 		recover(w);
 	serve(w);
@@ -199,6 +219,25 @@ static unsigned others_serve(const struct shk_worker *w)
 		    !atomic_load(&l->workers[i]->retired) && !atomic_load(&l->workers[i]->blind))
 			n++;
 	return n;
+}
+
+/* Who wakes has said why before (retired, stop), and does so again and again. So one of the two sees the other: a thread that is
+ * not woken looks by itself, and one that may be about to be woken takes no chance. */
+void shk_worker_wake(struct shk_worker *w)
+{
+	if (!atomic_load(&w->gives))
+		pthread_kill(w->thread, SIGUSR1);
+}
+
+int shk_worker_give(struct shk_worker *w, uint64_t id, int fd, bool cloexec)
+{
+	int r;
+
+	atomic_store(&w->gives, true);
+	r = atomic_load(&w->retired) || atomic_load(&w->l->stop) ? shk_notify_give(w->l->fd, id, fd, cloexec) :
+								   shk_notify_give_quiet(w->l->fd, id, fd, cloexec);
+	atomic_store_explicit(&w->gives, false, memory_order_release);
+	return r;
 }
 
 bool shk_worker_waits(struct shk_worker *w)

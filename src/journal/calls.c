@@ -10,25 +10,35 @@ static size_t index_of(const struct shk_journal *j, const struct shk_call_slot *
 	return (size_t)(s - j->f->calls);
 }
 
-struct shk_call_slot *shk_journal_reserve(struct shk_journal *j, uint64_t listener,
-					  uint64_t container)
+static bool take(struct shk_journal *j, struct shk_call_slot *s, uint64_t listener, uint64_t container)
 {
-	uint32_t from = atomic_fetch_add_explicit(&j->hint, 1, memory_order_relaxed);
+	uint32_t is = SHK_CALL_FREE;
 
+	if (atomic_load_explicit(&s->state, memory_order_relaxed) != SHK_CALL_FREE ||
+	    !atomic_compare_exchange_strong(&s->state, &is, SHK_CALL_CLAIMED))
+		return false;
+	/* The kernel refuses a buffer for RECV that is not all zero. */
+	memset((char *)s + sizeof(s->state), 0, sizeof(*s) - sizeof(s->state));
+	s->listener = listener;
+	s->container = container;
+	s->epoch = j->epoch;
+	atomic_store_explicit(&s->state, SHK_CALL_WAITING, memory_order_release);
+	return true;
+}
+
+struct shk_call_slot *shk_journal_reserve(struct shk_journal *j, uint64_t listener, uint64_t container,
+					  struct shk_call_slot *last)
+{
+	uint32_t from;
+
+	if (last && take(j, last, listener, container))
+		return last;
+	from = atomic_fetch_add_explicit(&j->hint, 1, memory_order_relaxed);
 	for (uint32_t i = 0; i < SHK_JOURNAL_CALLS; i++) {
 		struct shk_call_slot *s = &j->f->calls[(from + i) % SHK_JOURNAL_CALLS];
-		uint32_t is = SHK_CALL_FREE;
 
-		if (atomic_load_explicit(&s->state, memory_order_relaxed) != SHK_CALL_FREE ||
-		    !atomic_compare_exchange_strong(&s->state, &is, SHK_CALL_CLAIMED))
-			continue;
-		/* The kernel refuses a buffer for RECV that is not all zero. */
-		memset((char *)s + sizeof(s->state), 0, sizeof(*s) - sizeof(s->state));
-		s->listener = listener;
-		s->container = container;
-		s->epoch = j->epoch;
-		atomic_store_explicit(&s->state, SHK_CALL_WAITING, memory_order_release);
-		return s;
+		if (take(j, s, listener, container))
+			return s;
 	}
 	return NULL;
 }

@@ -70,9 +70,10 @@ const char *shk_journal_boot(const struct shk_journal *j);
 uint64_t shk_journal_epoch(const struct shk_journal *j);
 
 /* -- calls: any thread -- */
-/* A zeroed slot in state WAITING for this listener, or NULL when all are taken. Lock-free. */
-struct shk_call_slot *shk_journal_reserve(struct shk_journal *j, uint64_t listener,
-					  uint64_t container);
+/* A zeroed slot in state WAITING for this listener, or NULL when all are taken. Lock-free. last: tried first, as it is in the
+ * processor's cache: the one that the caller released last, or NULL. */
+struct shk_call_slot *shk_journal_reserve(struct shk_journal *j, uint64_t listener, uint64_t container,
+					  struct shk_call_slot *last);
 void shk_journal_release(struct shk_journal *j, struct shk_call_slot *s);
 /* Iterates over slots that are not FREE; *pos from 0; NULL at the end. */
 struct shk_call_slot *shk_journal_next_call(struct shk_journal *j, size_t *pos);

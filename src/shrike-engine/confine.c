@@ -75,6 +75,8 @@ static int build(scmp_filter_ctx ctx)
 	const struct scmp_arg_cmp join[] = { SCMP_A1(SCMP_CMP_EQ, CLONE_NEWNET, 0),
 					     SCMP_A1(SCMP_CMP_EQ, CLONE_NEWIPC, 0),
 					     SCMP_A1(SCMP_CMP_EQ, CLONE_NEWCGROUP, 0) };
+	/* Workers give way to who has just been answered (engine/worker.c). */
+	const struct scmp_arg_cmp batch = SCMP_A1(SCMP_CMP_EQ, SCHED_BATCH, 0);
 	int r = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);
 
 	for (size_t i = 0; r == 0 && i < SHK_ARRAY_SIZE(allowed); i++)
@@ -84,6 +86,7 @@ static int build(scmp_filter_ctx ctx)
 	r = r < 0 ? r : allow(ctx, "seccomp", 1, &sizes);
 	r = r < 0 ? r : allow(ctx, "socket", 1, &local);
 	r = r < 0 ? r : allow(ctx, "unshare", 1, &own_mask);
+	r = r < 0 ? r : allow(ctx, "sched_setscheduler", 1, &batch);
 	for (size_t i = 0; r == 0 && i < SHK_ARRAY_SIZE(join); i++)
 		r = allow(ctx, "setns", 1, &join[i]);
 #ifndef SHK_SANITIZERS

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "control/places.h"
+#include "enforce/bar.h"
 #include "enforce/mounter.h"
 #include "engine/engine.h"
 #include "engine/observer.h"
@@ -211,6 +212,8 @@ int main(int argc, char **argv)
 		return EXIT_START;
 	}
 	o.observer = shk_observer_open(cfg);
+	if (!a.user && shk_bar_up(&err) < 0)
+		shk_debug("objects are looked at before they are opened, always: %s", err.text);
 	if (shk_confine(&err) < 0) {
 		shk_error("%s", err.text);
 		return EXIT_START;

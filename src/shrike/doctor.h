@@ -48,6 +48,7 @@ void shk_doctor_module(struct shk_report *r);	/* doctor_module.c */
 void shk_doctor_seccomp(struct shk_report *r);	/* doctor_seccomp.c */
 void shk_doctor_system(struct shk_report *r);	/* doctor_system.c */
 void shk_doctor_gate(struct shk_report *r);	/* doctor_gate.c */
+void shk_doctor_bar(struct shk_report *r);	/* likewise */
 void shk_doctor_runtimes(struct shk_report *r); /* doctor_runtimes.c */
 
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/bar.h"
 #include "shrike/doctor.h"
 #include "sources/fanotify/permit.h"
 
@@ -56,6 +57,32 @@ static void in_child(void)
 	if (pid < 0 || poll(&p, 1, PROBE_MS) != 1 || shk_permit_read(p.fd, &ev) < 0)
 		_exit(NOT_ASKED);
 	_exit(ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL) < 0 ? NOT_TRACED : WORKS);
+}
+
+void shk_doctor_bar(struct shk_report *r)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct shk_err err;
+		int e = shk_bar_up(&err);
+
+		_exit(e < 0 ? SHK_MIN(-e, 255) : 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		status = ECANCELED << 8;
+	if (pid > 0)
+		shk_bar_remove(pid);
+	if (WEXITSTATUS(status) == 0)
+		shk_doctor_add(r, "limits", "device bar", SHK_YES,
+			       "a control group of version 2 that opens no devices: files read before are opened in one step");
+	else
+		shk_doctor_add(r, "limits", "device bar", SHK_FACT,
+			       "no control group that opens no devices (%s): enforced opens look at each file first, which takes longer",
+			       strerror(WEXITSTATUS(status)));
 }
 
 void shk_doctor_gate(struct shk_report *r)

@@ -135,5 +135,6 @@ void shk_doctor_system(struct shk_report *r)
 	add_cgroups(r);
 	add_io_uring(r);
 	shk_doctor_gate(r);
+	shk_doctor_bar(r);
 	add_capabilities(r);
 }

@@ -16,7 +16,7 @@
 /* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
 #define PIDFD_OF_THREAD O_EXCL
 /* A tid comes back only after all others have been given out (kernel/pid.c, idr_alloc_cyclic): 32768 tasks
- * made and ended. That takes a thousand times longer, and asking costs a tenth of a decision. */
+ * made and ended. That takes a hundred times longer than this and a tick of the clock, and asking costs a tenth of a decision. */
 #define FRESH_NS 1000000
 /* Strings of all records of a container. */
 #define BYTES_MAX (8u << 20)
@@ -215,6 +215,10 @@ bool shk_procs_marked(const struct shk_procs *s, pid_t tid, uint64_t start)
 
 struct shk_proc *shk_procs_peek(struct shk_container *c, pid_t tid)
 {
+	struct shk_procs *s = c->proc_state;
+
+	if (s && s->newest && s->newest->tid == tid)
+		return s->newest;
 	return shk_map_get_u64(&c->procs, (uint64_t)tid);
 }
 
@@ -255,8 +259,8 @@ bool shk_proc_alive(struct shk_proc *p)
 		return shk_proc_alive(p->base);
 	if (p->dead)
 		return false;
-	now_ns = shk_now_mono();
-	if (now_ns - p->alive_ns < FRESH_NS)
+	now_ns = shk_now_coarse();
+	if (p->alive_ns && now_ns - p->alive_ns < FRESH_NS)
 		return true;
 	p->alive_ns = now_ns;
 	if (p->pidfd >= 0) {
@@ -286,6 +290,7 @@ struct shk_proc *shk_procs_get(struct shk_container *c, pid_t tid)
 		return create(c, tid);
 	}
 	p->checked = s->decision;
+	shk_proc_begin_decision(p);
 	if (s->newest != p) {
 		unlink_lru(s, p);
 		push_newest(s, p);

@@ -54,6 +54,31 @@ static bool may_use(const struct shk_proc *p, enum shk_fact f)
 	return (p->c->proc_state->keep & needs) == needs;
 }
 
+static uint32_t kept_by(unsigned keep)
+{
+	uint32_t facts = 0;
+
+	for (unsigned f = 0; f < SHK_FACT_N; f++)
+		if (kept_with[f] && (keep & kept_with[f]) == kept_with[f])
+			facts |= 1u << f;
+	return facts;
+}
+
+void shk_proc_begin_decision(struct shk_proc *p)
+{
+	struct shk_procs *s = p->c->proc_state;
+
+	if (s->kept_of != s->keep) {
+		s->kept_of = s->keep;
+		s->kept = kept_by(s->keep);
+	}
+	/* All that may_use would find out. */
+	if (!p->inside || p->pending || s->n_waits || s->fs_never || p->fs_epoch != s->fs_epoch)
+		p->settled = 0;
+	else
+		p->settled &= p->have & s->kept & (p->root.n > 1 && !(s->keep & SHK_KEEP_NAMES) ? ~(1u << SHK_FACT_ROOT) : ~0u);
+}
+
 /* readlink as a path inside the container. */
 static bool read_path(struct shk_proc *p, const char *what, struct shk_str *ret)
 {
@@ -176,8 +201,7 @@ static bool read_fact(struct shk_proc *p, enum shk_fact f)
 static void note(struct shk_proc *p, enum shk_fact f, bool known)
 {
 	p->read_at[f] = decision_of(p);
-	if (p->arena)
-		p->settled |= 1u << f;
+	p->settled |= 1u << f;
 	if (known)
 		p->have |= 1u << f;
 }
@@ -214,8 +238,10 @@ bool shk_proc_look(struct shk_proc *p, enum shk_fact f)
 
 	if (!p->inside && !p->arena)
 		refresh_outside(p);
-	if (may_use(p, f))
+	if (may_use(p, f)) {
+		p->settled |= 1u << f;
 		return p->have & 1u << f;
+	}
 	shk_proc_drop(p, f);
 	if (kept_with[f] & SHK_KEEP_FS && !p->arena)
 		begin_fs(p);

@@ -29,10 +29,10 @@ static struct shk_proc *find_task(struct shk_eval_ctx *ctx)
 	if (!s)
 		return NULL;
 	s->decision++;
-	first = !shk_procs_peek(c, ctx->ev->tid);
 	p = shk_procs_get(c, ctx->ev->tid);
 	if (!p)
 		return NULL;
+	first = p->made == s->decision;
 	p->inside = true;
 	shk_proc_settle(p);
 	/* Ancestors may be gone by the time a rule asks (THREATS A11: membership is sticky). */

@@ -74,7 +74,7 @@ struct shk_proc {
 	uint64_t fs_epoch;	 /* of shk_procs when cwd and root were read */
 	uint64_t read_ns;	 /* outside: no fact kept is older than this time */
 	uint32_t have;		 /* bit per fact: known */
-	uint32_t settled;	 /* bit per fact: known or not, it stays so as long as the record lives */
+	uint32_t settled;	 /* bit per fact: known or not, it stays so: in this decision, or as long as the record lives (arena, rec) */
 
 	/* stat */
 	char comm[16];		 /* the rest is zeroes */
@@ -123,6 +123,8 @@ struct shk_procs {
 	uint64_t decision, serial;
 	uint64_t usage_asked, streams_asked; /* decisions */
 	unsigned keep;
+	unsigned kept_of;	/* the keep of which `kept` was made */
+	uint32_t kept;		/* bit per fact: one that keep keeps */
 	struct shk_proc *newest, *oldest;
 	size_t bytes;
 	struct shk_str upper;	/* upper directory of the root's overlay; p NULL: not read, n = 0: none */
@@ -156,6 +158,8 @@ bool shk_procs_marked(const struct shk_procs *s, pid_t tid, uint64_t start);
 struct statx;
 void shk_exe_fill(struct shk_proc_exe *e, const struct statx *sx, struct shk_str link);
 bool shk_proc_look(struct shk_proc *p, enum shk_fact f);
+/* A new decision, and the task's first use in it: what was settled in the last one is to be looked at again, unless it cannot have changed. */
+void shk_proc_begin_decision(struct shk_proc *p);
 /* Makes the fact present if it can be known. false: unknown. */
 static inline bool shk_proc_need(struct shk_proc *p, enum shk_fact f)
 {

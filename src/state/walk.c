@@ -629,14 +629,14 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 #define HINT_LINK 1u /* a symbolic link was on the way */
 #define HINT_XDEV 2u /* another mount was */
 
-/* What was met behind a first name tells what to expect there; all that a wrong guess costs is another look. */
+/* What was met on a way tells what to expect there; all that a wrong guess costs is another look. */
 static uint8_t *hint_of(const struct walk *w, const char *path, uint8_t *none)
 {
-	uint8_t h = 0;
+	uint32_t h = 0;
 
-	for (path += strspn(path, "/"); *path && *path != '/'; path++)
-		h = (uint8_t)(h * 31 + (uint8_t)*path);
-	return w->from->hints ? &w->from->hints[h % SHK_WALK_HINTS] : none;
+	for (; *path; path++)
+		h = h * 31 + (uint8_t)*path;
+	return w->from->hints ? &w->from->hints[(h ^ h >> 16) % SHK_WALK_HINTS] : none;
 }
 
 /* Is the mount that the walk begins at without names that depend on who looks, as a procfs has? */

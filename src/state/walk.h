@@ -23,7 +23,7 @@ int shk_walk_open(pid_t tid, struct shk_str path);
  * -EINVAL: not a regular file, -EAGAIN: leased. */
 int shk_walk_open_file(pid_t tid, struct shk_str path);
 
-#define SHK_WALK_HINTS 64
+#define SHK_WALK_HINTS 1024
 
 /* Whose path is to be followed, from where. */
 struct shk_walk_from {

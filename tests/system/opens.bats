@@ -100,6 +100,64 @@ known_devices() {
 	done
 }
 
+@test "what was read many times is what it is called each time" {
+	guarded
+	script <<-'END'
+		exec 2>&1
+		mkdir -p /var/w
+		cd /var/w
+		learn() { rm -rf f; echo "$1" >f; n=0; while [ $n -lt 12 ]; do cat /var/w/f; n=$((n + 1)); done | sort | uniq -c; }
+		learn one; rm f; cat /var/w/f
+		learn two; echo three >g; mv g f; cat /var/w/f; chmod 0 f; /opt/opens as 1000 1000 5 0 0 /var/w/f
+		learn fifo; rm f; mkfifo f; (sleep 0.4; echo through >f) & cat /var/w/f; wait
+		(echo again >f) & cat /var/w/f; wait
+		learn dir; rm f; mkdir f; cat /var/w/f; /opt/opens open 200000 0 /var/w/f
+		learn link; rm f; ln -s /etc/motd f; cat /var/w/f; rm f; ln -s f f; cat /var/w/f
+		learn device; rm f; mknod f c 1 3; /opt/opens open 0 0 /var/w/f; rm f; mknod f c 1 5; head -c 3 /var/w/f | od -c
+		learn way; cd /; mv /var/w /var/v; cat /var/w/f; ln -s v /var/w; cat /var/w/f; rm /var/w; mv /var/v /var/w; cd /var/w
+		learn mount; mkdir /var/m; echo below >/var/m/f; mount --bind /var/m /var/w && cat /var/w/f; umount /var/w; cat /var/w/f
+		learn flags; for f in 0 2000000 4000 100000 2004000; do /opt/opens open $f 0 /var/w/f; done
+		learn last; rm -rf /var/m
+	END
+	local r native
+	for r in $RUNTIMES; do
+		native=$(run_in "$r" "n-$r-$$" "$T/free")
+		run run_in "$r" "l-$r-$$" "$T/b"
+		diff <(echo "$native") <(echo "$output")
+		[ "$status" = 0 ]
+		[ "$(grep -c '^ *12 ' <<<"$output")" = 10 ]
+		grep -qx through <<<"$output"
+	done
+}
+
+@test "what was read many times is refused once it leads to a guarded file" {
+	guarded
+	script <<-'END'
+		exec 2>&1
+		cd /opt
+		n=0; while [ $n -lt 10 ]; do cat /opt/script >/dev/null; n=$((n + 1)); done
+		mv script was; ln -s /etc/guarded script; cat /opt/script
+		rm script; ln /etc/guarded script && cat /opt/script >/dev/null && echo another name
+		mv was script
+		# The directory above is another one.
+		mkdir -p /var/etc; echo other >/var/etc/guarded
+		n=0; while [ $n -lt 10 ]; do cat /var/etc/guarded >/dev/null; n=$((n + 1)); done
+		mount --bind /etc /var/etc && cat /var/etc/guarded; umount /var/etc
+		n=0; while [ $n -lt 10 ]; do chroot / cat /var/etc/guarded >/dev/null; n=$((n + 1)); done
+		mv /var/etc /var/etc2; ln -s /etc /var/etc; cat /var/etc/guarded; rm /var/etc
+		echo done
+	END
+	local r
+	for r in $RUNTIMES; do
+		run run_in "$r" "g-$r-$$" "$T/b"
+		echo "$output"
+		[ "${lines[-1]}" = done ]
+		[ "$(grep -c rare <<<"$output")" = 0 ]
+		[ "$(grep -c "can't open.*Operation not permitted" <<<"$output")" -ge 2 ]
+		expect_alert "Guarded file opened" "g-$r-$$"
+	done
+}
+
 @test "owners, modes, masks, groups and flags are those of the native call" {
 	guarded
 	script <<-'END'

@@ -66,13 +66,13 @@ static void epoch_and_boot(void **state)
 	snprintf(boot, sizeof(boot), "%s", shk_journal_boot(b->j));
 	assert_int_equal(strlen(boot), 32);
 	assert_int_equal(strspn(boot, "0123456789abcdef"), 32);
-	s = shk_journal_reserve(b->j, 7, 9);
+	s = shk_journal_reserve(b->j, 7, 9, NULL);
 	assert_int_equal(s->epoch, 1);
 	s->notif.id = 5;
 	reopen(b);
 	assert_int_equal(shk_journal_epoch(b->j), 2);
 	assert_string_equal(shk_journal_boot(b->j), boot);
-	assert_int_equal(shk_journal_reserve(b->j, 7, 9)->epoch, 2);
+	assert_int_equal(shk_journal_reserve(b->j, 7, 9, NULL)->epoch, 2);
 	other = shk_journal_create(NULL);
 	assert_int_equal(shk_journal_open(other, &k, NULL), 0);
 	assert_string_not_equal(shk_journal_boot(k), boot);
@@ -128,18 +128,18 @@ static void slots_run_out_and_come_back(void **state)
 	size_t pos = 0, n = 0;
 
 	for (size_t i = 0; i < SHK_JOURNAL_CALLS; i++) {
-		s[i] = shk_journal_reserve(b->j, i, i + 1);
+		s[i] = shk_journal_reserve(b->j, i, i + 1, NULL);
 		assert_non_null(s[i]);
 		assert_int_equal(s[i]->state, SHK_CALL_WAITING);
 		assert_int_equal(s[i]->container, i + 1);
 		memset(s[i]->room, 0xff, sizeof(s[i]->room));
 	}
-	assert_null(shk_journal_reserve(b->j, 1, 1));
+	assert_null(shk_journal_reserve(b->j, 1, 1, NULL));
 	while ((x = shk_journal_next_call(b->j, &pos)))
 		n++;
 	assert_int_equal(n, SHK_JOURNAL_CALLS);
 	shk_journal_release(b->j, s[100]);
-	x = shk_journal_reserve(b->j, 3, 4);
+	x = shk_journal_reserve(b->j, 3, 4, NULL);
 	assert_ptr_equal(x, s[100]);
 	for (size_t i = 0; i < sizeof(x->room); i++)
 		assert_int_equal(x->room[i], 0);
@@ -165,7 +165,7 @@ static void *run(void *arg)
 
 	for (size_t i = 0; i < ROUNDS; i++) {
 		for (size_t k = 0; k < 8; k++) {
-			s[k] = shk_journal_reserve(r->j, r->key, i);
+			s[k] = shk_journal_reserve(r->j, r->key, i, NULL);
 			if (!s[k])
 				r->none++;
 			else
@@ -253,7 +253,7 @@ static struct shk_call_slot *left_over(struct box *b)
 static void a_number_taken_is_kept(void **state)
 {
 	struct box *b = *state;
-	struct shk_call_slot *s = shk_journal_reserve(b->j, 1, 5);
+	struct shk_call_slot *s = shk_journal_reserve(b->j, 1, 5, NULL);
 
 	s->notif.id = 77;
 	assert_int_equal(shk_journal_take_seq(b->j, 5, s), 1);
@@ -267,7 +267,7 @@ static void a_number_taken_is_kept(void **state)
 	assert_int_equal(shk_journal_take_seq(b->j, 5, s), 2);
 	assert_int_equal(shk_journal_take_seq(b->j, 5, s), 4);
 	shk_journal_release(b->j, s);
-	s = shk_journal_reserve(b->j, 1, 5);
+	s = shk_journal_reserve(b->j, 1, 5, NULL);
 	assert_int_equal(s->seq, 0);
 	assert_int_equal(shk_journal_take_seq(b->j, 5, s), 5);
 }
@@ -279,7 +279,7 @@ static void unsound_slots_are_mended(void **state)
 	size_t pos = 0;
 
 	for (size_t i = 0; i < 6; i++) {
-		s[i] = shk_journal_reserve(b->j, 1, 1);
+		s[i] = shk_journal_reserve(b->j, 1, 1, NULL);
 		s[i]->notif.id = 100 + i;
 	}
 	s[0]->state = 4711;
@@ -441,7 +441,7 @@ static void engine(int fd)
 	for (uint64_t id = 1;; id++) {
 		uint64_t key = id % KEYS;
 
-		s = shk_journal_reserve(j, 1, key);
+		s = shk_journal_reserve(j, 1, key, NULL);
 		if (!s)
 			_exit(5);
 		s->notif.id = id;

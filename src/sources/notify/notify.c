@@ -32,10 +32,10 @@ bool shk_notify_is_listener(int fd)
 	return n == (ssize_t)sizeof(want) - 1 && memcmp(link, want, sizeof(want) - 1) == 0;
 }
 
-void shk_notify_tune(int fd)
+bool shk_notify_tune(int fd)
 {
 	/* Refused by older kernels: then the wake-up is an ordinary one. */
-	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, 0);
+	return ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, 0) == 0;
 }
 
 int shk_notify_check_sizes(struct shk_err *err)
@@ -96,7 +96,7 @@ int shk_notify_answer(int fd, uint64_t id, int error, int64_t val)
 	return respond(fd, &r);
 }
 
-static int give(int fd, uint64_t id, int srcfd, bool cloexec)
+int shk_notify_give_quiet(int fd, uint64_t id, int srcfd, bool cloexec)
 {
 	struct seccomp_notif_addfd a = { .id = id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)srcfd,
 					 .newfd_flags = cloexec ? O_CLOEXEC : 0 };
@@ -123,7 +123,7 @@ int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec)
 	 */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = give(fd, id, srcfd, cloexec);
+	r = shk_notify_give_quiet(fd, id, srcfd, cloexec);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r;
 }

@@ -14,8 +14,8 @@
 
 /* Is fd a seccomp listener? (/proc/self/fd link is "anon_inode:seccomp notify": THREATS B5) */
 bool shk_notify_is_listener(int fd);
-/* Sets SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP where the kernel has it (>= 6.6). */
-void shk_notify_tune(int fd);
+/* Sets SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP. false: the kernel does not have it (before 6.6). */
+bool shk_notify_tune(int fd);
 /* Sizes the kernel uses (SECCOMP_GET_NOTIF_SIZES) fit the journal's slots: 0, or -E2BIG. */
 int shk_notify_check_sizes(struct shk_err *err);
 /* Blocks in RECV into the slot. 0: received. -EINTR: signal. -ENOENT: the caller died meanwhile, or no task
@@ -27,8 +27,10 @@ int shk_notify_valid(int fd, uint64_t id);
 int shk_notify_continue(int fd, uint64_t id);
 int shk_notify_answer(int fd, uint64_t id, int error, int64_t val);
 /* Puts a copy of srcfd into the caller's table and answers with its number, in one step where the kernel can
- * (5.14). The number; -ENOENT: the caller is gone; -EMFILE and the like: it still waits. */
+ * (5.14). The number; -ENOENT: the caller is gone; -EMFILE and the like: it still waits. No signal may end it half way: they
+ * are blocked meanwhile. quiet: the thread gets none. */
 int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec);
+int shk_notify_give_quiet(int fd, uint64_t id, int srcfd, bool cloexec);
 /* All tasks of the filter are gone (POLLHUP). */
 bool shk_notify_hung_up(int fd);
 /* Fills ev from the notification in slot; memory is read by process_vm_readv of the waiting task. Whether it still
