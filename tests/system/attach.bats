@@ -71,11 +71,20 @@ without_filter() {
 	"$SHK_BUILDDIR/tests/system/bare" "$1" || echo "bare failed"
 }
 
+# Is this kernel older than $1.$2?
+old_kernel() {
+	local major minor
+	IFS=.- read -r major minor _ < <(uname -r)
+	[ "$major" -lt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -lt "$2" ]; }
+}
+
 @test "attach: processes, threads, a process without its first thread, tables of descriptors of their own" {
 	with_policy
-	local r way
+	local r way ways="plain threads headless tables"
+	# Descriptors of a thread alone can be fetched since Linux 6.9; before that these tasks are named, and the exit status is 1.
+	! old_kernel 6 9 || ways="plain threads headless"
 	for r in $RUNTIMES; do
-		for way in plain threads headless tables; do
+		for way in $ways; do
 			crowd "$r" "$way-$r-$$" "$way" 3
 			run S attach "$way-$r-$$"
 			echo "$output"
@@ -174,7 +183,7 @@ without_filter() {
 			[ -z "$(without_filter "$INIT")" ]
 			go
 			forks=$(awk '$1 == "forks" { print $3 }' "$B/rootfs/tmp/log")
-			[ "$forks" -ge 2000 ]
+			[ "$forks" -ge $((2000 / ${SHK_SLOW:-1})) ]
 			[ "$(said storm EPERM)" -gt 10 ]
 			[ "$(grep -v ^forks <<<"$LOG" | grep -vc ' EPERM$' || true)" = 0 ]
 			runtime "$r" delete -f "f$i-$r-$$"
@@ -201,6 +210,8 @@ without_filter() {
 		run S attach "nocg-$$"
 		echo "$output"
 		[ "$status" -ne 0 ] || break
+		# Where everything takes ten times as long it may not be done in two minutes.
+		[[ ${SHK_SLOW:-1} = 1 || $output != *" in time; "* ]] || break
 		[ "$status" = 1 ]
 		[[ $output == *"not supervised: unknown tasks; "* ]]
 	done

@@ -43,7 +43,7 @@ edit() {
 hook() {
 	# shellcheck disable=SC2016
 	run bash -c '
-		sleep 60 >/dev/null 2>&1 </dev/null 3>&- &
+		sleep 600 >/dev/null 2>&1 </dev/null 3>&- &
 		jq --argjson pid $! "if .pid == 0 then .pid = \$pid else . end" "$2" >"$2.now" 2>/dev/null || cp "$2" "$2.now"
 		"$0" --socket "$3" --timeout 10 "$1" <"$2.now"
 		s=$?
