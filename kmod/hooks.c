@@ -91,10 +91,11 @@ static noinline notrace int refused(void)
 
 static bool attached, can_refuse;
 
-static noinline void notrace watched(struct shk_container *c, unsigned long ip, shk_regs *regs)
+static noinline void notrace may_be_watched(unsigned long ip, shk_regs *regs)
 {
+	struct shk_container *c = shk_scope_find(current);
 	/* What is asked on behalf of an interrupt is nobody's. */
-	const struct shk_hook *hook = in_task() ? hook_at(ip) : NULL;
+	const struct shk_hook *hook = c && in_task() ? hook_at(ip) : NULL;
 	unsigned long a[5];
 
 	if (!hook)
@@ -115,12 +116,9 @@ static noinline void notrace watched(struct shk_container *c, unsigned long ip, 
 static void notrace called(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 			   shk_regs *regs)
 {
-	struct shk_container *c;
-
 	preempt_disable_notrace();
-	c = shk_scope_of(current);
-	if (unlikely(c))
-		watched(c, ip, regs);
+	if (unlikely(!shk_scope_none(current)))
+		may_be_watched(ip, regs);
 	preempt_enable_notrace();
 }
 

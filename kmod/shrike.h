@@ -50,22 +50,20 @@ extern struct list_head shk_containers;
 extern u64 shk_unwatched[SHK_UNWATCHED];
 extern int shk_ns_level_min;
 struct shk_container *shk_scope_find(struct task_struct *t);
+/* Hot. true: it is known not to be watched. */
+static __always_inline bool shk_scope_none(struct task_struct *t)
+{
+	u64 id = cgroup_id(rcu_dereference_raw(t->cgroups)->dfl_cgrp);
+	int min = READ_ONCE(shk_ns_level_min);
+
+	return likely(READ_ONCE(shk_unwatched[id % SHK_UNWATCHED]) == id) &&
+	       (likely(min == S32_MAX) || !task_pid(t) || (int)task_pid(t)->level < min);
+}
+
 /* Hot; NULL: not watched. */
 static __always_inline struct shk_container *shk_scope_of(struct task_struct *t)
 {
-	u64 id = cgroup_id(rcu_dereference_raw(t->cgroups)->dfl_cgrp);
-
-	if (likely(READ_ONCE(shk_unwatched[id % SHK_UNWATCHED]) == id)) {
-		int min = READ_ONCE(shk_ns_level_min);
-		struct pid *pid;
-
-		if (likely(min == S32_MAX))
-			return NULL;
-		pid = task_pid(t);
-		if (!pid || (int)pid->level < min)
-			return NULL;
-	}
-	return shk_scope_find(t);
+	return shk_scope_none(t) ? NULL : shk_scope_find(t);
 }
 /* shk_mutex */
 struct shk_container *shk_scope_by_index(u32 index);
