@@ -16,6 +16,7 @@
 #define SHK_ENFORCE_EXEC_H
 
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "fields/fields.h"
 
@@ -27,6 +28,8 @@ struct shk_exec_file {
 	uint64_t dev, ino, mnt; /* dev: major << 32 | minor */
 	bool memfd;		/* or another file that is mounted nowhere */
 	char *name;		/* as links of /proc show it; owned */
+	struct statx sx;	/* basic stats and the mount's number */
+	struct shk_held_program held; /* the same for an event */
 };
 
 /* What was judged. Made by one thread, then handed to another. */

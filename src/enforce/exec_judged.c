@@ -36,12 +36,13 @@ static bool pack_all(struct shk_buf *out, const struct shk_arg *a, size_t from, 
 	return true;
 }
 
-static int describe(struct shk_exec_file *f, struct statx *sx)
+static int describe(struct shk_exec_file *f)
 {
 	char link[64], name[PATH_MAX_BYTES];
+	struct statx *sx = &f->sx;
 	ssize_t n;
 
-	if (statx(f->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_MNT_ID, sx) < 0)
+	if (statx(f->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
 		return -errno;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
 	n = readlink(link, name, sizeof(name));
@@ -52,6 +53,7 @@ static int describe(struct shk_exec_file *f, struct statx *sx)
 	f->mnt = sx->stx_mask & STATX_MNT_ID ? sx->stx_mnt_id : 0;
 	f->memfd = shk_is_memfd(sx);
 	f->name = strndup(name, (size_t)n);
+	f->held = (struct shk_held_program){ f->fd, sx, f->name };
 	return f->name ? 0 : -ENOMEM;
 }
 
@@ -102,7 +104,6 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 	for (;;) {
 		struct shk_exec_file *f = &j->file[j->n];
 		char head[SHK_EXEC_HEAD] = "";
-		struct statx sx;
 		ssize_t n;
 		int r;
 
@@ -110,10 +111,10 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 			return came_to(j, fd, certain);
 		f->fd = fd;
 		j->n++;
-		r = describe(f, &sx);
+		r = describe(f);
 		if (r < 0)
 			return r;
-		n = shk_program_head(ctx, fd, &sx, head, sizeof(head));
+		n = shk_program_head(ctx, fd, &f->sx, head, sizeof(head));
 		if (n < 0)
 			return came_to(j, (int)n, n == -EACCES);
 		r = shk_exec_script_line(head, &name, &arg);
@@ -169,7 +170,7 @@ bool shk_exec_as_interpreter(struct shk_event *ev, const struct shk_exec_judged 
 	if (j->n < 2 || j->err || !j->has_argv)
 		return false;
 	*ret = *ev;
-	ret->program = &j->file[j->n - 1].fd;
+	ret->program = &j->file[j->n - 1].held;
 	v = &ret->arg[at].vec;
 	*v = (struct shk_strvec){ .v = shk_arena_alloc(ev->arena, (SHK_ARGV_LIMIT + 2 * SHK_EXEC_FILES) *
 							  sizeof(*v->v)) };

@@ -62,7 +62,7 @@ int shk_gate_pin(const struct shk_policy *p, const struct shk_plan *plan, struct
 	if (r < 0)
 		return p->mode == SHK_MODE_ENFORCE ? r : 0;
 	if (x->n)
-		ev->program = &x->file[0].fd;
+		ev->program = &x->file[0].held;
 	*ret = x;
 	return 0;
 }

@@ -58,6 +58,14 @@ struct shk_mem_ops {
 
 #define SHK_EVENT_PAGES	   8	 /* kept of an event's memory */
 
+/* A file that is held, and what was found when it was: basic stats and the mount's number, its name as links of /proc show it. */
+struct statx;
+struct shk_held_program {
+	int fd;
+	const struct statx *sx;
+	const char *link;
+};
+
 struct shk_event {
 	uint64_t num;	  /* evt.num, from 1, set by the pipeline */
 	uint64_t time_ns; /* CLOCK_REALTIME */
@@ -84,7 +92,7 @@ struct shk_event {
 	struct shk_arena *arena; /* scratch of this event; borrowed */
 	bool memory_failed; /* some argument was SHK_ARG_FAULT: policy on_unreadable_argument */
 	bool unwrapped;	  /* call and raw are those inside socketcall or ipc: see shk_event_unwrap */
-	const int *program; /* of an execve: a descriptor of the file it names, pinned by whoever lets it go; NULL: none */
+	const struct shk_held_program *program; /* of an execve: the file it names, held by whoever lets it go; NULL: none is */
 	const struct shk_str *program_name; /* its name inside the container, if another than the file has; NULL: none */
 	const struct shk_str *object; /* what each path argument leads to, p NULL: not known; NULL: none is */
 	bool has_object;  /* the file that an open gave, as its source says: */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -170,6 +171,8 @@ int main(int argc, char **argv)
 	}
 	shk_log_init("shrike-engine", cfg->log_level);
 	raise_limits();
+	/* Records of tasks come and go: an arena that grows a page at a time asks the kernel for each. */
+	mallopt(M_TOP_PAD, 256 << 10);
 	if (a.keeper) {
 		not_served("control_socket", cfg->control_socket, usual(&a, SHK_CONTROL_SOCKET, SHK_CONTROL_NAME),
 			   a.control, "--control");

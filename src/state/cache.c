@@ -114,6 +114,13 @@ static void let_go(struct shk_procs *s, struct shk_proc *p)
 	s->held[s->n_held] = NULL;
 }
 
+static bool fd_says_dead(int pidfd)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) != 0;
+}
+
 /* Takes the place of a record that is not used in this decision. */
 static bool make_place(struct shk_procs *s)
 {
@@ -125,19 +132,12 @@ static bool make_place(struct shk_procs *s)
 		if (p->checked == s->decision)
 			continue;
 		/* Without the descriptor its start time has to tell it from a successor. */
-		if (!p->start && !shk_read_stat(p))
+		if (fd_says_dead(p->pidfd) || (!p->start && !shk_read_stat(p)))
 			p->dead = true;
 		let_go(s, p);
 		return true;
 	}
 	return false;
-}
-
-static bool fd_says_dead(int pidfd)
-{
-	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&pfd, 1, 0) != 0;
 }
 
 static bool hold(struct shk_procs *s, struct shk_proc *p)

@@ -163,7 +163,7 @@ static struct shk_str path_from_root(struct shk_eval_ctx *ctx, struct shk_proc *
 	return (struct shk_str){ buf, start.n + 1 + a->bytes.n };
 }
 
-/* statx and link of the object: of the one that is pinned already, by the path walked, or through the task's
+/* statx and link of the object: of the one that is held already, by the path walked, or through the task's
  * descriptor. */
 static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, char *link,
 		struct shk_str *ret)
@@ -173,8 +173,14 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 	int held = -1;
 	ssize_t n;
 
+	if (p->ev->program && p->ev->program->link && strlen(p->ev->program->link) < SHK_PATH_LIMIT) {
+		*sx = *p->ev->program->sx;
+		n = (ssize_t)strlen(strcpy(link, p->ev->program->link));
+		*ret = shk_undeleted((struct shk_str){ link, (size_t)n }, sx->stx_nlink == 0);
+		return link[0] == '/';
+	}
 	if (p->ev->program) {
-		held = *p->ev->program;
+		held = p->ev->program->fd;
 	} else if (by_descriptor(p->ev)) {
 		snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)p->tid, dirfd_of(p->ev));
 	} else {
