@@ -222,14 +222,23 @@ static int append(struct table *t, const struct proc *p)
 	return 0;
 }
 
+/* The number given last (proc_loadavg(5)). 0: not known. */
+static long last_number(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/loadavg", "re");
+	long n;
+
+	return f && fscanf(f, "%*s %*s %*s %*s %ld", &n) == 1 ? n : 0;
+}
+
 /* Few names at a time: what is named is looked at before it has time to end. Numbers ascend, so whoever is alive when
- * the end is reached has been named, unless numbers began anew; that is what a second look is for. */
+ * the end is reached has been named, unless numbers began anew meanwhile: then somebody may be behind our back. */
 static int read_all(struct shk_attach *x, struct table *t, bool *unsure, struct shk_err *err)
 {
 	_cleanup_close_ int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_Alignas(uint64_t) char names[NAMES_AT_ONCE];
 	_cleanup_buf_ struct shk_buf b;
-	long got;
+	long got, began = last_number(), ended;
 
 	shk_buf_init(&b, 65536);
 	if (fd < 0)
@@ -254,6 +263,8 @@ static int read_all(struct shk_attach *x, struct table *t, bool *unsure, struct 
 	}
 	if (got < 0)
 		return shk_err_sys(err, errno, "list /proc");
+	ended = last_number();
+	*unsure |= !began || ended < began;
 	qsort(t->v, t->n, sizeof(*t->v), by_pid);
 	return 0;
 }

@@ -71,13 +71,6 @@ without_filter() {
 	"$SHK_BUILDDIR/tests/system/bare" "$1" || echo "bare failed"
 }
 
-# Is this kernel older than $1.$2?
-old_kernel() {
-	local major minor
-	IFS=.- read -r major minor _ < <(uname -r)
-	[ "$major" -lt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -lt "$2" ]; }
-}
-
 @test "attach: processes, threads, a process without its first thread, tables of descriptors of their own" {
 	with_policy
 	local r way ways="plain threads headless tables"

@@ -294,3 +294,10 @@ n_containers() {
 no_containers() {
 	[ "$(n_containers)" = 0 ]
 }
+
+# Is this kernel older than $1.$2?
+old_kernel() {
+	local major minor
+	IFS=.- read -r major minor _ < <(uname -r)
+	[ "$major" -lt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -lt "$2" ]; }
+}

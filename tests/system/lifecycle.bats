@@ -171,7 +171,7 @@ armed() {
 		mod: observe
 	END
 	start_daemon
-	grep -q 'default.yaml:2:1: .*mode' "$T/daemon.log"
+	wait_until 5 grep -q 'default.yaml:2:1: .*mode' "$T/daemon.log"
 }
 
 @test "a listener of somebody else is reported, the container does not start" {
