@@ -17,6 +17,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "enforce/device.h"
 #include "state/mount_text.h"
 
 static struct {
@@ -249,6 +250,14 @@ void shk_bar_return(void)
 {
 	if (shk_bar_is_up() && enter(bar.in) < 0)
 		abort();
+}
+
+bool shk_bar_keeps(int fd)
+{
+	struct stat st;
+
+	return shk_bar_is_up() && fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
+	       !shk_device_is_everybodys(st.st_mode & S_IFMT, st.st_rdev);
 }
 
 void shk_bar_remove(pid_t engine)

@@ -29,6 +29,9 @@ bool shk_bar_is_up(void);
  * Takes milliseconds (kernel/cgroup/cgroup.c, cgroup_threadgroup_rwsem). */
 int shk_bar_leave(void);
 void shk_bar_return(void);
+/* Is it a device to which whatever asks for its inode's permission says EPERM behind the bar (fs/namei.c, inode_permission)? A thread that is out: as if it
+ * were in. fd: O_PATH will do. */
+bool shk_bar_keeps(int fd);
 /* Of another process, which has ended or is about to: waits for that, up to two seconds, and removes its control group. Is there one at all? else it returns at once. */
 void shk_bar_remove(pid_t engine);
 

@@ -413,8 +413,9 @@ bool shk_open_foresee(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_
 	o->why = shk_caller_of(ctx, &o->caller);
 	if (o->why || !shk_actor_stays(a, ctx, &o->caller))
 		return false;
+	/* The name is the path itself: no ".." in it, and the task's root is the container's, above which nobody renames a directory. */
 	o->blind = a->ns < 0 && a->root_direct && shk_aliases_alone(a->aliases, a->root_mnt) &&
-		   shk_event_abs_path(ctx, i, &o->name);
+		   shk_event_abs_path(ctx, i, &o->name) && o->name.p == path.p;
 	o->path = path;
 	return o->blind;
 }

@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "enforce/ancillary.h"
+#include "enforce/bar.h"
 
 #ifndef MSG_CMSG_COMPAT
 #define MSG_CMSG_COMPAT 0x80000000u /* linux/socket.h */
@@ -416,10 +417,20 @@ static int wear(struct shk_actor *a, const struct shk_socket *s, const struct sh
 								  1ull << CAP_SETGID);
 }
 
-ssize_t shk_send_do(struct shk_actor *a, struct shk_socket *s, struct shk_message *m, uint64_t until)
+static ssize_t do_it(struct shk_actor *a, struct shk_socket *s, struct shk_message *m, uint64_t until)
 {
 	/* Our memory, and not the caller's, would be what is sent later on: not without a copy. */
 	unsigned flags = (m->flags & ~(unsigned)MSG_ZEROCOPY) | MSG_NOSIGNAL;
+	ssize_t r = wear(a, s, m);
+
+	if (r == 0)
+		r = is_stream(s) ? stream(s, m, flags, until) : put(s, m, until ? flags : flags | MSG_DONTWAIT);
+	shk_rights_unbe(a->rights);
+	return r;
+}
+
+ssize_t shk_send_do(struct shk_actor *a, struct shk_socket *s, struct shk_message *m, uint64_t until)
+{
 	ssize_t r;
 
 	/* An engine that ended may have sent it: nobody can tell, and twice would be wrong. */
@@ -427,10 +438,12 @@ ssize_t shk_send_do(struct shk_actor *a, struct shk_socket *s, struct shk_messag
 		return -EINTR;
 	if (s->domain == AF_NETLINK)
 		shk_socket_name_netlink(s);
-	r = wear(a, s, m);
-	if (r == 0)
-		r = is_stream(s) ? stream(s, m, flags, until) : put(s, m, until ? flags : flags | MSG_DONTWAIT);
-	shk_rights_unbe(a->rights);
+	r = do_it(a, s, m, until);
+	/* As in sockets.c: nothing was sent to a device. */
+	if (r == -EPERM && s->by_path && shk_bar_keeps(s->pin.fd) && shk_bar_leave() == 0) {
+		r = do_it(a, s, m, until);
+		shk_bar_return();
+	}
 	return r;
 }
 

@@ -133,7 +133,6 @@ static void serve(struct shk_worker *w)
 {
 	struct shk_listener *l = w->l;
 	struct shk_journal *j = l->g->journal;
-
 	struct shk_call_slot *last = NULL;
 
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed) &&
