@@ -252,12 +252,16 @@ void shk_bar_return(void)
 		abort();
 }
 
-bool shk_bar_keeps(int fd)
+bool shk_bar_keeps(mode_t mode, dev_t dev)
+{
+	return shk_bar_is_up() && (S_ISCHR(mode) || S_ISBLK(mode)) && !shk_device_is_everybodys(mode & S_IFMT, dev);
+}
+
+bool shk_bar_keeps_fd(int fd)
 {
 	struct stat st;
 
-	return shk_bar_is_up() && fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
-	       !shk_device_is_everybodys(st.st_mode & S_IFMT, st.st_rdev);
+	return shk_bar_is_up() && fstat(fd, &st) == 0 && shk_bar_keeps(st.st_mode, st.st_rdev);
 }
 
 void shk_bar_remove(pid_t engine)

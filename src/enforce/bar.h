@@ -30,8 +30,9 @@ bool shk_bar_is_up(void);
 int shk_bar_leave(void);
 void shk_bar_return(void);
 /* Is it a device to which whatever asks for its inode's permission says EPERM behind the bar (fs/namei.c, inode_permission)? A thread that is out: as if it
- * were in. fd: O_PATH will do. */
-bool shk_bar_keeps(int fd);
+ * were in. mode: of the inode, with its type. Of what is held as fd, O_PATH will do. */
+bool shk_bar_keeps(mode_t mode, dev_t dev);
+bool shk_bar_keeps_fd(int fd);
 /* Of another process, which has ended or is about to: waits for that, up to two seconds, and removes its control group. Is there one at all? else it returns at once. */
 void shk_bar_remove(pid_t engine);
 

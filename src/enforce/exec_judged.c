@@ -53,7 +53,7 @@ static int describe(struct shk_exec_file *f)
 	f->mnt = sx->stx_mask & STATX_MNT_ID ? sx->stx_mnt_id : 0;
 	f->memfd = shk_is_memfd(sx);
 	f->name = strndup(name, (size_t)n);
-	f->held = (struct shk_held_program){ f->fd, sx, f->name };
+	f->held = (struct shk_held_program){ sx, f->name };
 	return f->name ? 0 : -ENOMEM;
 }
 

@@ -506,8 +506,7 @@ bool shk_open_may_wait(const struct shk_open *o)
 /* A device that the container has, and others have not: opened from before the bar. */
 static bool is_barred(const struct shk_open *o)
 {
-	return !o->pin.missing && (S_ISCHR(o->sx.stx_mode) || S_ISBLK(o->sx.stx_mode)) && shk_bar_is_up() &&
-	       !shk_device_is_everybodys(o->sx.stx_mode & S_IFMT, makedev(o->sx.stx_rdev_major, o->sx.stx_rdev_minor));
+	return !o->pin.missing && shk_bar_keeps(o->sx.stx_mode, makedev(o->sx.stx_rdev_major, o->sx.stx_rdev_minor));
 }
 
 static int do_it(struct shk_actor *a, struct shk_open *o)

@@ -440,7 +440,7 @@ ssize_t shk_send_do(struct shk_actor *a, struct shk_socket *s, struct shk_messag
 		shk_socket_name_netlink(s);
 	r = do_it(a, s, m, until);
 	/* As in sockets.c: nothing was sent to a device. */
-	if (r == -EPERM && s->by_path && shk_bar_keeps(s->pin.fd) && shk_bar_leave() == 0) {
+	if (r == -EPERM && s->by_path && shk_bar_keeps_fd(s->pin.fd) && shk_bar_leave() == 0) {
 		r = do_it(a, s, m, until);
 		shk_bar_return();
 	}

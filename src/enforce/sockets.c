@@ -294,7 +294,7 @@ int shk_socket_do(struct shk_actor *a, struct shk_socket *s)
 	int r = do_it(a, s);
 
 	/* The name may be a device's: then it says ECONNREFUSED. */
-	if (r == -EPERM && s->by_path && !s->binds && shk_bar_keeps(s->pin.fd) && shk_bar_leave() == 0) {
+	if (r == -EPERM && s->by_path && !s->binds && shk_bar_keeps_fd(s->pin.fd) && shk_bar_leave() == 0) {
 		r = do_it(a, s);
 		shk_bar_return();
 	}

@@ -58,10 +58,9 @@ struct shk_mem_ops {
 
 #define SHK_EVENT_PAGES	   8	 /* kept of an event's memory */
 
-/* A file that is held, and what was found when it was: basic stats and the mount's number, its name as links of /proc show it. */
+/* Of a file that is held, what was found when it was: basic stats and the mount's number, its name as links of /proc show it. */
 struct statx;
 struct shk_held_program {
-	int fd;
 	const struct statx *sx;
 	const char *link;
 };

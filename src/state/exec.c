@@ -170,18 +170,14 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 {
 	_cleanup_close_ int fd = -1;
 	char buf[SHK_PATH_LIMIT], file[64];
-	int held = -1;
 	ssize_t n;
 
-	if (p->ev->program && p->ev->program->link && strlen(p->ev->program->link) < SHK_PATH_LIMIT) {
-		*sx = *p->ev->program->sx;
-		n = (ssize_t)strlen(strcpy(link, p->ev->program->link));
-		*ret = shk_undeleted((struct shk_str){ link, (size_t)n }, sx->stx_nlink == 0);
-		return link[0] == '/';
-	}
 	if (p->ev->program) {
-		held = p->ev->program->fd;
-	} else if (by_descriptor(p->ev)) {
+		*sx = *p->ev->program->sx;
+		*ret = shk_undeleted(shk_str(p->ev->program->link), sx->stx_nlink == 0);
+		return ret->p[0] == '/';
+	}
+	if (by_descriptor(p->ev)) {
 		snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)p->tid, dirfd_of(p->ev));
 	} else {
 		struct shk_str path = path_from_root(ctx, p->base, buf);
@@ -189,12 +185,11 @@ static bool pin(struct shk_eval_ctx *ctx, struct shk_proc *p, struct statx *sx, 
 		fd = path.n ? shk_walk_open(p->tid, path) : -1;
 		if (fd < 0)
 			return false;
-		held = fd;
 	}
-	if (held >= 0)
-		snprintf(file, sizeof(file), "/proc/self/fd/%d", held);
-	if (statx(held >= 0 ? held : AT_FDCWD, held >= 0 ? "" : file,
-		  (held >= 0 ? AT_EMPTY_PATH : 0) | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
+	if (fd >= 0)
+		snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+	if (statx(fd >= 0 ? fd : AT_FDCWD, fd >= 0 ? "" : file,
+		  (fd >= 0 ? AT_EMPTY_PATH : 0) | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
 		return false;
 	n = readlink(file, link, SHK_PATH_LIMIT);
 	if (n <= 0 || n >= SHK_PATH_LIMIT || link[0] != '/')
