@@ -239,6 +239,43 @@ int shk_pidfd_getfd(int pidfd, int fd)
 	return r < 0 ? -errno : (int)r;
 }
 
+/* n is not negative: numbers of processes and descriptors. */
+static char *put_number(char *at, int n)
+{
+	char digits[12];
+	unsigned v = (unsigned)n, len = 0;
+
+	do
+		digits[len++] = (char)('0' + v % 10);
+	while (v /= 10);
+	while (len)
+		*at++ = digits[--len];
+	return at;
+}
+
+const char *shk_proc_path(char buf[SHK_PROC_PATH], pid_t pid, const char *what)
+{
+	static const char dir[] = "/proc/";
+	char *at, *end = buf + SHK_PROC_PATH - 1;
+
+	memcpy(buf, dir, sizeof(dir) - 1);
+	at = put_number(buf + sizeof(dir) - 1, SHK_MAX(pid, 0));
+	*at++ = '/';
+	while (*what && at < end)
+		*at++ = *what++;
+	*at = 0;
+	return buf;
+}
+
+const char *shk_fd_path(char buf[SHK_PROC_PATH], int fd)
+{
+	static const char dir[] = "/proc/self/fd/";
+
+	memcpy(buf, dir, sizeof(dir) - 1);
+	*put_number(buf + sizeof(dir) - 1, SHK_MAX(fd, 0)) = 0;
+	return buf;
+}
+
 ino_t shk_ns_of(pid_t pid, const char *which)
 {
 	char path[64];

@@ -35,6 +35,12 @@ int shk_connect_unix(const char *path, struct shk_err *err);
 /* As above, waiting at most timeout_ms while the listener's backlog is full (-ETIMEDOUT). */
 int shk_connect_unix_within(const char *path, int timeout_ms, struct shk_err *err);
 
+#define SHK_PROC_PATH 64
+/* "/proc/PID/WHAT" (cut, if it does not fit) and "/proc/self/fd/N" in buf, which they return. Without printf, whose instructions would
+ * be most of what a reading costs. */
+const char *shk_proc_path(char buf[SHK_PROC_PATH], pid_t pid, const char *what);
+const char *shk_fd_path(char buf[SHK_PROC_PATH], int fd);
+
 /* pidfd_open(2), pidfd_getfd(2), pidfd_send_signal(2): result or -errno. */
 int shk_pidfd_open(pid_t pid, unsigned flags);
 int shk_pidfd_getfd(int pidfd, int fd);

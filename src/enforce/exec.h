@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "fields/fields.h"
+#include "state/walk.h"
 
 #define SHK_EXEC_FILES 7 /* the one named, and interpreters behind it (BINPRM_MAX_RECURSION, fs/exec.c) */
 #define SHK_EXEC_HEAD  256 /* BINPRM_BUF_SIZE (include/uapi/linux/binfmts.h) */
@@ -28,7 +29,7 @@ struct shk_exec_file {
 	uint64_t dev, ino, mnt; /* dev: major << 32 | minor */
 	bool memfd;		/* or another file that is mounted nowhere */
 	char *name;		/* as links of /proc show it; owned */
-	struct statx sx;	/* basic stats and the mount's number */
+	struct shk_found found;
 	struct shk_held_program held; /* the same for an event */
 };
 
@@ -61,7 +62,7 @@ void shk_exec_judged_seal(struct shk_exec_judged *j, const struct shk_eval_ctx *
  * script (views into head; arg p NULL: none); 0: none; -ENOEXEC: the kernel refuses it. */
 int shk_exec_script_line(const char head[SHK_EXEC_HEAD], struct shk_str *name, struct shk_str *arg);
 
-/* Is process pid, stopped before its first instruction, what was judged? 0; 1: it is not, and what holds it in
+/* Is process pid, stopped before its first instruction by the calling thread, which traces it, what was judged? 0; 1: it is not, and what holds it in
  * words: "what: judged ..., loaded ..."; -errno: it cannot be told. */
 int shk_exec_compare(pid_t pid, const struct shk_exec_judged *j, struct shk_buf *what);
 

@@ -5,17 +5,22 @@
  * Nobody but the kernel has written to its memory yet: the mm is new and no task shares it. Strings lie in
  * one piece (copy_strings() in fs/exec.c): arguments, environment, and right behind it the file's name.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/audit.h>
 #include <stdio.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "enforce/exec.h"
 
 #define NAME_BYTES    4096u
+#define PAGE_BYTES    4096u
 #define STRINGS_BYTES (6u << 20) /* three quarters of _STK_LIM, which no stack of a new program exceeds */
 
 struct area {
@@ -25,12 +30,11 @@ struct area {
 /* Fields 48 to 51 of /proc/PID/stat. */
 static int read_area(pid_t pid, struct area *a)
 {
-	char path[64], line[1536], *p;
+	char path[SHK_PROC_PATH], line[1536], *p;
 	_cleanup_close_ int fd = -1;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(shk_proc_path(path, pid, "stat"), O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
 	if (n <= 0)
 		return -ESRCH;
@@ -57,6 +61,97 @@ static ssize_t read_mem(pid_t pid, char *buf, uint64_t at, size_t n, uint64_t th
 	ssize_t got = process_vm_readv(pid, &l, 1, r, 2, 0);
 
 	return got < 0 ? -errno : got;
+}
+
+/* What the new program finds in its memory. Views, of buf or of bytes. */
+struct image {
+	struct shk_str arg, env; /* strings, each with its NUL; env: only if it is to be compared */
+	struct shk_str rest;	 /* what lies behind the environment: the name first */
+	char *bytes;		 /* owned; NULL: none */
+	_Alignas(16) char buf[4 * PAGE_BYTES];
+};
+
+static void image_done(struct image *im)
+{
+	free(im->bytes);
+}
+
+static bool is_view(const struct image *im, uint64_t base, size_t n, uint64_t from, uint64_t to, struct shk_str *ret)
+{
+	if (from < base || to < from || to > base + n)
+		return false;
+	*ret = (struct shk_str){ im->buf + (from - base), to - from };
+	return true;
+}
+
+/* The stack of a program that has not begun, as the kernel has laid it out (create_elf_tables() in fs/binfmt_elf.c): how many
+ * arguments, where each one is, a zero, where the environment's strings are, a zero, the auxiliary vector; the strings themselves above
+ * that. Nearly always four pages hold it all. false: not here. */
+static bool from_stack(pid_t pid, struct image *im)
+{
+	struct __ptrace_syscall_info at;
+	const uint64_t *w = (const uint64_t *)(const void *)im->buf;
+	struct iovec l = { .iov_base = im->buf }, r[4];
+	uint64_t sp, argc, arg, env = 0, name = 0;
+	size_t n, i;
+	ssize_t got;
+
+	/* Of 32 bits, x32 among them: the words are others, and none of them passes what is asked below. */
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(at), &at) < 0 || at.arch != AUDIT_ARCH_X86_64)
+		return false;
+	sp = at.stack_pointer;
+	/* Page by page: the first one that is not there ends it. */
+	r[0] = (struct iovec){ (void *)(uintptr_t)sp, PAGE_BYTES - sp % PAGE_BYTES };
+	l.iov_len = r[0].iov_len;
+	for (i = 1; i < SHK_ARRAY_SIZE(r) && r[i - 1].iov_base < (void *)-(uintptr_t)(2 * PAGE_BYTES); i++) {
+		r[i] = (struct iovec){ (char *)r[i - 1].iov_base + r[i - 1].iov_len, PAGE_BYTES };
+		l.iov_len += PAGE_BYTES;
+	}
+	got = process_vm_readv(pid, &l, 1, r, i, 0);
+	n = got > 0 ? (size_t)got / sizeof(*w) : 0;
+	argc = n ? w[0] : 0;
+	if (sp % sizeof(*w) || n < 3 || !argc || argc > n - 2 || w[1 + argc])
+		return false;
+	arg = w[1];
+	i = 2 + argc;
+	if (i < n)
+		env = w[i];
+	while (i < n && w[i])
+		i++;
+	for (i++; i + 1 < n && w[i] != AT_NULL; i += 2)
+		if (w[i] == AT_EXECFN)
+			name = w[i + 1];
+	return is_view(im, sp, (size_t)got, arg, env ? env : name, &im->arg) &&
+	       is_view(im, sp, (size_t)got, env ? env : name, name, &im->env) &&
+	       is_view(im, sp, (size_t)got, name, sp + (size_t)got, &im->rest);
+}
+
+/* 0 or -errno. */
+static int read_image(pid_t pid, bool has_env, size_t name, struct image *im)
+{
+	struct area a;
+	ssize_t got;
+	size_t n;
+	int r;
+
+	im->bytes = NULL;
+	if (from_stack(pid, im))
+		return 0;
+	r = read_area(pid, &a);
+	if (r < 0)
+		return r;
+	n = (size_t)((has_env ? a.env_end : a.arg_end) - a.arg);
+	im->bytes = malloc(n + name + 1);
+	if (!im->bytes)
+		return -ENOMEM;
+	/* The page behind the name is the end of the stack. */
+	got = n + name ? read_mem(pid, im->bytes, a.arg, n, a.env_end, name) : 0;
+	if (got < 0 || (size_t)got < n)
+		return got < 0 ? (int)got : -EFAULT;
+	im->arg = (struct shk_str){ im->bytes, (size_t)(a.arg_end - a.arg) };
+	im->env = has_env ? (struct shk_str){ im->bytes + (a.env - a.arg), (size_t)(a.env_end - a.env) } : (struct shk_str){ "", 0 };
+	im->rest = (struct shk_str){ im->bytes + n, (size_t)got - n };
+	return 0;
 }
 
 static void quote(struct shk_buf *out, const char *p, size_t n)
@@ -88,12 +183,10 @@ static size_t bare(const char *name, size_t n)
 static int compare_file(pid_t pid, const struct shk_exec_judged *j, struct shk_buf *what)
 {
 	const struct shk_exec_file *f = j->n ? &j->file[j->n - 1] : NULL;
-	char link[64], name[NAME_BYTES];
+	char link[SHK_PROC_PATH], name[NAME_BYTES];
 	struct statx sx;
-	ssize_t n;
+	ssize_t n = readlink(shk_proc_path(link, pid, "exe"), name, sizeof(name));
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
-	n = readlink(link, name, sizeof(name));
 	if (n < 0 || (size_t)n == sizeof(name))
 		return n < 0 ? -errno : -ENAMETOOLONG;
 	if (j->err || !f) {
@@ -134,30 +227,19 @@ static int compare_strings(const char *of, const struct shk_buf *judged, bool cu
 
 static int compare_memory(pid_t pid, const struct shk_exec_judged *j, struct shk_buf *what)
 {
-	size_t n, name = j->has_path ? j->path.n : 0;
-	_cleanup_free_ char *is = NULL;
-	struct area a;
-	ssize_t got;
-	int r = read_area(pid, &a);
+	SHK_CLEANUP(image_done) struct image im;
+	size_t name = j->has_path ? j->path.n : 0;
+	int r = read_image(pid, j->has_env, name, &im);
 
 	if (r < 0)
 		return r;
-	n = (size_t)((j->has_env ? a.env_end : a.arg_end) - a.arg);
-	is = malloc(n + name + 1);
-	if (!is)
-		return -ENOMEM;
-	/* The page behind the name is the end of the stack. */
-	got = n + name ? read_mem(pid, is, a.arg, n, a.env_end, name) : 0;
-	if (got < 0 || (size_t)got < n)
-		return got < 0 ? (int)got : -EFAULT;
 	if (j->has_argv)
-		r = compare_strings("arguments", &j->argv, j->argv_cut, is, (size_t)(a.arg_end - a.arg), what);
+		r = compare_strings("arguments", &j->argv, j->argv_cut, im.arg.p, im.arg.n, what);
 	if (r == 0 && j->has_env)
-		r = compare_strings("environment", &j->env, j->env_cut, is + (a.env - a.arg),
-				    (size_t)(a.env_end - a.env), what);
-	if (r || !name || ((size_t)got == n + name && !memcmp(is + n, j->path.p, name)))
+		r = compare_strings("environment", &j->env, j->env_cut, im.env.p, im.env.n, what);
+	if (r || !name || (im.rest.n >= name && !memcmp(im.rest.p, j->path.p, name)))
 		return r;
-	return differs(what, "name", j->path.p, name - 1, is + n, strnlen(is + n, (size_t)got - n));
+	return differs(what, "name", j->path.p, name - 1, im.rest.p, strnlen(im.rest.p, im.rest.n));
 }
 
 int shk_exec_compare(pid_t pid, const struct shk_exec_judged *j, struct shk_buf *what)

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,14 +37,10 @@ static bool pack_all(struct shk_buf *out, const struct shk_arg *a, size_t from, 
 
 static int describe(struct shk_exec_file *f)
 {
-	char link[64], name[PATH_MAX_BYTES];
-	struct statx *sx = &f->sx;
-	ssize_t n;
+	char link[SHK_PROC_PATH], name[PATH_MAX_BYTES];
+	const struct statx *sx = &f->found.sx;
+	ssize_t n = readlink(shk_fd_path(link, f->fd), name, sizeof(name));
 
-	if (statx(f->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, sx) < 0)
-		return -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
-	n = readlink(link, name, sizeof(name));
 	if (n < 0 || (size_t)n == sizeof(name))
 		return n < 0 ? -errno : -ENAMETOOLONG;
 	f->dev = (uint64_t)sx->stx_dev_major << 32 | sx->stx_dev_minor;
@@ -99,7 +94,7 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 {
 	struct shk_str so_far = shk_program_filename(ctx->ev), name, arg;
 	bool certain;
-	int fd = shk_program_pin(ctx, &certain);
+	int fd = shk_program_pin(ctx, &j->file[0].found, &certain);
 
 	for (;;) {
 		struct shk_exec_file *f = &j->file[j->n];
@@ -114,7 +109,7 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 		r = describe(f);
 		if (r < 0)
 			return r;
-		n = shk_program_head(ctx, fd, &f->sx, head, sizeof(head));
+		n = shk_program_head(ctx, fd, &f->found, head, sizeof(head));
 		if (n < 0)
 			return came_to(j, (int)n, n == -EACCES);
 		r = shk_exec_script_line(head, &name, &arg);
@@ -125,7 +120,7 @@ static int follow(struct shk_eval_ctx *ctx, struct shk_exec_judged *j, struct fr
 		if (!so_far.p || !turn(ctx->ev->arena, front, so_far, name, arg))
 			return -ENOMEM;
 		so_far = front->s[0];
-		fd = shk_program_pin_interpreter(ctx, so_far, &certain);
+		fd = shk_program_pin_interpreter(ctx, so_far, &j->file[j->n].found, &certain);
 	}
 }
 

@@ -164,7 +164,11 @@ void shk_porter_tell(struct shk_entry *e, pid_t tid, const char *outcome, const 
 /* A session that was found late, and could not be attached to: killed, or told of. */
 void shk_porter_late_failed(struct shk_entry *e, pid_t pid, uint64_t start, bool refuse, const char *why);
 
-/* ---- porter_late.c: scout ---- */
+/* ---- porter_late.c ---- */
+struct shk_task_facts;
+/* Has the task all filters of the container's, and a parent in there? Then it was made by one that has them. */
+bool shk_porter_was_made_inside(struct shk_entry *e, const struct shk_task_facts *f);
+/* The scout's. */
 void shk_porter_look(struct shk_porter *pt);
 
 #endif

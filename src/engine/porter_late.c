@@ -75,6 +75,12 @@ static bool runs_own_program(struct shk_entry *e, pid_t pid)
 	       shk_porter_is_marked(e, sx.stx_mnt_id);
 }
 
+bool shk_porter_was_made_inside(struct shk_entry *e, const struct shk_task_facts *f)
+{
+	return !f->unfiltered && (!f->filters || f->filters >= atomic_load(&e->filters)) &&
+	       shk_ns_of(f->ppid, "pid") == atomic_load(&e->pid_ns);
+}
+
 static void note(struct shk_porter *pt, struct shk_entry *e, pid_t pid)
 {
 	struct shk_task_facts f;
@@ -82,8 +88,7 @@ static void note(struct shk_porter *pt, struct shk_entry *e, pid_t pid)
 
 	/* Whose parent is in there was made in there, and has what that one had: unless it is what a session has left
 	 * behind that has ended since, which shows by its filters: it has its runtime's at most, and not ours. */
-	if (pid == e->ctr->init_pid || shk_task_read(pid, &f) < 0 || f.tgid != pid || f.state == 'Z' ||
-	    (!f.unfiltered && (!f.filters || f.filters >= atomic_load(&e->filters)) && shk_ns_of(f.ppid, "pid") == atomic_load(&e->pid_ns)))
+	if (pid == e->ctr->init_pid || shk_task_read(pid, &f) < 0 || f.tgid != pid || f.state == 'Z' || shk_porter_was_made_inside(e, &f))
 		return;
 	for (unsigned i = 0; i < pt->n_late; i++) {
 		if (pt->late[i].pid == pid && pt->late[i].start == f.start)

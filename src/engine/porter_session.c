@@ -205,6 +205,12 @@ static void run(struct shk_job *j)
 	}
 	x->tgid = f.tgid;
 	x->native = is_native(x->e, f.ppid);
+	/* It was notified to an engine that has ended, of which its filters tell where it cannot be stopped to be asked. */
+	if (!x->pt->before_lock && !x->s->ev->reserved && x->native && shk_porter_was_made_inside(x->e, &f)) {
+		shk_porter_decide(x->pt, x->tid, x->s->start, true);
+		shk_porter_answer(x->pt, x->s, true);
+		return;
+	}
 	if (!x->pt->before_lock)
 		r = shk_err_set(&err, EOPNOTSUPP, "on this kernel a task cannot be traced while its program is opened; Linux 6.8 "
 				"lets it; use shrike-runtime");

@@ -101,12 +101,11 @@ static bool read_path(struct shk_proc *p, const char *what, struct shk_str *ret)
 /* AT_STATX_DONT_SYNC: a FUSE server of the container's is not asked (THREATS B2). */
 static bool read_exe(struct shk_proc *p)
 {
-	char path[64], link[64];
+	char path[SHK_PROC_PATH], link[64];
 	struct statx sx;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)p->tid);
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) < 0)
+	if (statx(AT_FDCWD, shk_proc_path(path, p->tid, "exe"), AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) < 0)
 		return false;
 	n = shk_proc_readlink(p->tid, "exe", link, sizeof(link));
 	shk_exe_fill(&p->exe, &sx, (struct shk_str){ link, n > 0 ? (size_t)n : 0 });
@@ -133,11 +132,10 @@ void shk_exe_fill(struct shk_proc_exe *e, const struct statx *sx, struct shk_str
 
 static bool read_root_id(struct shk_proc *p)
 {
-	char path[64];
+	char path[SHK_PROC_PATH];
 	struct statx sx;
 
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)p->tid);
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
+	if (statx(AT_FDCWD, shk_proc_path(path, p->tid, "root"), AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &sx) < 0)
 		return false;
 	p->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
 	p->root_ino = sx.stx_ino;

@@ -14,11 +14,10 @@
 #define MOUNTS_BYTES (1u << 20)
 
 /* Number << KIND_BITS | kind. */
-#define KIND_BITS    3
-#define KIND_KNOWN   1u
-#define KIND_ANSWERS 2u
-#define KIND_PROC    4u
+#define KIND_BITS 3
 static _Atomic uint64_t kinds[64];
+/* Of the same mount, or of one that is just being put there: the lower half of that number << 32 | its other number. */
+static _Atomic uint64_t numbers[64];
 
 void shk_mount_view_done(struct shk_mount_view *m)
 {
@@ -84,50 +83,56 @@ static int look(int fd, unsigned mask, struct statx *sx)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | mask, sx) < 0 ? -errno : 0;
 }
 
-/* KIND_* of the mount of fd; 0: it is mounted nowhere; -errno. While the descriptor is there its numbers are nobody else's. */
-static int kind_of(struct shk_mount_view *m, int fd)
+/* While the descriptor is there its numbers are nobody else's. */
+int shk_mount_look(struct shk_mount_view *m, int fd, unsigned mask, struct statx *sx)
 {
-	_Atomic uint64_t *slot = NULL;
-	uint64_t unique = 0, v;
+	uint64_t unique = 0, v, number;
 	bool own_root = false;
 	struct shk_str type;
-	struct statx sx;
-	unsigned kind;
-	int r = look(fd, STATX_MNT_ID_UNIQUE, &sx);
+	unsigned kind, at = 0;
+	int r = look(fd, mask | STATX_MNT_ID_UNIQUE, sx);
 
-	if (r == 0 && sx.stx_mask & STATX_MNT_ID_UNIQUE) {
-		unique = sx.stx_mnt_id;
-		slot = &kinds[unique % SHK_ARRAY_SIZE(kinds)];
-		v = atomic_load_explicit(slot, memory_order_relaxed);
-		if (v >> KIND_BITS == unique)
+	if (r == 0 && sx->stx_mask & STATX_MNT_ID_UNIQUE) {
+		unique = sx->stx_mnt_id;
+		at = unique % SHK_ARRAY_SIZE(kinds);
+		v = atomic_load_explicit(&kinds[at], memory_order_relaxed);
+		number = atomic_load_explicit(&numbers[at], memory_order_relaxed);
+		if (v >> KIND_BITS == unique && number >> 32 == (uint32_t)unique) {
+			sx->stx_mnt_id = (uint32_t)number;
+			sx->stx_mask = (sx->stx_mask & ~STATX_MNT_ID_UNIQUE) | STATX_MNT_ID;
 			return (int)(v & ((1u << KIND_BITS) - 1));
-		r = look(fd, STATX_MNT_ID, &sx);
+		}
+		r = look(fd, mask | STATX_MNT_ID, sx);
 		shk_mount_view_done(m); /* what was read before may be of the number's last owner */
 	}
-	if (r < 0 || !(sx.stx_mask & STATX_MNT_ID))
+	if (r < 0 || !(sx->stx_mask & STATX_MNT_ID))
 		return r < 0 ? r : -ENODATA;
-	type = type_of(m, sx.stx_mnt_id, &own_root);
+	type = type_of(m, sx->stx_mnt_id, &own_root);
 	if (!type.n)
 		return 0;
-	kind = KIND_KNOWN | (shk_type_answers(type, own_root) ? KIND_ANSWERS : 0) |
-	       (shk_str_eqz(type, "proc") ? KIND_PROC : 0);
-	if (slot)
-		atomic_store_explicit(slot, unique << KIND_BITS | kind, memory_order_relaxed);
+	kind = SHK_MOUNT_KNOWN | (shk_type_answers(type, own_root) ? SHK_MOUNT_ANSWERS : 0) |
+	       (shk_str_eqz(type, "proc") ? SHK_MOUNT_PROC : 0);
+	if (unique) {
+		atomic_store_explicit(&numbers[at], unique << 32 | (uint32_t)sx->stx_mnt_id, memory_order_relaxed);
+		atomic_store_explicit(&kinds[at], unique << KIND_BITS | kind, memory_order_relaxed);
+	}
 	return (int)kind;
 }
 
 bool shk_mount_answers(struct shk_mount_view *m, int fd)
 {
-	int kind = kind_of(m, fd);
+	struct statx sx;
+	int kind = shk_mount_look(m, fd, 0, &sx);
 
-	return kind > 0 && kind & (int)KIND_ANSWERS;
+	return kind > 0 && kind & SHK_MOUNT_ANSWERS;
 }
 
 bool shk_mount_is_proc(struct shk_mount_view *m, int fd)
 {
-	int kind = kind_of(m, fd);
+	struct statx sx;
+	int kind = shk_mount_look(m, fd, 0, &sx);
 
-	return kind < 0 || kind & (int)KIND_PROC;
+	return kind < 0 || kind & SHK_MOUNT_PROC;
 }
 
 static bool lists(struct shk_str text, uint64_t id)

@@ -9,6 +9,7 @@
 #ifndef SHK_STATE_MOUNTS_H
 #define SHK_STATE_MOUNTS_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/str.h"
@@ -24,6 +25,12 @@ struct shk_mount_view {
 	bool have;	 /* text was read */
 };
 void shk_mount_view_done(struct shk_mount_view *m);
+
+/* One look at fd: statx with mask, its mount's number among them (as mountinfo shows it), and what is known of the mount. -errno. */
+#define SHK_MOUNT_KNOWN	  1 /* 0: it is mounted nowhere */
+#define SHK_MOUNT_ANSWERS 2
+#define SHK_MOUNT_PROC	  4
+int shk_mount_look(struct shk_mount_view *m, int fd, unsigned mask, struct statx *sx);
 
 /* Do lookups in the filesystem of fd end without anybody's help? */
 bool shk_mount_answers(struct shk_mount_view *m, int fd);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "base/io.h"
 #include "state/process_impl.h"
 #include "state/recorded_impl.h"
 
@@ -20,11 +21,9 @@
 
 ssize_t shk_proc_readlink(pid_t tid, const char *what, char *buf, size_t size)
 {
-	char path[64];
-	ssize_t n;
+	char path[SHK_PROC_PATH];
+	ssize_t n = readlink(shk_proc_path(path, tid, what), buf, size);
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
-	n = readlink(path, buf, size);
 	return n < 0 ? -errno : n;
 }
 

@@ -34,6 +34,7 @@ struct walk {
 	bool acting;	      /* shk_walk_pin */
 	bool borrowed;	      /* dir[0] is somebody else's */
 	bool missing;	      /* the last name is not there: the descriptor is its directory */
+	struct shk_found *found; /* of what was found quickly; NULL: nobody asks */
 	char last[NAME_MAX + 1];
 };
 
@@ -458,12 +459,24 @@ static int quickly(const struct walk *w, const char *path, uint64_t more)
 	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
 }
 
+/* -EAGAIN: in a procfs. */
+static int look_at(struct walk *w, int fd)
+{
+	int kind = shk_mount_look(&w->mounts, fd, STATX_BASIC_STATS, &w->found->sx);
+
+	w->found->answers = kind > 0 && kind & SHK_MOUNT_ANSWERS;
+	if (kind >= 0 && !(kind & SHK_MOUNT_PROC))
+		return 0;
+	w->found->sx.stx_mask = 0;
+	return -EAGAIN;
+}
+
 /* "self" is somebody else's in a procfs. The filesystem itself is not asked: it need not answer. */
 static int quickly_but_proc(struct walk *w, const char *path)
 {
 	int fd = quickly(w, path, 0);
 
-	if (fd >= 0 && shk_mount_is_proc(&w->mounts, fd)) {
+	if (fd >= 0 && (w->found ? look_at(w, fd) : shk_mount_is_proc(&w->mounts, fd))) {
 		close(fd);
 		return -EAGAIN;
 	}
@@ -521,14 +534,30 @@ static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 	return TAKE_FD(fd);
 }
 
-int shk_walk_find(const struct shk_walk_from *from, struct shk_str path)
+int shk_walk_look(const struct shk_walk_from *from, int fd, struct shk_found *ret)
 {
-	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .mounts.root = from->root_dev, .dir = { -1 }, .from = from };
+	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = from->tid, .init = from->init, .root = from->root_dev };
+	int kind = shk_mount_look(&m, fd, STATX_BASIC_STATS, &ret->sx);
+
+	ret->answers = kind > 0 && kind & SHK_MOUNT_ANSWERS;
+	/* A kernel that does not tell mounts tells the rest. */
+	return kind == -ENODATA ? 0 : SHK_MIN(kind, 0);
+}
+
+int shk_walk_find(const struct shk_walk_from *from, struct shk_str path, struct shk_found *ret)
+{
+	SHK_CLEANUP(walk_done) struct walk w = { .mounts.tid = from->tid, .mounts.init = from->init, .mounts.root = from->root_dev, .dir = { -1 }, .from = from,
+						 .found = ret };
 	_cleanup_close_ int fd = -1;
 	bool doubtful;
+	int r;
 
+	ret->sx.stx_mask = 0;
 	fd = walk_from(&w, path, &doubtful);
-	return fd >= 0 && w.missing ? -ENOENT : TAKE_FD(fd);
+	if (fd < 0 || w.missing)
+		return fd < 0 ? fd : -ENOENT;
+	r = ret->sx.stx_mask & STATX_INO ? 0 : shk_walk_look(from, fd, ret);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 bool shk_walk_answers(pid_t tid, pid_t init, dev_t root_dev, int fd)

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/str.h"
@@ -56,9 +57,17 @@ static inline bool shk_same_user(bool in_users, uid_t a, uid_t b)
 	return a == b && !(in_users && a == SHK_NO_USER);
 }
 
-/* An O_PATH descriptor of the object that path leads to, by any link. -errno as below. */
-int shk_walk_find(const struct shk_walk_from *from, struct shk_str path);
-/* Does the filesystem of an object that task tid sees answer by itself, so that its file may be read? */
+/* An object that was found: basic stats with the number of its mount (stx_mask says what is known), and whether the filesystem
+ * answers by itself, so that its file may be read. */
+struct shk_found {
+	struct statx sx;
+	bool answers;
+};
+/* An O_PATH descriptor of the object that path leads to, by any link, and what it is. -errno as below. */
+int shk_walk_find(const struct shk_walk_from *from, struct shk_str path, struct shk_found *ret);
+/* The same of a descriptor that is held. 0 or -errno. */
+int shk_walk_look(const struct shk_walk_from *from, int fd, struct shk_found *ret);
+/* Does the filesystem of an object that task tid sees answer by itself? */
 bool shk_walk_answers(pid_t tid, pid_t init, dev_t root_dev, int fd);
 /* Is it in a mount that the task, or its container, sees? That of a root directory after chroot is listed nowhere. */
 bool shk_walk_mounted(pid_t tid, pid_t init, int fd);

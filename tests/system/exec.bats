@@ -72,18 +72,14 @@ race() {
 	[ "$status" = 0 ]
 }
 
-# Does the kernel module hold execs here? It kills where permission events make the call fail.
-module_holds() {
-	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r .module.state)" = reading ]
-}
-
 # races ATTEMPTS: each way, nothing evil.
 races() {
 	local r w n
 	for r in $RUNTIMES; do
 		for w in names memory link fd args script leader; do
 			n=$1
-			[ "$w" = names ] || [ "$w" = memory ] || n=$(($1 / 5))
+			# Each outcome is to come up.
+			[ "$w" = names ] || [ "$w" = memory ] || n=$(($1 / 5 < 30 ? 30 : $1 / 5))
 			race "$r" "$w" "$n"
 			[ "$(count evil)" = 0 ]
 			[ "$(count good)" -gt 0 ]

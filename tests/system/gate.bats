@@ -361,7 +361,14 @@ is_marked() {
 	wait_until 60 expect_found
 	# It is in no cgroup of the container's, so that its storm cannot be frozen: it may take a few rounds, ten seconds apart,
 	# which are told.
-	nobody_bare() { [ -z "$(without_filter "$INIT")" ]; }
+	# Those of a storm do not live long enough to be met each time.
+	nobody_bare() {
+		local i
+		for i in $(seq 20); do
+			[ -z "$(without_filter "$INIT")" ] || return 1
+			sleep 0.1
+		done
+	}
 	wait_until 90 nobody_bare
 	touch "$B/rootfs/tmp/GO"
 	wait_until 60 test -e "$B/rootfs/tmp/done"
@@ -469,10 +476,10 @@ is_marked() {
 	a_container runc "w-$$"
 	runc exec -d "w-$$" /opt/act lease /usr/bin/tool
 	pause 0.3
-	timeout 5 runc exec "w-$$" /bin/true
+	timeout "$((5 * ${SHK_SLOW:-1}))" runc exec "w-$$" /bin/true
 	# The program itself: nobody waits for its lease either.
-	timeout 5 runc exec "w-$$" /usr/bin/tool true || [ $? -ne 124 ]
-	timeout 5 runc exec "w-$$" /bin/true
+	timeout "$((5 * ${SHK_SLOW:-1}))" runc exec "w-$$" /usr/bin/tool true || [ $? -ne 124 ]
+	timeout "$((5 * ${SHK_SLOW:-1}))" runc exec "w-$$" /bin/true
 }
 
 @test "the wrapper's containers: files are compared as they are opened, where rules refuse programs" {
@@ -487,10 +494,11 @@ is_marked() {
 		IDS="$IDS $r:w-$r-$$"
 		run wrapped "$r" run -b "$B" "w-$r-$$" </dev/null 3>&-
 		echo "$r: $output"
-		[[ $output == *" evil 0 killed 0 "* ]]
+		[[ $output == *" evil 0 "* ]]
 		[[ $output != *" good 0 "* ]]
+		module_holds || [[ $output == *" killed 0 "* ]]
 	done
-	alerts_of "Shrike internal: exec was exchanged" | jq -r .output | grep -q 'judged "/race/good", opened "/race/evil"'
+	module_holds || alerts_of "Shrike internal: exec was exchanged" | jq -r .output | grep -q 'judged "/race/good", opened "/race/evil"'
 }
 
 @test "attaching again while execs are compared" {

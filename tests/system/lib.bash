@@ -164,6 +164,11 @@ refute() {
 	fi
 }
 
+# Does the kernel module hold execs here? It kills where permission events make the call fail.
+module_holds() {
+	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r .module.state)" = reading ]
+}
+
 # wait_until SECONDS COMMAND...
 wait_until() {
 	local end=$((SECONDS + $1 * ${SHK_SLOW:-1}))

@@ -166,7 +166,7 @@ armed() {
 }
 
 @test "an unknown policy key names file, line and the nearest key" {
-	policy <<-END
+	SHK_RINGS='' policy <<-END
 		policy: default
 		mod: observe
 	END
@@ -214,7 +214,7 @@ armed() {
 @test "50 containers started in parallel, each forking" {
 	plain
 	add_hook "$T/b" prestart
-	jq '.process.args = ["/opt/act", "forks", "10", "--", "sleep", "8"] | .root.path = "'"$T"'/b/rootfs"' "$T/b/config.json" >"$T/n" && mv "$T/n" "$T/b/config.json"
+	jq '.process.args = ["/bin/sh", "-c", "/opt/act forks 10; until [ -e /tmp/go ]; do sleep 1; done"] | .root.path = "'"$T"'/b/rootfs"' "$T/b/config.json" >"$T/n" && mv "$T/n" "$T/b/config.json"
 	local i r pids=
 	for i in $(seq 50); do
 		r=runc
@@ -232,5 +232,6 @@ armed() {
 	[ "$(n_containers)" = 50 ]
 	[ "$("$SHK_BUILDDIR/shrike" ps --json | jq -s 'if (.[0]|type) == "array" then .[0] else . end | map(select(.armed)) | length')" = 50 ]
 	cat "$T"/par-*.out
+	touch "$T/b/rootfs/tmp/go"
 	wait_until 40 no_containers
 }
