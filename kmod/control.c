@@ -83,8 +83,8 @@ static int add(struct nlattr **a)
 	if (!c)
 		return -ENOMEM;
 	c->index = nla_get_u32(a[SHRIKE_A_INDEX]);
-	err = shk_hooks_attach() ?: shk_trace_set(true, shk_scope_calls_wanted()) ?:
-	      settings(c, a) ?: shk_scope_add(c, a[SHRIKE_A_CGROUP_FD], a[SHRIKE_A_PID]);
+	err = shk_hooks_attach() ?: settings(c, a) ?: shk_trace_set(true, shk_scope_calls_wanted(c)) ?:
+	      shk_scope_add(c, a[SHRIKE_A_CGROUP_FD], a[SHRIKE_A_PID]);
 	if (err)
 		shk_scope_free(c);
 	return err;
@@ -130,8 +130,7 @@ static int command_locked(u8 cmd, struct shk_container *c, struct genl_info *inf
 		err = settings(c, info->attrs);
 	else
 		shk_scope_remove(c);
-	shk_main_change();
-	return err;
+	return shk_main_change() ?: err;
 }
 
 static int command(struct sk_buff *in, struct genl_info *info)

@@ -43,14 +43,13 @@ static void tell(u8 cmd, int attr, u64 value)
 	genlmsg_multicast(&shk_family, skb, 0, 0, GFP_KERNEL);
 }
 
-void shk_main_change(void)
+int shk_main_change(void)
 {
-	if (ending || shk_detaching)
-		return;
-	if (!list_empty(&shk_containers))
-		shk_trace_set(true, shk_scope_calls_wanted());
-	else
+	if (!ending && !shk_detaching && list_empty(&shk_containers))
 		mod_delayed_work(system_long_wq, &idle_work, 5 * HZ);
+	else if (!ending && !shk_detaching)
+		return shk_trace_set(true, shk_scope_calls_wanted(NULL));
+	return 0;
 }
 
 static atomic64_t n_lost;
@@ -93,21 +92,7 @@ void shk_main_lost(void)
 	queue_delayed_work(system_wq, &news_work, HZ);
 }
 
-static int __init begin(void)
-{
-	int err = shk_ring_init();
-
-	if (err)
-		return err;
-	err = selftests() ?: shk_trace_init() ?: genl_register_family(&shk_family);
-	if (err)
-		shk_ring_exit();
-	else
-		pr_info("shrike: release %s, ABI %d\n", SHRIKE_RELEASE, SHRIKE_ABI);
-	return err;
-}
-
-static void __exit end(void)
+static void end(void)
 {
 	struct shk_container *c, *next;
 
@@ -127,6 +112,19 @@ static void __exit end(void)
 	cancel_delayed_work_sync(&shk_lease_sweep);
 	shk_ring_exit();
 	rcu_barrier();
+}
+
+/* The device last: who has it open keeps a module that lives, and not one that could not begin. */
+static int __init begin(void)
+{
+	int err = shk_ring_init() ?: selftests() ?: shk_trace_init() ?:
+		  genl_register_family(&shk_family) ?: shk_ring_show();
+
+	if (err)
+		end();
+	else
+		pr_info("shrike: release %s, ABI %d\n", SHRIKE_RELEASE, SHRIKE_ABI);
+	return err;
 }
 
 module_init(begin);

@@ -243,30 +243,30 @@ static struct miscdevice device = {
 	.fops = &operations,
 	.mode = 0600,
 };
+static int shown = -ENODEV;
 
 int shk_ring_init(void)
 {
-	int err;
-
 	if (!is_power_of_2(ring_kb) || ring_kb < 64 || ring_kb > 8192) {
 		pr_err("shrike: ring_kb is a power of two from 64 to 8192\n");
 		return -EINVAL;
 	}
 	shk_ring_size = ring_kb * 1024;
 	shk_scratch = __alloc_percpu(2 * SHRIKE_PATH_MAX, sizeof(long));
-	if (!shk_scratch)
-		return -ENOMEM;
-	err = misc_register(&device);
-	if (err)
-		free_percpu(shk_scratch);
-	return err;
+	return shk_scratch ? 0 : -ENOMEM;
+}
+
+int shk_ring_show(void)
+{
+	return shown = misc_register(&device);
 }
 
 void shk_ring_exit(void)
 {
 	int cpu;
 
-	misc_deregister(&device);
+	if (!shown)
+		misc_deregister(&device);
 	for_each_possible_cpu(cpu) {
 		irq_work_sync(per_cpu_ptr(&rings.work, cpu));
 		vfree(per_cpu(rings, cpu).page);

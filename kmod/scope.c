@@ -72,14 +72,19 @@ struct shk_container *shk_scope_by_index(u32 index)
 	return NULL;
 }
 
-bool shk_scope_calls_wanted(void)
+static bool wants_calls(struct shk_container *c)
+{
+	return shk_wanted(c, SHRIKE_SYSCALL) && memchr_inv(c->calls, 0, sizeof(c->calls));
+}
+
+bool shk_scope_calls_wanted(struct shk_container *too)
 {
 	struct shk_container *c;
 
 	list_for_each_entry(c, &shk_containers, all)
-		if (shk_wanted(c, SHRIKE_SYSCALL) && memchr_inv(c->calls, 0, sizeof(c->calls)))
+		if (wants_calls(c))
 			return true;
-	return false;
+	return too && wants_calls(too);
 }
 
 static void count_levels(void)

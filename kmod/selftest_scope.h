@@ -53,11 +53,11 @@ static int test_calls(struct shk_container *c)
 	}
 	list_add(&c->all, &shk_containers);
 	c->classes = BIT_ULL(SHRIKE_SYSCALL);
-	nr = shk_scope_calls_wanted();
+	nr = shk_scope_calls_wanted(NULL);
 	c->calls[1][SHRIKE_BITMAP_BYTES / sizeof(long) - 1] = 1;
-	nr |= shk_scope_calls_wanted() << 1;
+	nr |= shk_scope_calls_wanted(NULL) << 1;
 	c->classes = ~BIT_ULL(SHRIKE_SYSCALL);
-	nr |= shk_scope_calls_wanted() << 2;
+	nr |= shk_scope_calls_wanted(NULL) << 2;
 	list_del(&c->all);
 	return nr == 2 ? 0 : -EINVAL;
 }

@@ -70,7 +70,7 @@ struct shk_container *shk_scope_by_index(u32 index);
 int shk_scope_add(struct shk_container *c, const struct nlattr *fd, const struct nlattr *pid);
 void shk_scope_free(struct shk_container *c);	/* that was not added */
 void shk_scope_remove(struct shk_container *c);
-bool shk_scope_calls_wanted(void);
+bool shk_scope_calls_wanted(struct shk_container *too);
 
 /* hooks.c, trace.c: shk_mutex, or main.c while it takes them off */
 int shk_hooks_attach(void);
@@ -84,6 +84,7 @@ int shk_trace_set(bool tasks, bool calls);
 /* ring.c */
 extern u32 shk_ring_size;
 int shk_ring_init(void);
+int shk_ring_show(void);	/* the device is there */
 void shk_ring_exit(void);
 /* Hot. A record with room for len bytes after the header, which is filled in; NULL: lost. */
 struct shrike_record *shk_ring_begin(struct shk_container *c, unsigned int type, size_t len);
@@ -143,7 +144,7 @@ extern struct delayed_work shk_lease_sweep;
 /* control.c, main.c */
 extern struct genl_family shk_family;
 extern bool shk_detaching;	/* shk_mutex; probes are being taken off, and main.c's alone */
-void shk_main_change(void);	/* shk_mutex; after a change of containers */
+int shk_main_change(void);	/* shk_mutex; after a change of containers */
 void shk_main_gone(struct shk_container *c);	/* hot */
 void shk_main_lost(void);			/* hot */
 

@@ -98,6 +98,17 @@ static void join(struct shk_actor *a, pid_t init)
 		a->net = shk_ns_of(init, "net");
 }
 
+int shk_actor_go_home(struct shk_actor *a)
+{
+	/* The first thread's, which joins nobody. */
+	_cleanup_close_ int fd = a->joined ? open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC) : -1;
+
+	if (!a->joined)
+		return 0;
+	a->joined = 0;
+	return fd < 0 || setns(fd, CLONE_NEWCGROUP) < 0 ? -errno : 0;
+}
+
 static uint64_t listed(int fd)
 {
 	struct statx sx;

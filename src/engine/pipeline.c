@@ -291,6 +291,8 @@ static void act(struct shk_worker *w, struct shk_call_slot *s, const struct outc
 		return;
 	err.errnum = 0;
 	err.text[0] = 0;
+	if (w->actor && (o->v.action.kind == SHK_ACT_KILL_CONTAINER || o->v.action.kind == SHK_ACT_FREEZE))
+		(void)shk_actor_go_home(w->actor); /* if that failed the verdict does, and says so */
 	switch (o->v.action.kind) {
 	case SHK_ACT_KILL_CONTAINER:
 		r = shk_kill_container(c, &err);

@@ -76,9 +76,10 @@ feed_is_over() {
 
 # feed COMMAND: prints the answer.
 feed() {
-	local answer
+	local answer slow=${SHK_SLOW:-1}
+	[ "$1" != settle ] || set -- settle "$(($2 * slow))"
 	echo "$*" >&7
-	read -r -t "${FEED_WAIT:-30}" answer <&8 || return 1
+	read -r -t "$((${FEED_WAIT:-30} * slow))" answer <&8 || return 1
 	echo "$answer"
 }
 

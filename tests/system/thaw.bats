@@ -61,6 +61,9 @@ begin() {
 
 @test "verdict freeze: the container stands still, ps says so, thaw lets it go on" {
 	local r id n
+	# Whoever carries out a call there looks at control groups from inside.
+	jq '.linux.namespaces |= (map(select(.type != "cgroup")) + [{ type: "cgroup" }])' "$T/b/config.json" >"$T/n"
+	mv "$T/n" "$T/b/config.json"
 	for r in $RUNTIMES; do
 		id=z-$r-$$
 		begin "$r" "$id"
