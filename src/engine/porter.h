@@ -70,6 +70,7 @@ struct shk_porter {
 	atomic_int why;		/* errno: permission events are not offered */
 	atomic_bool active;	/* there is a group: who is notified of an execve is remembered */
 	bool restoring;		/* guarded by lock: the reader does not begin yet */
+	uint64_t began;		/* CLOCK_MONOTONIC ns */
 	bool before_lock;	/* the file is opened before the execve takes its process's lock: 6.8 */
 	struct shk_permit_event *shared;
 	struct shk_porter_slot slot[SHK_PORTER_SLOTS];

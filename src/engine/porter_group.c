@@ -180,6 +180,7 @@ int shk_porter_start(struct shk_engine *g, struct shk_err *err)
 	pt->g = g;
 	pt->group = -1;
 	pt->restoring = true;
+	pt->began = shk_now_mono();
 	pt->before_lock = opened_before_lock();
 	pthread_mutex_init(&pt->lock, NULL);
 	pthread_mutex_init(&pt->tending, NULL);

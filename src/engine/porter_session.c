@@ -25,6 +25,7 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 #define INJECT_MS 5000
+#define INHERITED_NS 10000000000u /* by then the program is open that an earlier engine has let go */
 
 static const struct shk_rule_info rules[] = {
 	{ .name = { "Shrike internal: exec session not supervised", 44 } },
@@ -206,7 +207,7 @@ static void run(struct shk_job *j)
 	x->tgid = f.tgid;
 	x->native = is_native(x->e, f.ppid);
 	/* It was notified to an engine that has ended, of which its filters tell where it cannot be stopped to be asked. */
-	if (!x->pt->before_lock && !x->s->ev->reserved && x->native && shk_porter_was_made_inside(x->e, &f)) {
+	if (!x->pt->before_lock && shk_now_mono() - x->pt->began < INHERITED_NS && x->native && shk_porter_was_made_inside(x->e, &f)) {
 		shk_porter_decide(x->pt, x->tid, x->s->start, true);
 		shk_porter_answer(x->pt, x->s, true);
 		return;

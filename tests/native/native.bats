@@ -42,6 +42,9 @@ setup_file() {
 	make_bundle "$T/b" '(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SETUID", "CAP_SETGID",
 		"CAP_CHOWN", "CAP_MKNOD", "CAP_FSETID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH", "CAP_SYS_CHROOT",
 		"CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP"]'
+	if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
+		jq '.process.env += ["EVERYBODYS_DEVICES=1"]' "$T/b/config.json" >"$T/n" && mv "$T/n" "$T/b/config.json"
+	fi
 	install -m 755 "$SHK_BUILDDIR/tests/native/native" "$T/b/rootfs/opt/"
 	cp -r "$T/b" "$T/bare"
 	add_hook "$T/b" prestart

@@ -99,6 +99,8 @@ bool kind_may_block(unsigned kind);
 /* For those who write kinds. A name in k->dir, in one of a few buffers. */
 char *in(struct kase *k, const char *name);
 void must(int r, const char *what);
+/* Are devices that not every container has to be left out? On control groups of version 2 they are refused (docs/NATIVE.md). */
+bool everybodys_devices(void);
 /* A file with contents, or a directory (S_IFDIR). */
 void make(struct kase *k, const char *name, mode_t mode, uid_t uid, gid_t gid);
 void link_to(struct kase *k, const char *to, const char *name);

@@ -72,7 +72,13 @@ S() {
 	"$SHK_BUILDDIR/shrike" "$@"
 }
 
+# A session past the wrapper can be supervised.
+traceable() {
+	! old_kernel 6 8 || skip "before Linux 6.8 sessions past the wrapper are refused"
+}
+
 @test "plain exec: the first program is judged, and known as one of a session" {
+	traceable
 	with_policy
 	local r
 	for r in $RUNTIMES; do
@@ -94,6 +100,7 @@ S() {
 }
 
 @test "plain exec: a shell on a terminal, which the rule for those names" {
+	traceable
 	with_policy
 	need script
 	local r
@@ -110,6 +117,7 @@ S() {
 }
 
 @test "plain exec: a verdict on the first program is the runtime's error" {
+	traceable
 	cat >"$T/rules.yaml" <<-'END'
 		- rule: No tool
 		  desc: That program is not allowed.
@@ -142,6 +150,7 @@ S() {
 }
 
 @test "plain exec: nobody of a storm of forks is missed" {
+	traceable
 	with_policy
 	local r i pid rounds=${SHK_LONG:+20}
 	for r in $RUNTIMES; do
@@ -165,6 +174,7 @@ S() {
 }
 
 @test "plain exec: many sessions at once" {
+	traceable
 	with_policy
 	local r i
 	for r in $RUNTIMES; do
@@ -182,7 +192,22 @@ S() {
 	done
 }
 
+@test "plain exec before Linux 6.8: refused, and told" {
+	old_kernel 6 8 || skip "they are supervised here"
+	with_policy
+	local r
+	for r in $RUNTIMES; do
+		a_container "$r" "o-$r-$$"
+		run runtime "$r" exec "o-$r-$$" /opt/act open /etc/motd r
+		echo "$r: $output"
+		[ "$status" != 0 ]
+		[[ ${output,,} == *"not permitted"* ]]
+		expect_alert "Shrike internal: exec session not supervised" "o-$r-$$"
+	done
+}
+
 @test "nsenter is a session like another; reading a container's program from outside is none" {
+	traceable
 	with_policy
 	a_container runc "n-$$"
 	run nsenter -t "$INIT" -m -p -u -i /opt/act rename /usr/bin/tool /usr/bin/x
@@ -218,6 +243,7 @@ S() {
 POOR='.process.noNewPrivileges = false | .process.capabilities |= map_values(map(select(. != "CAP_SYS_ADMIN")))'
 
 @test "a session that may not have a filter by itself: no_new_privs, or let be" {
+	traceable
 	with_policy
 	local r
 	for r in $RUNTIMES; do
@@ -280,6 +306,7 @@ is_marked() {
 }
 
 @test "a program on a mount that was made later is asked for, too" {
+	traceable
 	with_policy
 	local r
 	for r in $RUNTIMES; do
@@ -294,6 +321,7 @@ is_marked() {
 }
 
 @test "attached containers: their sessions are asked for, too; those of detached ones pass" {
+	traceable
 	with_policy
 	local r
 	for r in $RUNTIMES; do
@@ -397,6 +425,7 @@ is_marked() {
 }
 
 @test "a session that begins with a script, or with the loader, is judged like another" {
+	traceable
 	with_policy
 	local r loader
 	for r in $RUNTIMES; do
@@ -417,6 +446,7 @@ is_marked() {
 }
 
 @test "a session that waits when the engine dies is supervised by the next one" {
+	traceable
 	with_policy
 	local r i old pid
 	for r in $RUNTIMES; do
@@ -455,6 +485,7 @@ is_marked() {
 }
 
 @test "keeper and engine die: nothing that waits hangs" {
+	traceable
 	with_policy
 	a_container runc "d-$$"
 	local old pid
@@ -472,6 +503,7 @@ is_marked() {
 }
 
 @test "a lease on a program holds up nobody else" {
+	traceable
 	with_policy
 	a_container runc "w-$$"
 	runc exec -d "w-$$" /opt/act lease /usr/bin/tool
