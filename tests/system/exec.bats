@@ -146,6 +146,36 @@ races() {
 	grep -q "^roundabout: exit 41" "$T/native"
 }
 
+@test "arguments and environments of any size are compared, and are what was judged" {
+	forbidding
+	cat >>"$T/rules.yaml" <<-'END'
+		- rule: Environment
+		  desc: One that is asked for is compared.
+		  condition: evt.type in (execve, execveat) and proc.env contains NOWHERE
+		  output: environment
+		  priority: NOTICE
+	END
+	"$SHK_BUILDDIR/shrike" reload
+	cat >"$T/b/rootfs/opt/sizes" <<-'END'
+		b=/bin/busybox
+		$b env -i $b sh -c 'echo "nothing: $#"'
+		$b env -i $b sh -c 'echo "empty: $# $0"' "" "" "" c
+		$b env -i A= B= $b sh -c 'echo "empty ones: ${A-none}${B-none}"'
+		$b env $b sh -c 'echo "many: $#"' $($b seq 0 30000)
+		long=$($b printf '%0100000d' 0)
+		$b sh -c 'echo "long: ${#0}"' "$long"
+		LONG=$long $b sh -c 'echo "long one: ${#LONG}"'
+	END
+	args /bin/sh /opt/sizes
+	local r
+	for r in $RUNTIMES; do
+		run run_in "$r" "l-$r-$$" "$T/b"
+		echo "$r: $output"
+		[ "$output" = "$(printf '%s\n' 'nothing: 0' 'empty: 3 ' 'empty ones: ' 'many: 30000' 'long: 100000' 'long one: 100000')" ]
+	done
+	expect_no_alert "Shrike internal: exec was exchanged"
+}
+
 @test "a task that somebody else traces: refused, or let through where the policy says so" {
 	forbidding "exec_verify: ptrace"
 	args /opt/exec_quiet traced /race
