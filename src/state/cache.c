@@ -121,15 +121,16 @@ static bool fd_says_dead(int pidfd)
 	return poll(&pfd, 1, 0) != 0;
 }
 
-/* Takes the place of a record that is not used in this decision. */
+/* Takes the place of a record that is not used in this decision: in the first round of one that has not been used for a while, so that a
+ * shell keeps its own while its children come and go. */
 static bool make_place(struct shk_procs *s)
 {
 	if (s->n_held < SHK_HELD_MAX)
 		return true;
-	for (unsigned i = 0; i < SHK_HELD_MAX; i++) {
+	for (unsigned i = 0; i < 2 * SHK_HELD_MAX; i++) {
 		struct shk_proc *p = s->held[s->hand++ % SHK_HELD_MAX];
 
-		if (p->checked == s->decision)
+		if (p->checked == s->decision || (i < SHK_HELD_MAX && s->decision - p->checked < SHK_HELD_MAX))
 			continue;
 		/* Without the descriptor its start time has to tell it from a successor. */
 		if (fd_says_dead(p->pidfd) || (!p->start && !shk_read_stat(p)))

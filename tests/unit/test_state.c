@@ -547,6 +547,27 @@ static void test_cache_bound(void **state)
 		finish(&k[i]);
 }
 
+/* Who goes on keeps its descriptor, whoever comes and ends meanwhile. */
+static void test_held(void **state)
+{
+	struct env *e = *state;
+	struct child parent = spawn();
+	struct shk_proc *p;
+
+	for (unsigned i = 0; i < 2 * SHK_HELD_MAX + 10; i++) {
+		struct child k = spawn();
+
+		assert_non_null(shk_proc_of(begin(e, k.pid, SHK_CALL_openat)));
+		assert_non_null(shk_proc_of(begin(e, parent.pid, SHK_CALL_openat)));
+		finish(&k);
+	}
+	assert_int_equal(e->c->proc_state->n_held, SHK_HELD_MAX);
+	p = shk_proc_of(begin(e, parent.pid, SHK_CALL_openat));
+	assert_non_null(p);
+	assert_true(p->pidfd >= 0);
+	finish(&parent);
+}
+
 static void test_users(void **state)
 {
 	struct env *e = *state;
@@ -601,7 +622,7 @@ int main(void)
 		T(test_hostile_comm), T(test_cwd_kept), T(test_cwd_race), T(test_nothing_kept),
 		T(test_exec_session), T(test_execve), T(test_execveat_memfd), T(test_abs_path),
 		T(test_join), T(test_plain), T(test_inside), T(test_cache_bound), T(test_users), T(test_walk),
-		T(test_upper), T(test_rename_unseen),
+		T(test_held), T(test_upper), T(test_rename_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
