@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "alerts/sink.h"
+#include "alerts/text.h"
 #include "base/log.h"
 #include "shrike-gateway/gateway.h"
 
@@ -27,6 +28,29 @@ static uint32_t mask_of(const struct shk_gateway *g, struct json_object *record)
 	return mask;
 }
 
+/* An alert of ours has come back, and is kept as any other: now these losses are told, whoever ends. */
+static void losses_told(struct shk_gateway *g, struct json_object *record)
+{
+	struct json_object *fields = NULL, *count = NULL;
+	struct shk_str name;
+
+	if (!shk_str_eqz(shk_text_member(record, "rule"), "Shrike internal: alerts lost") ||
+	    !shk_str_eqz(shk_text_member(record, "source"), "internal") ||
+	    !json_object_object_get_ex(record, "output_fields", &fields) || !json_object_object_get_ex(fields, "count", &count))
+		return;
+	name = shk_text_member(fields, "output");
+	for (size_t i = 0; i < g->n; i++) {
+		struct shk_outlet *o = &g->outlet[i];
+		uint64_t n = json_object_get_uint64(count);
+
+		if (!shk_str_eqz(name, o->cfg->net.name))
+			continue;
+		o->telling -= SHK_MIN(n, o->telling);
+		o->kept.told = o->work.told = o->kept.told + SHK_MIN(n, o->kept.dropped - o->kept.told);
+		o->dirty = true;
+	}
+}
+
 /* -errno: it found no room and is to be offered again. */
 static int take(struct shk_gateway *g, const struct shk_frame_head *h, struct shk_str text)
 {
@@ -34,6 +58,7 @@ static int take(struct shk_gateway *g, const struct shk_frame_head *h, struct sh
 				     .time = shk_now_real() };
 	struct json_tokener *tok;
 	struct json_object *record;
+	int rc = 0;
 
 	if (g->boot != h->boot) {
 		g->boot = h->boot;
@@ -50,17 +75,17 @@ static int take(struct shk_gateway *g, const struct shk_frame_head *h, struct sh
 	json_tokener_free(tok);
 	if (json_object_is_type(record, json_type_object))
 		it.mask = mask_of(g, record);
-	json_object_put(record);
-	if (!it.mask) {
+	if (it.mask) {
+		rc = shk_spool_put(g->spool, &it, text);
+	} else {
 		shk_spool_pass(g->spool, h->boot, h->cookie);
 		g->for_nobody++;
-		g->received++;
-		return 0;
 	}
-	int rc = shk_spool_put(g->spool, &it, text);
-
-	if (rc == 0)
+	if (rc == 0) {
 		g->received++;
+		losses_told(g, record);
+	}
+	json_object_put(record);
 	return rc;
 }
 
@@ -210,10 +235,8 @@ void shk_link_notes(struct shk_gateway *g)
 	       shk_frame_send(g->engine, &h, shk_str(g->notes[sent].text)) == 0) {
 		struct shk_outlet *o = g->notes[sent].lost_of;
 
-		if (o) {
-			o->kept.told = o->work.told = g->notes[sent].lost;
-			o->dirty = true;
-		}
+		if (o)
+			o->telling += g->notes[sent].lost;
 		free(g->notes[sent++].text);
 	}
 	memmove(g->notes, g->notes + sent, (g->n_notes - sent) * sizeof(*g->notes));

@@ -21,6 +21,8 @@
 #define NS_PER_S     1000000000ull
 #define TICK	     NS_PER_S
 #define TELL_EVERY   (10 * NS_PER_S)
+#define TELL_AGAIN   (60 * NS_PER_S)
+#define TELL_FIRST   (5 * NS_PER_S) /* what an earlier gateway told of comes first */
 #define FAILING_TELL (300 * NS_PER_S) /* an output that took nothing for so long is worth an alert */
 #define END_MS	     2000	      /* for what is on its way when we are asked to end */
 #define ASIDE_MAX    (1u << 20)
@@ -83,6 +85,7 @@ int shk_gateway_prepare(struct shk_gateway *g, unsigned uid, unsigned gid, struc
 		rc = shk_secrets_read(&s->net, &g->outlet[g->n].secrets, err);
 		if (rc < 0)
 			return shk_err_prefix(err, "output %s", s->net.name);
+		g->outlet[g->n].told_at = shk_now_mono() - TELL_EVERY + TELL_FIRST;
 		g->n++;
 	}
 	/* Without it alerts are in memory, and that is told. */
@@ -387,7 +390,7 @@ static void tell_lost(struct shk_gateway *g, struct shk_outlet *o, uint64_t now,
 	if (!note)
 		return;
 	note->lost_of = o;
-	note->lost = o->kept.dropped;
+	note->lost = lost;
 	o->told_at = now;
 }
 
@@ -406,8 +409,12 @@ static void tell(struct shk_gateway *g, uint64_t now)
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct shk_outlet *o = &g->outlet[i];
-		uint64_t lost = o->kept.dropped - o->kept.told;
+		uint64_t lost;
 
+		/* The engine that was told has ended before it made an alert of it. */
+		if (o->telling && now - o->told_at >= TELL_AGAIN)
+			o->telling = 0;
+		lost = o->kept.dropped - o->kept.told - o->telling;
 		if (lost && now - o->told_at >= TELL_EVERY && !waits_to_tell(g, o))
 			tell_lost(g, o, now, lost);
 		if (o->aside && now - o->aside_at >= TELL_EVERY)

@@ -16,7 +16,7 @@
 struct MHD_Daemon;
 struct shk_note {
 	char *text;
-	struct shk_outlet *lost_of; /* not NULL: its losses up to `lost` are told once this is sent */
+	struct shk_outlet *lost_of; /* not NULL: it tells of so many of its losses */
 	uint64_t lost;
 };
 

@@ -82,6 +82,7 @@ struct shk_outlet {
 	uint64_t last_ok;   /* real, ns; 0: never */
 	char error[256];    /* of the last try, empty after a success */
 	uint64_t told_at;   /* mono: when losses were last told */
+	uint64_t telling;   /* of dropped, beyond told: the engine was told, and its alert of it has not come back yet */
 	uint64_t aside, aside_at; /* set aside and not told; mono: when that was last told */
 	char aside_why[256];
 	uint64_t failing_since; /* mono; 0: it works */

@@ -139,7 +139,7 @@ void shk_outlet_save_synced(struct shk_outlet *o)
 
 uint64_t shk_outlet_at_risk(const struct shk_outlet *o)
 {
-	uint64_t lost = o->kept.dropped + o->kept.orphans, known = SHK_MAX(o->saved_drops, o->kept.told);
+	uint64_t lost = o->kept.dropped + o->kept.orphans, known = SHK_MAX(o->saved_drops, o->kept.told + o->telling);
 
 	return lost > known ? lost - known : 0;
 }

@@ -120,10 +120,7 @@ killed_at_random() {
 		[ "$(taken a 'select(.priority == "Critical" and .source == "syscall").shrike.id' | sort -u | wc -l)" -ge $((n / 10 * 9 / 10)) ]
 	fi
 	# Told in several alerts, the last of them a while after it was counted.
-	all_told() {
-		[ "$(taken a 'select(.rule == "Shrike internal: alerts lost" and .output_fields.output == "webhook").output_fields.count' |
-			awk '{ s += $1 } END { print s + 0 }')" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]
-	}
+	all_told() { [ "$(told_lost a)" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]; }
 	wait_until 60 all_told
 	adds_up a
 }

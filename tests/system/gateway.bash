@@ -87,6 +87,12 @@ alert() { # CONTAINER PRIORITY TAG RULE|TEXT
 	[ "$(feed alert "$@")" = ok ]
 }
 
+# told_lost NAME: how many lost ones the peer was told of; what came twice counts once.
+told_lost() {
+	taken "$1" 'select(.rule == "Shrike internal: alerts lost" and .output_fields.output == "webhook") |
+		"\(.shrike.boot) \(.shrike.id) \(.output_fields.count)"' | sort -u | awk '{ s += $3 } END { print s + 0 }'
+}
+
 # taken NAME FILTER: what jq makes of the bodies that the peer took.
 taken() {
 	[ -e "$T/$1.log" ] || return 0

@@ -43,10 +43,7 @@ all_accounted() {
 	mode ok
 	[ "$(FEED_WAIT=120 feed settle 110)" = settled ]
 	wait_until 90 metric_is 'shrike_output_lag_records{output="webhook"}' 0
-	all_told() {
-		[ "$(taken a 'select(.rule == "Shrike internal: alerts lost" and .output_fields.output == "webhook").output_fields.count' |
-			awk '{ s += $1 } END { print s + 0 }')" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]
-	}
+	all_told() { [ "$(told_lost a)" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]; }
 	wait_until 60 all_told
 	adds_up a
 	in_order a
@@ -184,11 +181,12 @@ on_disk_again() {
 	alert c1 Warning - 'r|after the reboot'
 	wait_until 60 grep -q 'after the reboot' "$T/a.log"
 	wait_until 30 metric_is 'shrike_output_lag_records{output="webhook"}' 0
-	told() {
-		[ "$(taken a 'select(.rule == "Shrike internal: alerts lost" and .output_fields.output == "webhook").output_fields.count' |
-			awk '{ s += $1 } END { print s + 0 }')" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]
+	told() { [ "$(told_lost a)" = "$(metric 'shrike_output_dropped_total{output="webhook"}')" ]; }
+	wait_until 30 told || {
+		echo "told of $(told_lost a), lost $(metric 'shrike_output_dropped_total{output="webhook"}')"
+		taken a 'select(.rule == "Shrike internal: alerts lost")'
+		false
 	}
-	wait_until 30 told
 	[ "$(metric 'shrike_output_dropped_total{output="webhook"}')" -gt 1000 ]
 	taken a 'select(.source == "syscall") | "\(.shrike.boot) \(.shrike.id)"' | sort -u | cut -d' ' -f1 | uniq -c | sort -n >"$T/boots"
 	[ "$(wc -l <"$T/boots")" = 2 ]
