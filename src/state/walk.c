@@ -459,12 +459,20 @@ static int quickly(const struct walk *w, const char *path, uint64_t more)
 	return open_path(w->dir[w->depth], path, w->from->follow ? 0 : O_NOFOLLOW, how);
 }
 
+/* SHK_MOUNT_* of its mount, or -errno. */
+static int see(struct shk_mount_view *m, int fd, struct shk_found *ret)
+{
+	int kind = shk_mount_look(m, fd, STATX_BASIC_STATS, &ret->sx);
+
+	ret->answers = kind > 0 && kind & SHK_MOUNT_ANSWERS;
+	return kind;
+}
+
 /* -EAGAIN: in a procfs. */
 static int look_at(struct walk *w, int fd)
 {
-	int kind = shk_mount_look(&w->mounts, fd, STATX_BASIC_STATS, &w->found->sx);
+	int kind = see(&w->mounts, fd, w->found);
 
-	w->found->answers = kind > 0 && kind & SHK_MOUNT_ANSWERS;
 	if (kind >= 0 && !(kind & SHK_MOUNT_PROC))
 		return 0;
 	w->found->sx.stx_mask = 0;
@@ -537,9 +545,8 @@ static int walk_from(struct walk *w, struct shk_str path, bool *doubtful)
 int shk_walk_look(const struct shk_walk_from *from, int fd, struct shk_found *ret)
 {
 	SHK_CLEANUP(shk_mount_view_done) struct shk_mount_view m = { .tid = from->tid, .init = from->init, .root = from->root_dev };
-	int kind = shk_mount_look(&m, fd, STATX_BASIC_STATS, &ret->sx);
+	int kind = see(&m, fd, ret);
 
-	ret->answers = kind > 0 && kind & SHK_MOUNT_ANSWERS;
 	/* A kernel that does not tell mounts tells the rest. */
 	return kind == -ENODATA ? 0 : SHK_MIN(kind, 0);
 }

@@ -100,7 +100,6 @@ static uint64_t pick_device(struct dice *d)
 {
 	/* The kernel's form: null, zero, console, none there is, a loop device, a minor number of 300 ... */
 	static const uint64_t devices[] = { 0, 0x103, 0x103, 0x105, 0x501, 0xfb4d, 0x7c8, 0x10012c, 0xffffffff, 0x100000103 };
-
 	uint64_t device = PICK(d, devices);
 
 	return everybodys_devices() && device > 0x105 ? 0x103 : device;
