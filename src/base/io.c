@@ -61,6 +61,13 @@ int shk_write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
+int shk_write_at(int dir, const char *name, const char *text)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : shk_write_all(fd, text, strlen(text));
+}
+
 ssize_t shk_send_fds(int sock, const void *p, size_t n, const int *fds, size_t nfds)
 {
 	union {

@@ -19,6 +19,8 @@ int shk_read_file(const char *path, struct shk_buf *b, struct shk_err *err);
 int shk_read_all(int fd, struct shk_buf *b, struct shk_err *err);
 /* Writes everything or fails with -errno. */
 int shk_write_all(int fd, const void *p, size_t n);
+/* Writes a text to a file of the directory that is there already, and no link. 0 or -errno. */
+int shk_write_at(int dir, const char *name, const char *text);
 
 #define SHK_MAX_FDS 8
 /* sendmsg with descriptors (SCM_RIGHTS) and MSG_NOSIGNAL. Returns bytes sent or -errno. */

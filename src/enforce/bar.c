@@ -92,13 +92,6 @@ static void sweep(int dir)
 	closedir(d);
 }
 
-static int write_to(int dir, const char *name, const char *text)
-{
-	_cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
 /* ---- the program ---- */
 
 #define LOAD(reg, field)                                                                                                     \
@@ -189,7 +182,7 @@ static int put_up(int own, const char *name)
 	dir = mkdirat(own, name, 0755) < 0 && errno != EEXIST ? -1 : openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
-	r = write_to(dir, "cgroup.type", "threaded");
+	r = shk_write_at(dir, "cgroup.type", "threaded");
 	r = r < 0 ? r : attach(dir);
 	if (r < 0)
 		return r;

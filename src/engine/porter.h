@@ -31,6 +31,7 @@
 #define SHK_PORTER_DECIDED  512
 #define SHK_PORTER_EXPECTED 160 /* more than there are threads of the gate, and a worker's */
 #define SHK_PORTER_LATE	    64
+#define SHK_PORTER_HOLDS    16 /* keys of the keeper */
 
 struct shk_porter_slot {
 	struct shk_permit_event *ev; /* in the memory file: len 0: free */
@@ -116,8 +117,10 @@ int shk_porter_run(struct shk_engine *g, struct shk_err *err);
 /* Threads end; what waits is left to the next engine. Before the jobs end. */
 void shk_porter_stop(struct shk_engine *g);
 void shk_porter_free(struct shk_engine *g);
-/* What the keeper has held: 1 the group, 2 the memory file. fd is taken over. */
+/* What the keeper has held: 1 the group, 2 the memory file, from SHK_PORTER_HOLDS on control groups of sessions, by slot. fd is taken over. */
 void shk_porter_restore(struct shk_engine *g, uint64_t key, int fd);
+/* Has the keeper hold fd under this key; 0 or -errno. Any thread. */
+int shk_porter_keep(struct shk_porter *pt, uint64_t key, int fd);
 /* Makes the group if there is none. 0, or -errno: not offered. Any thread. */
 int shk_porter_group(struct shk_porter *pt);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/porter.h"
+#include "verdict/hold.h"
 
 #define SHARED_BYTES (SHK_PORTER_SLOTS * sizeof(struct shk_permit_event))
 #define STACK_SIZE   (256u << 10)
@@ -33,7 +34,7 @@ static int thread(pthread_t *t, void *(*fn)(void *), void *arg)
 	return -r;
 }
 
-static int keep(struct shk_porter *pt, uint64_t key, int fd)
+int shk_porter_keep(struct shk_porter *pt, uint64_t key, int fd)
 {
 	struct json_object *o = json_object_new_object();
 	int r = o ? shk_keeper_store(pt->g, SHK_KEPT_PORTER, key, o, fd, NULL) : -ENOMEM;
@@ -59,7 +60,7 @@ static int make_shared(struct shk_porter *pt)
 	_cleanup_close_ int fd = memfd_create("shrike-porter", MFD_CLOEXEC);
 	int r = fd < 0 || ftruncate(fd, SHARED_BYTES) < 0 ? -errno : map(pt, fd);
 
-	return r < 0 ? r : keep(pt, 2, fd);
+	return r < 0 ? r : shk_porter_keep(pt, 2, fd);
 }
 
 /* Holding the lock. */
@@ -126,7 +127,7 @@ int shk_porter_group(struct shk_porter *pt)
 
 		r = fd < 0 ? fd : pt->shared ? 0 : make_shared(pt);
 		if (r == 0)
-			r = keep(pt, 1, fd);
+			r = shk_porter_keep(pt, 1, fd);
 		if (r == 0) {
 			pt->group = fd;
 		} else {
@@ -146,6 +147,13 @@ int shk_porter_group(struct shk_porter *pt)
 	return r;
 }
 
+/* Its execve has failed, or its event comes again. */
+static void end_left_hold(struct shk_engine *g, uint64_t key, int fd)
+{
+	shk_hold_end_of(fd);
+	shk_keeper_forget(g, SHK_KEPT_PORTER, key);
+}
+
 void shk_porter_restore(struct shk_engine *g, uint64_t key, int fd)
 {
 	struct shk_porter *pt = g->porter;
@@ -154,6 +162,8 @@ void shk_porter_restore(struct shk_engine *g, uint64_t key, int fd)
 		pt->group = TAKE_FD(fd);
 	else if (key == 2 && !pt->shared)
 		(void)map(pt, fd);
+	else if (key >= SHK_PORTER_HOLDS && fd >= 0)
+		end_left_hold(g, key, fd);
 	shk_close(&fd);
 }
 

@@ -5,7 +5,8 @@
  * Its process still is the runtime's, and waits for the kernel to open the program, which waits for us. It is seized, the
  * open is refused, and it stops on its way out of the execve that has failed. There the filter is put in, as into a
  * container's init, a worker serves the listener, and the task makes the same call again: it is judged now, in full, as the first
- * one of a session. What cannot get the filter goes on without, or its execve fails, as the policy says; this is decided before
+ * one of a session. Before Linux 6.8 it cannot be seized while it waits: its process is held up by a frozen control group, and is seized
+ * once its execve has failed (verdict/hold.h). What cannot get the filter goes on without, or its execve fails, as the policy says; this is decided before
  * the open is refused, so that the call's second coming finds an answer whatever happens here.
  */
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include "sources/ptrace/inject.h"
 #include "sources/ptrace/task.h"
 #include "sources/ptrace/tracee.h"
+#include "verdict/hold.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -147,27 +149,73 @@ static int give_filter(struct session *x, struct shk_tracee *t, int pidfd, bool 
 	return r;
 }
 
+static uint64_t hold_key(const struct session *x)
+{
+	return SHK_PORTER_HOLDS + (uint64_t)(x->s - x->pt->slot);
+}
+
+/* The next engine ends it, should this one not. */
+static int hold(struct session *x, struct shk_hold *h, struct shk_err *err)
+{
+	int r = shk_hold_make(h, x->tgid, err);
+
+	if (r == 0)
+		r = shk_porter_keep(x->pt, hold_key(x), h->dir);
+	if (r == 0)
+		r = shk_hold_begin(h, err);
+	if (r < 0)
+		shk_err_prefix(err, "before Linux 6.8 its process has to be frozen");
+	return r;
+}
+
+static void end_hold(struct session *x, struct shk_hold *h)
+{
+	if (h->dir < 0)
+		return;
+	shk_hold_end(h);
+	shk_keeper_forget(x->pt->g, SHK_KEPT_PORTER, hold_key(x));
+}
+
+/* Is it still the task that asked? Seized, its number is nobody else's. One that was left to the end of this thread would die of it. */
+static int still_it(struct session *x, struct shk_tracee *t, struct shk_err *err)
+{
+	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *whose = shk_porter_whose(x->pt->g, x->tid);
+
+	if (shk_start_time(x->tid) == x->s->start && whose == x->e)
+		return 0;
+	shk_tracee_release(t, NULL);
+	return shk_err_set(err, ESRCH, "it has ended");
+}
+
+/* Seized and stopped behind its execve, which was refused. */
+static int stop_behind(struct session *x, struct shk_tracee *t, int pidfd, struct shk_err *err)
+{
+	struct shk_hold h = SHK_HOLD_NONE;
+	int r = x->pt->before_lock ? shk_tracee_seize(t, x->tid, pidfd, INJECT_MS, err) : hold(x, &h, err);
+
+	/* Before anything is waited for, or the right one could not stop. */
+	if (r == 0)
+		shk_porter_answer(x->pt, x->s, false);
+	if (r == 0 && !x->pt->before_lock)
+		r = shk_tracee_seize(t, x->tid, pidfd, INJECT_MS, err);
+	if (r == 0)
+		r = still_it(x, t, err);
+	if (r == 0)
+		r = shk_tracee_stop(t, err);
+	/* Frozen it could make no call for us. */
+	end_hold(x, &h);
+	return r;
+}
+
 /* 0: it has the filter; 1: it had it, or needs none; -errno and why. */
 static int bring_in(struct session *x, bool may_nnp, struct shk_err *err)
 {
-	SHK_CLEANUP(shk_entry_unrefp) struct shk_entry *whose = NULL;
 	_cleanup_close_ int pidfd = shk_pidfd_open(x->tgid, 0);
 	struct shk_tracee t;
 	int r = pidfd < 0 ? shk_err_set(err, -pidfd, "its process cannot be opened") : shk_attach_room(x->e, err);
 
 	if (r == 0)
-		r = shk_tracee_seize(&t, x->tid, pidfd, INJECT_MS, err);
-	if (r < 0)
-		return r;
-	/* First, or the right one could not stop. */
-	shk_porter_answer(x->pt, x->s, false);
-	/* Now its number is nobody else's. A wrong one that was left to the end of this thread would die of it. */
-	whose = shk_porter_whose(x->pt->g, x->tid);
-	if (shk_start_time(x->tid) != x->s->start || whose != x->e) {
-		shk_tracee_release(&t, NULL);
-		return shk_err_set(err, ESRCH, "it has ended");
-	}
-	r = shk_tracee_stop(&t, err);
+		r = stop_behind(x, &t, pidfd, err);
 	if (r < 0)
 		return r;
 	if (!shk_tracee_again(&t, EPERM)) {
@@ -212,11 +260,7 @@ static void run(struct shk_job *j)
 		shk_porter_answer(x->pt, x->s, true);
 		return;
 	}
-	if (!x->pt->before_lock)
-		r = shk_err_set(&err, EOPNOTSUPP, "on this kernel a task cannot be traced while its program is opened; Linux 6.8 "
-				"lets it; use shrike-runtime");
-	else
-		r = bring_in(x, how == SHK_EXEC_NO_NEW_PRIVS, &err);
+	r = bring_in(x, how == SHK_EXEC_NO_NEW_PRIVS, &err);
 	if (r < 0 && r != -ESRCH)
 		shk_porter_tell(x->e, x->tid, x->refuse ? "was refused" : "goes on without supervision", err.text);
 	/* One that was not stopped still waits for this. */

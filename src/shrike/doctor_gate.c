@@ -22,6 +22,7 @@
 #include "enforce/bar.h"
 #include "shrike/doctor.h"
 #include "sources/fanotify/permit.h"
+#include "verdict/hold.h"
 
 #define PROBE_S	 2
 #define PROBE_MS 1000
@@ -85,8 +86,19 @@ void shk_doctor_bar(struct shk_report *r)
 			       strerror(WEXITSTATUS(status)));
 }
 
+/* A process can be held up where it cannot be traced. */
+static bool can_hold(struct shk_err *err)
+{
+	struct shk_hold h = SHK_HOLD_NONE;
+	int r = shk_hold_make(&h, getpid(), err);
+
+	shk_hold_end(&h);
+	return r == 0;
+}
+
 void shk_doctor_gate(struct shk_report *r)
 {
+	struct shk_err err = { 0 };
 	int status = 0, fd = shk_permit_new();
 	pid_t pid;
 
@@ -108,8 +120,12 @@ void shk_doctor_gate(struct shk_report *r)
 			       "fanotify permission events: exec sessions past the wrapper are supervised from their first program on");
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != NOT_TRACED)
 		shk_doctor_add(r, "limits", "exec gate", SHK_NO, "fanotify permission events could not be tried");
+	else if (can_hold(&err))
+		shk_doctor_add(r, "limits", "exec gate", SHK_YES,
+			       "fanotify permission events, and control groups of version 2 that hold up who cannot be traced at once "
+			       "(before Linux 6.8): exec sessions past the wrapper are supervised from their first program on");
 	else
 		shk_doctor_add(r, "limits", "exec gate", SHK_NO,
-			       "exec sessions past the wrapper are noticed, but not traceable then: refused, or supervised late; "
-			       "Linux 6.8 can");
+			       "exec sessions past the wrapper are noticed, but not traceable then (%s): refused, or supervised late; "
+			       "Linux 6.8 can, or control groups of version 2", err.text);
 }

@@ -39,13 +39,6 @@ bool shk_cgroup_below(struct shk_str dir, struct shk_str of)
 	return of.n && shk_str_starts(dir, of) && (dir.n == of.n || dir.p[of.n] == '/');
 }
 
-static int write_file(int dir, const char *name, const char *text)
-{
-	_cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	return fd < 0 ? -errno : shk_write_all(fd, text, strlen(text));
-}
-
 /* Does this cgroup, or one below it, hold pid? The path is where pid was when it was registered. */
 static bool holds(struct shk_str cgroup, pid_t pid)
 {
@@ -98,7 +91,7 @@ static void thaw_old(const struct shk_container *c)
 	_cleanup_close_ int dir = open_old_freezer(c);
 
 	if (dir >= 0)
-		(void)write_file(dir, "freezer.state", "THAWED");
+		(void)shk_write_at(dir, "freezer.state", "THAWED");
 }
 
 /* One pass over cgroup.procs: how many were there. */
@@ -144,7 +137,7 @@ int shk_kill_container(const struct shk_container *c, struct shk_err *err)
 	_cleanup_close_ int dir = open_cgroup(c);
 	int r;
 
-	if (dir >= 0 && write_file(dir, "cgroup.kill", "1") < 0)
+	if (dir >= 0 && shk_write_at(dir, "cgroup.kill", "1") < 0)
 		for (int i = 0; i < ROUNDS && kill_listed(dir) > 0; i++)
 			;
 	r = kill_init(c);
@@ -159,10 +152,10 @@ int shk_kill_container(const struct shk_container *c, struct shk_err *err)
 int shk_freeze_container(const struct shk_container *c, bool frozen, struct shk_err *err)
 {
 	_cleanup_close_ int dir = open_cgroup(c);
-	int r = dir < 0 ? dir : write_file(dir, "cgroup.freeze", frozen ? "1" : "0");
+	int r = dir < 0 ? dir : shk_write_at(dir, "cgroup.freeze", frozen ? "1" : "0");
 
 	if (r < 0 && dir >= 0)
-		r = write_file(dir, "freezer.state", frozen ? "FROZEN" : "THAWED");
+		r = shk_write_at(dir, "freezer.state", frozen ? "FROZEN" : "THAWED");
 	if (!frozen)
 		thaw_old(c);
 	if (r < 0)
@@ -265,17 +258,31 @@ static bool line_of(pid_t pid, const char *controller, char *out, size_t room)
 	return false;
 }
 
+static int unified(pid_t pid, bool root_too, struct shk_buf *out)
+{
+	char dir[4096], mount[1024];
+
+	shk_buf_reset(out);
+	if (!line_of(pid, NULL, dir, sizeof(dir)) || (!root_too && strcmp(dir, "/") == 0) || strncmp(dir, "/..", 3) == 0 ||
+	    !mount_point("cgroup2", NULL, mount, sizeof(mount)))
+		return -ENOENT;
+	shk_buf_printf(out, "%s%s", mount, dir);
+	return out->failed ? -ENOMEM : 0;
+}
+
+int shk_cgroup_unified(pid_t pid, struct shk_buf *out)
+{
+	return unified(pid, true, out);
+}
+
 int shk_cgroup_of(pid_t pid, struct shk_buf *out)
 {
 	static const char *const v1[] = { "freezer", "pids", "memory" };
 	char dir[4096], mount[1024];
+	int r = unified(pid, false, out);
 
-	shk_buf_reset(out);
-	if (line_of(pid, NULL, dir, sizeof(dir)) && strcmp(dir, "/") != 0 &&
-	    mount_point("cgroup2", NULL, mount, sizeof(mount))) {
-		shk_buf_printf(out, "%s%s", mount, dir);
-		return out->failed ? -ENOMEM : 0;
-	}
+	if (r != -ENOENT)
+		return r;
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(v1); i++)
 		if (line_of(pid, v1[i], dir, sizeof(dir)) && strcmp(dir, "/") != 0 &&
 		    mount_point("cgroup", v1[i], mount, sizeof(mount))) {

@@ -30,5 +30,7 @@ bool shk_cgroup_below(struct shk_str dir, struct shk_str of);
 /* The cgroup path of a process, as a directory below the mount point of the hierarchy that can kill and freeze (v2
  * first, else v1 freezer, else v1 pids): "" when it is the root cgroup or unknown. */
 int shk_cgroup_of(pid_t pid, struct shk_buf *out);
+/* The one of version 2, the root included. -ENOENT: none, or it is outside of what this process's cgroup namespace shows. */
+int shk_cgroup_unified(pid_t pid, struct shk_buf *out);
 
 #endif

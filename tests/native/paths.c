@@ -92,8 +92,9 @@ static uint64_t pick_type(struct dice *d)
 {
 	static const uint64_t types[] = { S_IFREG, S_IFREG, 0, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFCHR, S_IFBLK, S_IFDIR,
 					  S_IFLNK, 0170000, 0030000 };
+	uint64_t type = PICK(d, types);
 
-	return PICK(d, types);
+	return everybodys_devices() && type == S_IFBLK ? S_IFCHR : type;
 }
 
 static uint64_t pick_device(struct dice *d)

@@ -189,7 +189,7 @@ deb() {
 		expand s | cksum; rev s | tail -n 1; base64 s | md5sum; uuencode s s | md5sum; xxd s 2>/dev/null | md5sum; printf 'a\nb\n' >o; printf 'a\nc\n' >n; diff -u o n | tail -n 3 >df; diff o n >dd; patch o <dd; cat o
 		echo "-- archives"; tar cf a.tar a; tar tf a.tar | sort; mkdir e; tar xf a.tar -C e; find e | sort | md5sum; tar czf a.tgz a && tar tzf a.tgz | wc -l; find a | cpio -o -H newc 2>/dev/null >a.cpio; (mkdir c; cd c; cpio -idm <../a.cpio 2>&1; find . | sort | wc -l)
 		gzip -k s; gunzip -c s.gz | cmp - s && echo gzip; bzip2 -k s; bunzip2 -c s.bz2 | cmp - s && echo bzip2; xz -dc nothing; ar -r x.a s 2>/dev/null; ls *.gz *.bz2
-		echo "-- processes"; ls | xargs -n 5 echo | wc -l; timeout 5 true; echo $?; flock lock echo locked; (flock 9; echo inside) 9>lock; env -i A=1 env; nice true; nohup true; echo $?; setsid true; yes | head -n 2; run-parts a; which ls; id -u; tty; test -p a/p && echo pipe
+		echo "-- processes"; ls | xargs -n 5 echo | wc -l; timeout 50 true; echo $?; flock lock echo locked; (flock 9; echo inside) 9>lock; env -i A=1 env; nice true; nohup true; echo $?; setsid true; yes | head -n 2; run-parts a; which ls; id -u; tty; test -p a/p && echo pipe
 		(echo through >a/p &); cat a/p; time -p true 2>&1 | wc -l; watch -t nothing 2>&1 </dev/null | head -n 0; du -s a >/dev/null; df . >/dev/null; sync; mountpoint /proc; ls /nowhere; cat a/b/none; cd /tmp/w/none; pwd
 		cat /proc/self/comm; ls -l /proc/self/exe | sed 's/.*-> //'; echo "-- end"
 	END
