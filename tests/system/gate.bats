@@ -366,6 +366,8 @@ is_marked() {
 	"$SHK_BUILDDIR/tests/system/enter" "$INIT" "$SHK_BUILDDIR/tests/system/crowd" /tmp storm 1 >"$T/enter.out" 2>&1 </dev/null 3>&- &
 	wait_until 10 test -e "$B/rootfs/tmp/ready"
 	expect_found() { has_alert "Shrike internal: exec session found late" "e-$$"; }
+	# Where everything takes ten times as long a storm may be faster for ever.
+	has_won() { [ "${SHK_SLOW:-1}" != 1 ] && has_alert "Shrike internal: attach incomplete" "e-$$"; }
 	wait_until 60 expect_found
 	# It is in no cgroup of the container's, so that its storm cannot be frozen: it may take a few rounds, ten seconds apart,
 	# which are told.
@@ -377,7 +379,9 @@ is_marked() {
 			sleep 0.1
 		done
 	}
-	wait_until 90 nobody_bare
+	over() { nobody_bare || has_won; }
+	wait_until 90 over
+	! has_won || return 0
 	touch "$B/rootfs/tmp/GO"
 	wait_until 60 test -e "$B/rootfs/tmp/done"
 	cat "$B/rootfs/tmp/log" | cut -d' ' -f1,3 | sort | uniq -c
