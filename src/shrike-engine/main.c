@@ -94,26 +94,27 @@ static int parse(int argc, char **argv, struct args *a)
 
 /* What is used: reading other processes (PTRACE, DAC), filters and pidfd_getfd (SYS_ADMIN, PTRACE), kill; the kernel
  * module's control (SYS_ADMIN; NET_ADMIN, which it has for callers, as generic netlink asks for it, too); calls
- * carried out in a caller's place: its ids (SETUID, SETGID) and what it may do with files and sockets. */
+ * carried out in a caller's place: its ids (SETUID, SETGID) and what it may do with files and sockets; a process put into another
+ * control group (verdict/hold.c; NICE, which the cpuset controller asks for: cap_safe_nice() in security/commoncap.c). */
 static int drop_capabilities(struct shk_err *err)
 {
-	static const int for_callers[] = { CAP_SETUID, CAP_SETGID, CAP_FOWNER, CAP_FSETID, CAP_CHOWN,
+	static const int some_have[] = { CAP_SETUID, CAP_SETGID, CAP_FOWNER, CAP_FSETID, CAP_CHOWN,
 					   CAP_MKNOD, CAP_SYS_RESOURCE, CAP_NET_BIND_SERVICE,
-					   CAP_NET_ADMIN, CAP_NET_RAW };
+					   CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE };
 	const capng_type_t types = (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
-	bool have[SHK_ARRAY_SIZE(for_callers)];
+	bool have[SHK_ARRAY_SIZE(some_have)];
 
 	if (geteuid() != 0)
 		return 0;
 	capng_get_caps_process();
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(for_callers); i++)
-		have[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)for_callers[i]);
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(some_have); i++)
+		have[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)some_have[i]);
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_updatev(CAPNG_ADD, types, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
 		      CAP_KILL, -1);
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(for_callers); i++)
+	for (size_t i = 0; i < SHK_ARRAY_SIZE(some_have); i++)
 		if (have[i])
-			capng_update(CAPNG_ADD, types, (unsigned)for_callers[i]);
+			capng_update(CAPNG_ADD, types, (unsigned)some_have[i]);
 	/* Not no_new_privs: it would bind the programs that alerts are piped into, too (sendmail is setgid). */
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return shk_err_sys(err, errno ? errno : EPERM, "drop capabilities");

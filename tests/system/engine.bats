@@ -57,8 +57,8 @@ dead() {
 	[ "$(field Seccomp "/proc/$e/status")" = 2 ]
 	[ "$(field NoNewPrivs "/proc/$e/status")" = 1 ]
 	# What it uses, as far as root has it here.
-	[ $((16#$(field CapEff "/proc/$e/status"))) = $((0x92834ff & 16#$(field CapEff /proc/self/status))) ]
-	[ $((16#$(field CapBnd "/proc/$e/status"))) = $((0x92834ff & 16#$(field CapBnd /proc/self/status))) ]
+	[ $((16#$(field CapEff "/proc/$e/status"))) = $((0x9a834ff & 16#$(field CapEff /proc/self/status))) ]
+	[ $((16#$(field CapBnd "/proc/$e/status"))) = $((0x9a834ff & 16#$(field CapBnd /proc/self/status))) ]
 	[ "$(field Seccomp "$T/sink.status")" = 0 ]
 	[ "$(field NoNewPrivs "$T/sink.status")" = 0 ]
 	# Nothing but its own socket is open in the launcher.
