@@ -52,6 +52,8 @@ _Noreturn void broken(const char *what);
 void *shared(size_t n);
 uint64_t now_ns(void);
 unsigned long draw(unsigned long below);
+/* Keeps the processor for a random time below so many nanoseconds. (By the clock: an emulator's "pause" takes half a millisecond.) */
+void dally(unsigned long below_ns);
 
 /* fork and pthread_create; a machine that is full for the moment is waited for. */
 pid_t fork_child(void);

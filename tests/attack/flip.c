@@ -72,6 +72,14 @@ unsigned long draw(unsigned long below)
 	return below ? (unsigned long)(x % below) : 0;
 }
 
+void dally(unsigned long below_ns)
+{
+	uint64_t until = now_ns() + draw(below_ns);
+
+	while (now_ns() < until)
+		;
+}
+
 void *shared(size_t n)
 {
 	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -163,8 +171,7 @@ static void set_often(struct flip *f)
 	/* Bounded: a call that is never ended by the one who began it must not keep us. */
 	for (bool side = true; atomic_load(&f->in_call) && !atomic_load(&f->over); side = !side) {
 		f->set(f->arg, side);
-		for (unsigned long i = draw(2000); i; i--)
-			__asm__ volatile("pause");
+		dally(80000);
 	}
 }
 

@@ -60,14 +60,12 @@ static void killed(struct run *r)
 {
 	while (more(r)) {
 		pid_t pid = fork_child(), next;
-		unsigned long n = draw(4000);
 
 		if (pid == 0) {
 			for (;;)
 				close(open("/free/f", O_RDONLY));
 		}
-		while (n--)
-			__asm__ volatile("pause");
+		dally(160000);
 		kill(pid, SIGKILL);
 		next = fork_child();
 		if (next == 0) {
@@ -103,8 +101,7 @@ static void replaced(struct run *r)
 		if (pid == 0) {
 			for (int i = 0; i < 3; i++)
 				start_thread(open_on, NULL);
-			for (unsigned long i = draw(20000); i; i--)
-				__asm__ volatile("pause");
+			dally(800000);
 			execv("/free/prog", argv);
 			_exit(99);
 		}
@@ -138,8 +135,7 @@ static void *serve(void *arg)
 		strcpy(l->copy, l->good);
 		ioctl(l->uffd, UFFDIO_COPY, &c);
 		/* Who asked has it now, or will in a moment. */
-		for (unsigned long i = draw(1500); i; i--)
-			__asm__ volatile("pause");
+		dally(60000);
 		strcpy(l->page, l->evil);
 		atomic_store(&l->serving, false);
 	}
