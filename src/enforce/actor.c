@@ -100,12 +100,23 @@ static void join(struct shk_actor *a, pid_t init)
 
 int shk_actor_go_home(struct shk_actor *a)
 {
-	/* The first thread's, which joins nobody. */
-	_cleanup_close_ int fd = a->joined ? open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC) : -1;
-
 	if (!a->joined)
 		return 0;
 	a->joined = 0;
+	return shk_actor_begin_thread();
+}
+
+int shk_actor_begin_thread(void)
+{
+	/* The first thread's, which joins nobody. */
+	_cleanup_close_ int fd = -1;
+	struct stat own, first;
+
+	if (stat("/proc/thread-self/ns/cgroup", &own) < 0 || stat("/proc/self/ns/cgroup", &first) < 0)
+		return -errno;
+	if (own.st_ino == first.st_ino)
+		return 0;
+	fd = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
 	return fd < 0 || setns(fd, CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 

@@ -79,6 +79,8 @@ void shk_actor_meet(struct shk_actor *a, const struct shk_caller *c);
 /* Back to the engine's own view of control groups, for as long as no call is carried out: in the container's their paths begin at its own
  * (cgroup_namespaces(7)). 0 or -errno. */
 int shk_actor_go_home(struct shk_actor *a);
+/* The same for a thread that one which has carried out calls may have made, and which therefore began where that one was. */
+int shk_actor_begin_thread(void);
 /* Makes the actor the one to ask for a walk that another process began. */
 void shk_actor_adopt(struct shk_actor *a, struct shk_walk_from *from);
 /* What a relative path of the caller's begins at; owned. -EBADF, -ENOTDIR. */

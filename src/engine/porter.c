@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/actor.h"
 
 #define IDLE_MS	     100
 #define TEND_EVERY   64u /* events, where they never end */
@@ -264,6 +265,8 @@ void *shk_porter_reader(void *arg)
 	struct shk_porter *pt = me->pt;
 	unsigned in_a_row = 0;
 
+	/* Whoever arms a container may make it, and it starts jobs, which move processes between control groups. */
+	(void)shk_actor_begin_thread();
 	if (!atomic_load(&pt->taken_over)) {
 		take_over(pt);
 		atomic_store(&pt->taken_over, true);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "enforce/actor.h"
 #include "engine/internal.h"
 #include "engine/observer.h"
 #include "engine/porter.h"
@@ -193,6 +194,7 @@ static void *worker_main(void *arg)
 	sigfillset(&set);
 	sigdelset(&set, SIGUSR1);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
+	(void)shk_actor_begin_thread(); /* if that failed verdicts about control groups do, and say so */
 	if (l->tuned)
 		give_way();
 	if (l->restored)

@@ -91,6 +91,51 @@ begin() {
 	done
 }
 
+@test "verdict freeze, by a worker that one in the container's namespaces has made" {
+	local r id
+	cat >"$T/rules.yaml" <<-'END'
+		- rule: Hidden
+		  desc: Opens are carried out.
+		  condition: evt.type in (open, openat, openat2) and fd.name startswith /hide/
+		  output: "%fd.name"
+		  priority: WARNING
+		- rule: Cold
+		  desc: Signals are not.
+		  condition: evt.type = kill
+		  output: "%proc.name"
+		  priority: WARNING
+	END
+	policy default <<-END
+		policy: default
+		rules: { files: [$T/rules.yaml] }
+		mode: enforce
+		deadline: { ms: 10000, then: deny }
+		actions:
+		  - match: { rules: [Cold] }
+		    then: { freeze: container }
+		  - match: { rules: [Hidden] }
+		    then: { deny: EPERM }
+	END
+	S reload
+	# Somebody waits for a pipe; nothing but the signal comes to who serves then.
+	jq '.linux.namespaces |= (map(select(.type != "cgroup")) + [{ type: "cgroup" }]) | .process.args = ["/bin/sh", "-c",
+		"/bin/true </dev/null; echo x >>/tmp/ticks; (read x </tmp/pipe) & while [ ! -e /tmp/GO ]; do :; done; kill -0 1"]' \
+		"$T/b/config.json" >"$T/n"
+	mv "$T/n" "$T/b/config.json"
+	for r in $RUNTIMES; do
+		id=w-$r-$$
+		rm -f "$T/b/rootfs/tmp/"*
+		mkfifo "$T/b/rootfs/tmp/pipe"
+		start "$r" "$id" "$T/b"
+		wait_until 5 test -e "$T/b/rootfs/tmp/ticks"
+		pause 0.3
+		touch "$T/b/rootfs/tmp/GO"
+		wait_until 5 is_frozen "$id"
+		runtime "$r" delete -f "$id"
+		wait_until 5 no_containers
+	done
+}
+
 @test "freeze and thaw by command; another engine in between" {
 	local r id n e
 	for r in $RUNTIMES; do
