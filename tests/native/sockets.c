@@ -487,10 +487,11 @@ static void say_connection(long r, int e, char *out, size_t n)
 	if (types[c.type].domain == AF_NETLINK)
 		return;
 	if (r < 0 && e != EINPROGRESS) {
+		if (types[c.type].type == SOCK_DGRAM)
+			return;
 		/* The one of before is on its way, perhaps. */
 		wait_for(SERVER, POLLIN, c.before == CONNECTED && is_with_server());
-		if (types[c.type].type != SOCK_DGRAM)
-			add(out, n, " accept %s", accept4(SERVER, NULL, NULL, SOCK_NONBLOCK) < 0 ? "none" : "one");
+		add(out, n, " accept %s", accept4(SERVER, NULL, NULL, SOCK_NONBLOCK) < 0 ? "none" : "one");
 		return;
 	}
 	wait_for(CLIENT, POLLOUT, true);
