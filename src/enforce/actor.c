@@ -108,16 +108,12 @@ int shk_actor_go_home(struct shk_actor *a)
 
 int shk_actor_begin_thread(void)
 {
-	/* The first thread's, which joins nobody. */
-	_cleanup_close_ int fd = -1;
-	struct stat own, first;
+	uint64_t own = shk_ns_of(gettid(), "cgroup");
 
-	if (stat("/proc/thread-self/ns/cgroup", &own) < 0 || stat("/proc/self/ns/cgroup", &first) < 0)
-		return -errno;
-	if (own.st_ino == first.st_ino)
+	/* The first thread joins nobody. */
+	if (own && own == shk_ns_of(getpid(), "cgroup"))
 		return 0;
-	fd = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
-	return fd < 0 || setns(fd, CLONE_NEWCGROUP) < 0 ? -errno : 0;
+	return enter(getpid(), "cgroup", CLONE_NEWCGROUP) ? 0 : -errno;
 }
 
 static uint64_t listed(int fd)

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/io.h"
-#include "enforce/actor.h"
 #include "sources/notify/notify.h"
 
 #define GATE_THREADS	   128u
@@ -242,7 +241,6 @@ static void *thread_main(void *arg)
 
 	sigfillset(&set);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
-	(void)shk_actor_begin_thread(); /* workers make it; what it starts then begins here */
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop) {
 		struct request *r = take(t);

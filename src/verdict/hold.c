@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -14,15 +13,14 @@
 #include "base/io.h"
 #include "verdict/kill.h"
 
-#define PROCS_MAX 65536 /* bytes: it is one process, unless somebody else put more there */
-#define ROUNDS	  8
+#define ROUNDS 8 /* it is one process, unless somebody else put more there */
 
-static int put(int dir, const char *procs, long pid)
+static int put(int dir, pid_t pid)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%ld", pid);
-	return shk_write_at(dir, procs, text);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return shk_write_at(dir, "cgroup.procs", text);
 }
 
 static int make_in(const char *parent, pid_t tgid)
@@ -66,35 +64,25 @@ int shk_hold_make(struct shk_hold *h, pid_t tgid, struct shk_err *err)
 
 int shk_hold_begin(struct shk_hold *h, struct shk_err *err)
 {
-	int r = put(h->dir, "cgroup.procs", h->tgid);
+	int r = put(h->dir, h->tgid);
 
 	return r < 0 ? shk_err_sys(err, -r, "freeze process %d", (int)h->tgid) : 0;
+}
+
+static bool put_back(pid_t pid, void *up)
+{
+	(void)put(*(int *)up, pid);
+	return true;
 }
 
 void shk_hold_end_of(int dir)
 {
 	_cleanup_close_ int up = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char link[SHK_PROC_PATH], path[4096];
-	struct shk_buf b;
 	ssize_t n;
 
-	shk_buf_init(&b, PROCS_MAX);
-	for (int i = 0; up >= 0 && i < ROUNDS; i++) {
-		_cleanup_close_ int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-		shk_buf_reset(&b);
-		if (fd < 0 || shk_read_all(fd, &b, NULL) < 0 || !b.n)
-			break;
-		for (char *p = b.p, *end; *p; p = *end ? end + 1 : end) {
-			long v = strtol(p, &end, 10);
-
-			if (end == p)
-				break;
-			if (v > 0)
-				(void)put(up, "cgroup.procs", v);
-		}
-	}
-	shk_buf_done(&b);
+	for (int i = 0; up >= 0 && i < ROUNDS && shk_cgroup_each(dir, put_back, &up) > 0; i++)
+		;
 	/* For who could not be moved. */
 	(void)shk_write_at(dir, "cgroup.freeze", "0");
 	n = readlink(shk_fd_path(link, dir), path, sizeof(path) - 1);

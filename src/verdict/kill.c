@@ -94,10 +94,9 @@ static void thaw_old(const struct shk_container *c)
 		(void)shk_write_at(dir, "freezer.state", "THAWED");
 }
 
-/* One pass over cgroup.procs: how many were there. */
-static int kill_listed(int dir)
+int shk_cgroup_each(int dir, bool (*fn)(pid_t pid, void *arg), void *arg)
 {
-	_cleanup_close_ int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct shk_buf b;
 	int n = 0;
 
@@ -110,14 +109,21 @@ static int kill_listed(int dir)
 
 			if (end == p)
 				break;
-			if (v <= 1)
-				continue; /* 0: not visible from this pid namespace */
-			kill((pid_t)v, SIGKILL);
-			n++;
+			/* 0: not visible from this pid namespace */
+			n += v > 0 && fn((pid_t)v, arg);
 		}
 	}
 	shk_buf_done(&b);
 	return n;
+}
+
+static bool kill_listed(pid_t pid, void *arg)
+{
+	(void)arg;
+	if (pid == 1)
+		return false;
+	kill(pid, SIGKILL);
+	return true;
 }
 
 static int kill_init(const struct shk_container *c)
@@ -138,7 +144,7 @@ int shk_kill_container(const struct shk_container *c, struct shk_err *err)
 	int r;
 
 	if (dir >= 0 && shk_write_at(dir, "cgroup.kill", "1") < 0)
-		for (int i = 0; i < ROUNDS && kill_listed(dir) > 0; i++)
+		for (int i = 0; i < ROUNDS && shk_cgroup_each(dir, kill_listed, NULL) > 0; i++)
 			;
 	r = kill_init(c);
 	/* A frozen task of the old hierarchy dies when it thaws, and not before. */

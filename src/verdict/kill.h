@@ -30,6 +30,8 @@ bool shk_cgroup_below(struct shk_str dir, struct shk_str of);
 /* The cgroup path of a process, as a directory below the mount point of the hierarchy that can kill and freeze (v2
  * first, else v1 freezer, else v1 pids): "" when it is the root cgroup or unknown. */
 int shk_cgroup_of(pid_t pid, struct shk_buf *out);
+/* One pass over the processes of a cgroup's directory that can be seen from here: for how many fn was true, or -errno. */
+int shk_cgroup_each(int dir, bool (*fn)(pid_t pid, void *arg), void *arg);
 /* The one of version 2, the root included. -ENOENT: none, or it is outside of what this process's cgroup namespace shows. */
 int shk_cgroup_unified(pid_t pid, struct shk_buf *out);
 
