@@ -556,6 +556,12 @@ int shk_open_do(struct shk_actor *a, struct shk_open *o)
 	return shk_deputy_helps(a, r) ? shk_deputy_open(a, o) : r;
 }
 
+bool shk_open_makes_busy(const struct shk_actor *a, const struct shk_open *o)
+{
+	return !o->blind && o->caller.may_umount &&
+	       !(o->looked && a->root_direct && shk_actor_listed(a, &o->sx) == a->root_mnt);
+}
+
 void shk_open_done(struct shk_open *o)
 {
 	shk_pin_done(&o->pin);

@@ -62,6 +62,8 @@ bool shk_open_is_null(const struct shk_open *o);
 /* A descriptor of the engine's, or -errno: the call's result; -ESTALE: what was to be made is there by now, pin and
  * judge again. May block as long as the object does (FIFO); a signal ends it with -EINTR. */
 int shk_open_do(struct shk_actor *a, struct shk_open *o);
+/* Would the caller, or who waits for it, notice that we hold the file a moment longer than the caller does? umount says EBUSY. */
+bool shk_open_makes_busy(const struct shk_actor *a, const struct shk_open *o);
 void shk_open_done(struct shk_open *o);
 
 #endif

@@ -148,6 +148,7 @@ const char *shk_caller_of(struct shk_eval_ctx *ctx, struct shk_caller *ret)
 	ret->umask = r->umask;
 	ret->narrow_ids = ctx->ev->abi == SHK_ABI_I386;
 	ret->other_users = user != own_user_ns();
+	ret->may_umount = ret->other_users || c->bounding & 1ull << CAP_SYS_ADMIN;
 	ret->own_effective = c->effective;
 	ret->effective = ret->other_users ? 0 : c->effective;
 	ret->n_groups = r->n_groups;

@@ -471,7 +471,7 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 		return false;
 	}
 	/* Before the caller goes on: what is held makes a mount busy. */
-	if (a->what == SHK_ACT_PATHS || a->what == SHK_ACT_MOUNTS)
+	if (a->what != SHK_ACT_OPEN)
 		let_go(a);
 	if (r < 0) {
 		a->what = SHK_ACT_FAIL;
@@ -482,10 +482,36 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 	return true;
 }
 
+/*
+ * Who gives a descriptor and the answer in one step closes its own when it is woken, which is some time after the caller has gone on: that
+ * one may have closed it long since, and ended. So where somebody would notice it is two steps, and another change of tasks. Should the
+ * engine die between them the next one sends the answer; a signal that ends the caller's wait there (without WAIT_KILLABLE_RECV) leaves
+ * it a descriptor too many.
+ */
+static int give_and_forget(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a)
+{
+	int r = shk_notify_install(w->l->fd, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
+
+	let_go(a);
+	shk_close(&a->fd);
+	if (r >= 0)
+		shk_answer_value(w->l, s, r);
+	return r;
+}
+
+void shk_act_forget(struct shk_act *a)
+{
+	if (!shk_act_foreseen(a))
+		let_go(a);
+	shk_close(&a->fd);
+}
+
 int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a)
 {
 	int r;
 
+	if (a->what != SHK_ACT_OPEN && (a->method == SHK_METHOD_EMULATE || a->why))
+		let_go(a);
 	if (a->what == SHK_ACT_FAIL)
 		return a->err;
 	if (a->what == SHK_ACT_UNABLE)
@@ -498,7 +524,8 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 	}
 	if (a->what != SHK_ACT_OPEN)
 		return 0;
-	r = shk_worker_give(w, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
+	r = shk_open_makes_busy(w->actor, &a->open) ? give_and_forget(w, s, a) :
+						      shk_worker_give(w, s->notif.id, a->fd, a->open.flags & O_CLOEXEC);
 	/* ENOENT: nobody waits any more. */
 	a->given = r >= 0 || r == -ENOENT;
 	return a->given ? 0 : -r;
@@ -519,7 +546,5 @@ void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_a
 			 a->what == SHK_ACT_UNABLE ? "refused" : "let through on arguments that can be exchanged",
 			 a->why, ev->call ? ev->call->name : "unknown", (int)ev->tid);
 	close_both(&a->open.pin.fd, &a->fd);
-	if (!shk_act_foreseen(a))
-		let_go(a);
-	shk_close(&a->fd);
+	shk_act_forget(a);
 }

@@ -69,6 +69,8 @@ void shk_act_gone(struct shk_act *a);
 bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a);
 /* 0: go on (or a->given: answered), or the errno to answer with. */
 int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a);
+/* What is held for it is let go: before the caller is told that its call fails. */
+void shk_act_forget(struct shk_act *a);
 void shk_act_done(struct shk_worker *w, const struct shk_event *ev, struct shk_act *a);
 
 #endif

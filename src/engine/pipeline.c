@@ -442,6 +442,8 @@ void shk_pipeline(struct shk_worker *w, struct shk_call_slot *s)
 		}
 		if (!o.err)
 			o.err = shk_act_answer(w, s, &o.act);
+		else
+			shk_act_forget(&o.act);
 		if (!o.act.given)
 			shk_answer(l, s, o.err);
 		if (o.unreadable)

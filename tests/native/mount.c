@@ -310,7 +310,25 @@ static void act(struct kase *k)
 	k->res->done = true;
 }
 
-/* Mounts of the container's own namespace outlive the case otherwise. */
+/* What a case mounted in the container's own namespace would stay there, and the table of mounts is read after each change of it. The
+ * newest first. */
+static void clean_mounts(struct kase *k)
+{
+	char line[1024], at[64][256];
+	size_t n = 0;
+	FILE *in = c.ns ? NULL : fopen("/proc/self/mountinfo", "re");
+
+	while (in && n < 64 && fgets(line, sizeof(line), in))
+		if (sscanf(line, "%*s %*s %*s %*s %255s", at[n]) == 1 && strncmp(at[n], k->dir, strlen(k->dir)) == 0 &&
+		    at[n][strlen(k->dir)] == '/')
+			n++;
+	if (in)
+		fclose(in);
+	while (n)
+		if (umount2(at[--n], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+			broken(at[n]);
+}
+
 static void world(void)
 {
 	static const char *const dirs[] = { "/ov", "/ov/a", "/ov/b", "/ov/up", "/ov/work" };
@@ -324,4 +342,4 @@ static void world(void)
 		mkdir(dirs[i], 0755);
 }
 
-const struct family family_mount = { "mount", world, make_mount, prepare, act, NULL, true };
+const struct family family_mount = { "mount", world, make_mount, prepare, act, clean_mounts, true };

@@ -130,6 +130,24 @@ known_devices() {
 	done
 }
 
+@test "a file that was opened and closed does not keep its filesystem mounted" {
+	guarded
+	script <<-'END'
+		mkdir -p /var/w
+		/opt/opens busy /var/w 300
+	END
+	local r
+	for r in $RUNTIMES; do
+		run run_in "$r" "y-$r-$$" "$T/free"
+		[ "$(echo "$output" | jq -c .)" = '{"opened":300,"busy":0}' ]
+		run run_in "$r" "u-$r-$$" "$T/b"
+		echo "$output"
+		[ "$(echo "$output" | jq .opened)" = 300 ]
+		# Whoever marks new mounts for the exec gate holds each of them for some microseconds.
+		[ "$(echo "$output" | jq .busy)" -le 15 ]
+	done
+}
+
 @test "what was read many times is refused once it leads to a guarded file" {
 	guarded
 	script <<-'END'

@@ -9,6 +9,7 @@
  *                        the same as somebody else, in a user namespace of its own if USERNS is 1
  *   excl DIR N           makes N files with O_EXCL: {"made":n,"errors":n}
  *   fifos PATH N         N readers and N writers of one FIFO at a time: {"met":n}
+ *   busy DIR N           mounts a tmpfs there, makes, refuses and reads a file in it, and unmounts it, N times: {"opened":n,"busy":n}
  *   lone PATH            opens a FIFO for reading that nobody writes; prints the errno and the milliseconds it took
  */
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -172,6 +174,40 @@ static int do_lone(char **a)
 	return 0;
 }
 
+/* Nobody else has anything open there, so nothing is busy. */
+static int do_busy(char **a)
+{
+	unsigned opened = 0, busy = 0;
+
+	for (int i = atoi(a[1]); i > 0; i--) {
+		char name[64];
+		int fd;
+
+		if (mount("none", a[0], "tmpfs", 0, NULL) < 0)
+			return 3;
+		snprintf(name, sizeof(name), "%s/f", a[0]);
+		if (i % 3) {
+			fd = open(name, O_WRONLY | O_CREAT, 0644);
+			close(fd);
+		} else {
+			fd = mknod(name, S_IFREG | 0644, 0);
+		}
+		if (i % 3 == 1)
+			fd = open(name, O_RDONLY);
+		else if (i % 3 == 0)
+			fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644) < 0 && errno == EEXIST ? 0 : -1;
+		opened += fd >= 0;
+		if (i % 3 == 1)
+			close(fd);
+		if (umount2(a[0], 0) < 0) {
+			busy += errno == EBUSY;
+			umount2(a[0], MNT_DETACH);
+		}
+	}
+	printf("{\"opened\":%u,\"busy\":%u}\n", opened, busy);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -180,6 +216,7 @@ int main(int argc, char **argv)
 	} all[] = {
 		{ "flip", 3, do_flip },	  { "open", 3, do_open },   { "as", 6, do_as },
 		{ "excl", 2, do_excl },	  { "fifos", 2, do_fifos }, { "lone", 1, do_lone },
+		{ "busy", 2, do_busy },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(all) / sizeof(all[0]); i++)

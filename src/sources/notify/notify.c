@@ -104,12 +104,22 @@ int shk_notify_give_quiet(int fd, uint64_t id, int srcfd, bool cloexec)
 
 	if (r >= 0 || errno != EINVAL)
 		return r < 0 ? -errno : r;
-	a.flags = 0;
-	r = ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
-	if (r < 0)
-		return -errno;
-	(void)shk_notify_answer(fd, id, 0, r);
+	r = shk_notify_install(fd, id, srcfd, cloexec);
+	if (r >= 0)
+		(void)shk_notify_answer(fd, id, 0, r);
 	return r;
+}
+
+int shk_notify_install(int fd, uint64_t id, int srcfd, bool cloexec)
+{
+	struct seccomp_notif_addfd a = { .id = id, .srcfd = (uint32_t)srcfd, .newfd_flags = cloexec ? O_CLOEXEC : 0 };
+	int r;
+
+	/* EINTR: it is not there, or the number would have been returned (seccomp_notify_addfd). */
+	do
+		r = ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
 }
 
 int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec)

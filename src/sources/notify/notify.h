@@ -31,6 +31,8 @@ int shk_notify_answer(int fd, uint64_t id, int error, int64_t val);
  * are blocked meanwhile. quiet: the thread gets none. */
 int shk_notify_give(int fd, uint64_t id, int srcfd, bool cloexec);
 int shk_notify_give_quiet(int fd, uint64_t id, int srcfd, bool cloexec);
+/* The same, but the caller goes on waiting for its answer: until then srcfd can be closed. */
+int shk_notify_install(int fd, uint64_t id, int srcfd, bool cloexec);
 /* All tasks of the filter are gone (POLLHUP). */
 bool shk_notify_hung_up(int fd);
 /* Fills ev from the notification in slot; memory is read by process_vm_readv of the waiting task. Whether it still
