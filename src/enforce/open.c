@@ -369,13 +369,17 @@ static bool is_expected(struct shk_actor *a, struct shk_str path)
 	return *at == number;
 }
 
+static bool in_roots_mount(const struct shk_actor *a, const struct shk_open *o)
+{
+	return o->looked && a->root_direct && shk_actor_listed(a, &o->sx) == a->root_mnt;
+}
+
 /* A plain object in the root's mount, which no link led to. */
 static void expect(struct shk_actor *a, const struct shk_open *o, struct shk_str path)
 {
 	uint32_t number, *at = place_of(a, path, &number);
 
-	if (o->pin.straight && o->looked && is_plain(o) && !(o->flags & ~(uint64_t)READS) && a->root_direct &&
-	    shk_actor_listed(a, &o->sx) == a->root_mnt)
+	if (o->pin.straight && in_roots_mount(a, o) && is_plain(o) && !(o->flags & ~(uint64_t)READS))
 		*at = number;
 }
 
@@ -558,8 +562,7 @@ int shk_open_do(struct shk_actor *a, struct shk_open *o)
 
 bool shk_open_makes_busy(const struct shk_actor *a, const struct shk_open *o)
 {
-	return !o->blind && o->caller.may_umount &&
-	       !(o->looked && a->root_direct && shk_actor_listed(a, &o->sx) == a->root_mnt);
+	return !o->blind && o->caller.may_umount && !in_roots_mount(a, o);
 }
 
 void shk_open_done(struct shk_open *o)

@@ -22,9 +22,9 @@ struct shk_caller {
 	gid_t group[SHK_GROUPS_MAX];
 	uint32_t n_groups;
 	uint64_t effective;	/* those that count here */
-	bool may_umount;	/* it, or whoever it runs for, may undo mounts of its mount namespace */
 	uint64_t own_effective;	/* its capabilities, in whatever user namespace it is */
 	bool other_users;	/* it is in another user namespace, and has capabilities there: its numbers are not ours */
+	bool may_umount;	/* it, or whoever it runs for, may undo mounts of its mount namespace */
 	mode_t umask;
 	bool narrow_ids; /* the call is of an ABI with 16 bit ids */
 };

@@ -470,9 +470,6 @@ bool shk_act_do(struct shk_worker *w, struct shk_call_slot *s, struct shk_act *a
 		let_go(a);
 		return false;
 	}
-	/* Before the caller goes on: what is held makes a mount busy. */
-	if (a->what != SHK_ACT_OPEN)
-		let_go(a);
 	if (r < 0) {
 		a->what = SHK_ACT_FAIL;
 		a->err = r == -ESTALE ? EBUSY : -r;
@@ -510,6 +507,7 @@ int shk_act_answer(struct shk_worker *w, struct shk_call_slot *s, struct shk_act
 {
 	int r;
 
+	/* Before the caller goes on: what is held makes a mount busy. */
 	if (a->what != SHK_ACT_OPEN && (a->method == SHK_METHOD_EMULATE || a->why))
 		let_go(a);
 	if (a->what == SHK_ACT_FAIL)

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,24 +182,22 @@ static int do_busy(char **a)
 
 	for (int i = atoi(a[1]); i > 0; i--) {
 		char name[64];
+		bool ok;
 		int fd;
 
 		if (mount("none", a[0], "tmpfs", 0, NULL) < 0)
 			return 3;
 		snprintf(name, sizeof(name), "%s/f", a[0]);
-		if (i % 3) {
-			fd = open(name, O_WRONLY | O_CREAT, 0644);
-			close(fd);
-		} else {
-			fd = mknod(name, S_IFREG | 0644, 0);
-		}
-		if (i % 3 == 1)
+		fd = open(name, O_WRONLY | O_CREAT, 0644);
+		close(fd);
+		if (fd >= 0 && i % 3 == 1) {
 			fd = open(name, O_RDONLY);
-		else if (i % 3 == 0)
-			fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644) < 0 && errno == EEXIST ? 0 : -1;
-		opened += fd >= 0;
-		if (i % 3 == 1)
 			close(fd);
+		}
+		ok = fd >= 0;
+		if (i % 3 == 0)
+			ok = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644) < 0 && errno == EEXIST;
+		opened += ok;
 		if (umount2(a[0], 0) < 0) {
 			busy += errno == EBUSY;
 			umount2(a[0], MNT_DETACH);
