@@ -122,7 +122,7 @@ witness_over() {
 }
 
 @test "shrike events -f goes on over the end of an engine" {
-	prepare 6
+	prepare $((6 * ${SHK_SLOW:-1}))
 	"$SHK_BUILDDIR/shrike" events -f --json -n 0 >"$T/followed" 2>"$T/followed.err" 3>&- &
 	local f=$!
 	start runc "e-$$" "$T/b"

@@ -26,6 +26,23 @@ guarded_policy() {
 	END
 }
 
+# The programs that the twins run, as /usr and /etc/alternatives below $HOST: the host's own. In a guest these are on a filesystem (9p) whose
+# files are not opened for others, as it may not answer: there, a copy of what is run, made once for all tests of a file.
+twin_host() {
+	HOST=
+	[ "$(stat -f -c %T /usr)" = v9fs ] || return 0
+	HOST=$BATS_FILE_TMPDIR/host
+	[ ! -d "$HOST" ] || return 0
+	local needed="bash coreutils dash dpkg tar sed grep findutils diffutils gzip perl git gcc libc6-dev sqlite3"
+	mkdir -p "$HOST/usr"
+	# shellcheck disable=SC2086 # words
+	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances --installed $needed |
+		grep -E '^[a-z0-9]' | sort -u | xargs dpkg -L 2>/dev/null | sed -E 's,^/(s?bin|lib|lib64)/,/usr/\1/,' | sort -u |
+		grep -E '^/usr/(s?bin|lib|lib64|libexec|include|share/(git-core|perl|perl5|dpkg))/' |
+		while read -r f; do [ -d "$f" ] && [ ! -L "$f" ] || echo "${f#/usr/}"; done | tar -C /usr -c -T - | tar -C "$HOST/usr" -x
+	cp -a --parents /etc/alternatives "$HOST"
+}
+
 # twin DIR: the host's programs, a place to write.
 twin() {
 	local r=$1/rootfs d
@@ -37,9 +54,8 @@ twin() {
 	done
 	cp /etc/ld.so.cache "$r/etc/"
 	install -m 755 "$T/script" "$r/opt/script"
-	jq '.mounts += [{ destination: "/usr", type: "bind", source: "/usr", options: ["rbind", "ro"] },
-		{ destination: "/etc/alternatives", type: "bind", source: "/etc/alternatives", options: ["rbind", "ro"] }]' \
-		"$1/config.json" >"$T/n" && mv "$T/n" "$1/config.json"
+	jq --arg host "$HOST" '.mounts += ["/usr", "/etc/alternatives" |
+		{ destination: ., type: "bind", source: ($host + .), options: ["rbind", "ro"] }]' "$1/config.json" >"$T/n" && mv "$T/n" "$1/config.json"
 }
 
 # twins [JQ-FILTER]: bundles $T/b, which is supervised, and $T/free, which run /opt/script.
@@ -53,6 +69,7 @@ twins() {
 # The script touches /etc/guarded and writes what came of it into /tmp/guarded.
 same_output() {
 	local r free
+	twin_host
 	for r in $RUNTIMES; do
 		twin "$T/b"
 		twin "$T/free"
