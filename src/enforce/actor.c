@@ -16,10 +16,6 @@
 #include "base/io.h"
 #include "state/program.h"
 
-#ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
-#endif
-
 /* PIDFD_THREAD (linux/pidfd.h, since 6.9) */
 #define PIDFD_OF_THREAD O_EXCL
 
@@ -157,11 +153,25 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 	return 0;
 }
 
-uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)
+static const struct shk_fs_of_mount *known(const struct shk_actor *a, const struct statx *sx)
 {
 	const struct shk_fs_of_mount *m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
 
-	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m->listed : 0;
+	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m : NULL;
+}
+
+uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = known(a, sx);
+
+	return m ? m->listed : 0;
+}
+
+bool shk_actor_knows_plain(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = known(a, sx);
+
+	return m && shk_fs_is_plain(m->type);
 }
 
 static bool is_proc(const struct shk_walk_from *from, int fd)
@@ -267,7 +277,7 @@ int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct 
 		a->root_direct = a->root_plain && a->root_mnt && shk_fs_is_plain(type);
 		a->root_looked = true;
 		memset(a->hints, 0, sizeof(a->hints));
-		memset(a->plain, 0, sizeof(a->plain));
+		memset(a->expected, 0, sizeof(a->expected));
 	}
 	from->root_plain = a->root_plain;
 	return r;

@@ -15,9 +15,13 @@
 #include "enforce/rights.h"
 #include "state/walk.h"
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
+#endif
+
 struct shk_mounter;
 
-#define SHK_PLAIN_KEPT 512
+#define SHK_PATHS_KEPT 512
 
 struct shk_fs_of_mount {
 	uint64_t id;
@@ -36,7 +40,7 @@ struct shk_actor {
 	bool root_looked, root_plain; /* not in a procfs */
 	bool root_direct;	      /* in a filesystem of plain data, whose mount is known by number */
 	uint8_t hints[SHK_WALK_HINTS];
-	uint32_t plain[SHK_PLAIN_KEPT]; /* paths that led to files and directories in the root's mount: what to expect (open.c) */
+	uint32_t expected[SHK_PATHS_KEPT]; /* what paths led to the last time (open.c) */
 	pid_t joined;	/* init of the container whose namespaces the thread is in */
 	ino_t net;	/* 0: not joined */
 	struct shk_fs_of_mount mounts[16];
@@ -65,6 +69,8 @@ unsigned shk_actor_seconds(const struct shk_actor *a);
 
 /* The number in mountinfo of the mount that was looked at; 0: not known. */
 uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
+/* Is it a mount that was looked at, of plain data? sx: with STATX_MNT_ID_UNIQUE. */
+bool shk_actor_knows_plain(const struct shk_actor *a, const struct statx *sx);
 
 /* Where the walks of one call begin. Fills all of `from` but follow, create, in_root and base_fd; joins the
  * container's namespaces. Holding the container's lock. 0 or -errno. */

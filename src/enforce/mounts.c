@@ -13,9 +13,6 @@
 #include "base/io.h"
 #include "enforce/deputy.h"
 
-#ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000 /* linux/stat.h, since 6.8 */
-#endif
 #ifndef MOVE_MOUNT_BENEATH
 #define MOVE_MOUNT_BENEATH 0x200 /* linux/mount.h, since 6.5 */
 #endif

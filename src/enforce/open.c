@@ -271,10 +271,14 @@ static enum shk_pinned own_terminal(struct shk_eval_ctx *ctx, struct shk_open *o
 	return SHK_PINNED_OBJECT;
 }
 
+static bool is_null(const struct statx *sx)
+{
+	return S_ISCHR(sx->stx_mode) && sx->stx_rdev_major == 1 && sx->stx_rdev_minor == 3;
+}
+
 bool shk_open_is_null(const struct shk_open *o)
 {
-	return !o->pin.missing && o->looked && S_ISCHR(o->sx.stx_mode) && o->sx.stx_rdev_major == 1 &&
-	       o->sx.stx_rdev_minor == 3;
+	return !o->pin.missing && o->looked && is_null(&o->sx);
 }
 
 static enum shk_pinned device(struct shk_eval_ctx *ctx, struct shk_open *o)
@@ -350,23 +354,29 @@ static bool name_it(struct shk_eval_ctx *ctx, struct shk_open *o)
 
 /* What says how a file is read, and nothing else. */
 #define READS (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE | O_DIRECTORY)
+/* Of the null device, which shells open for each command, whatever asks for no more than it: neither O_CREAT nor O_TRUNC does anything to it. */
+#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 
-/* Two paths may share a number: all that comes of it is a look. */
+/* What a path led to the last time, without a link. */
+enum { NOTHING_KNOWN, IN_ROOTS_MOUNT, IN_ANOTHER, NULL_DEVICE };
+#define KINDS 3u
+
 static uint32_t *place_of(struct shk_actor *a, struct shk_str path, uint32_t *number)
 {
 	uint32_t h = 2166136261u;
 
 	for (size_t i = 0; i < path.n; i++)
 		h = (h ^ (uint8_t)path.p[i]) * 16777619u;
-	*number = h | 1;
-	return &a->plain[(h >> 8) % SHK_ARRAY_SIZE(a->plain)];
+	*number = h & ~KINDS;
+	return &a->expected[(h >> 8) % SHK_ARRAY_SIZE(a->expected)];
 }
 
-static bool is_expected(struct shk_actor *a, struct shk_str path)
+/* Two paths may share a number: all that comes of it is a look. */
+static unsigned expected(struct shk_actor *a, struct shk_str path)
 {
-	uint32_t number, *at = place_of(a, path, &number);
+	uint32_t number, at = *place_of(a, path, &number);
 
-	return *at == number;
+	return (at & ~KINDS) == number ? at & KINDS : NOTHING_KNOWN;
 }
 
 static bool in_roots_mount(const struct shk_actor *a, const struct shk_open *o)
@@ -374,21 +384,43 @@ static bool in_roots_mount(const struct shk_actor *a, const struct shk_open *o)
 	return o->looked && a->root_direct && shk_actor_listed(a, &o->sx) == a->root_mnt;
 }
 
-/* A plain object in the root's mount, which no link led to. */
+/* Do the flags ask for what is opened without a look? */
+static bool asks_for(const struct shk_open *o, unsigned kind)
+{
+	if (kind != NULL_DEVICE)
+		return !(o->flags & ~(uint64_t)READS);
+	/* O_TRUNC asks for the right to write (fs/open.c, build_open_flags). */
+	return !(o->flags & ~(uint64_t)(READS | WRITES)) && (o->flags & O_ACCMODE) != O_ACCMODE &&
+	       (!(o->flags & O_TRUNC) || (o->flags & O_ACCMODE) != O_RDONLY);
+}
+
+static unsigned kind_of(const struct shk_actor *a, const struct shk_open *o)
+{
+	if (!o->pin.straight || o->pin.missing || !o->looked)
+		return NOTHING_KNOWN;
+	if (shk_open_is_null(o))
+		return NULL_DEVICE;
+	if (!is_plain(o))
+		return NOTHING_KNOWN;
+	if (in_roots_mount(a, o))
+		return IN_ROOTS_MOUNT;
+	return shk_aliases_alone(a->aliases, shk_actor_listed(a, &o->sx)) ? IN_ANOTHER : NOTHING_KNOWN;
+}
+
 static void expect(struct shk_actor *a, const struct shk_open *o, struct shk_str path)
 {
+	unsigned kind = kind_of(a, o);
 	uint32_t number, *at = place_of(a, path, &number);
 
-	if (o->pin.straight && in_roots_mount(a, o) && is_plain(o) && !(o->flags & ~(uint64_t)READS))
-		*at = number;
+	if (kind && asks_for(o, kind))
+		*at = number | kind;
 }
 
 /* The way there is looked up in what the kernel has cached: nobody is waited for. */
-static int open_blindly(const struct shk_actor *a, const struct shk_open *o, struct shk_str path)
+static int find_blindly(const struct shk_actor *a, struct shk_str path, uint64_t flags, uint64_t resolve)
 {
-	struct open_how how = { .flags = (o->flags & READS) | O_RDONLY | O_CLOEXEC | O_NOCTTY,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-					   RESOLVE_CACHED };
+	struct open_how how = { .flags = flags | O_CLOEXEC,
+				.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED };
 	char text[SHK_PATH_LIMIT];
 	long fd;
 
@@ -398,28 +430,86 @@ static int open_blindly(const struct shk_actor *a, const struct shk_open *o, str
 	return fd < 0 ? -errno : (int)fd;
 }
 
+static int open_file_blindly(struct shk_actor *a, const struct shk_open *o)
+{
+	const uint64_t flags = (o->flags & READS) | O_NOCTTY;
+	struct statx sx;
+	int fd;
+
+	/* There is nothing in the root's mount but what is looked for. */
+	if (o->blind == IN_ROOTS_MOUNT)
+		return find_blindly(a, o->path, flags, RESOLVE_NO_XDEV);
+	/* Elsewhere somebody may have renamed a directory that leads to another mount. */
+	fd = find_blindly(a, o->path, flags, 0);
+	if (fd < 0 || (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) == 0 &&
+		       shk_actor_knows_plain(a, &sx) && shk_aliases_alone(a->aliases, shk_actor_listed(a, &sx))))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* Anything may have its name by now: it is looked at before it is opened. */
+static int open_null_blindly(const struct shk_actor *a, struct shk_open *o)
+{
+	struct statx sx;
+	int fd;
+
+	o->pin.fd = find_blindly(a, o->path, O_PATH, 0);
+	if (o->pin.fd < 0)
+		return o->pin.fd;
+	fd = statx(o->pin.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) == 0 && is_null(&sx) ? open_pinned(a, o) : -ESTALE;
+	shk_close(&o->pin.fd);
+	return fd;
+}
+
+/* Beyond the root's mount the way may lead to any other one. None of these may let an open wait for a server, and none may come to be there
+ * meanwhile: so the caller's container must be one that makes no mounts. */
+static bool may_leave(const struct shk_actor *a, const struct shk_open *o)
+{
+	return !o->caller.may_umount && shk_aliases_answer(a->aliases);
+}
+
+/* Is what the path leads to, or nothing, as it was judged by the name alone? */
+static bool can_foresee(struct shk_actor *a, const struct shk_open *o, unsigned kind)
+{
+	switch (kind) {
+	case IN_ROOTS_MOUNT:
+		return shk_aliases_alone(a->aliases, a->root_mnt);
+	case IN_ANOTHER:
+		return may_leave(a, o);
+	default:
+		return true; /* there is nothing in the null device to guard, under no name */
+	}
+}
+
 bool shk_open_foresee(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
 {
 	struct shk_event *ev = ctx->ev;
-	unsigned i = (unsigned)shk_event_path_arg(ev);
+	unsigned i = (unsigned)shk_event_path_arg(ev), kind;
 	const struct shk_arg *arg = shk_event_arg(ev, i);
 	struct shk_str path = arg->bytes;
 
 	/* By hand: the whole of it is a thousand bytes, most of them never looked at. */
 	o->base = o->early = o->pin.fd = o->pin.dir = -1;
-	o->blind = o->looked = o->pin.missing = false;
+	o->looked = o->pin.missing = false;
+	o->blind = NOTHING_KNOWN;
 	/* Of openat2 flags lie in memory, and ask for more. 32 bits: fs/open.c, generic_file_open. */
 	if (!shk_bar_is_up() || ev->abi != SHK_ABI_X86_64 || ev->call->id == SHK_CALL_openat2 ||
-	    !shk_event_open_flags(ev, &o->flags, &o->mode) || o->flags & ~(uint64_t)READS)
+	    !shk_event_open_flags(ev, &o->flags, &o->mode) || o->flags & ~(uint64_t)(READS | WRITES))
 		return false;
-	if (arg->state != SHK_ARG_OK || !path.n || path.n >= SHK_PATH_LIMIT || path.p[0] != '/' || !is_expected(a, path))
+	if (arg->state != SHK_ARG_OK || !path.n || path.n >= SHK_PATH_LIMIT || path.p[0] != '/')
+		return false;
+	kind = expected(a, path);
+	if (!kind || !asks_for(o, kind))
 		return false;
 	o->why = shk_caller_of(ctx, &o->caller);
-	if (o->why || !shk_actor_stays(a, ctx, &o->caller))
+	if (o->why || !shk_actor_stays(a, ctx, &o->caller) || a->ns >= 0 || !a->root_direct)
+		return false;
+	if (!can_foresee(a, o, kind))
 		return false;
 	/* The name is the path itself: no ".." in it, and the task's root is the container's, above which nobody renames a directory. */
-	o->blind = a->ns < 0 && a->root_direct && shk_aliases_alone(a->aliases, a->root_mnt) &&
-		   shk_event_abs_path(ctx, i, &o->name) && o->name.p == path.p;
+	if (shk_event_abs_path(ctx, i, &o->name) && o->name.p == path.p)
+		o->blind = kind;
 	o->path = path;
 	return o->blind;
 }
@@ -431,11 +521,11 @@ int shk_open_blindly(struct shk_actor *a, struct shk_open *o)
 
 	if (fd < 0)
 		return fd;
-	fd = open_blindly(a, o, o->path);
+	fd = o->blind == NULL_DEVICE ? open_null_blindly(a, o) : open_file_blindly(a, o);
 	shk_rights_own(a->rights);
-	if (fd >= 0 && shk_aliases_held(a->aliases, a->began))
+	if (fd >= 0 && (o->blind == NULL_DEVICE || shk_aliases_held(a->aliases, a->began)))
 		return fd;
-	*place_of(a, o->path, &number) = 0;
+	*place_of(a, o->path, &number) = NOTHING_KNOWN;
 	shk_close(&fd);
 	return -ESTALE;
 }
@@ -562,7 +652,7 @@ int shk_open_do(struct shk_actor *a, struct shk_open *o)
 
 bool shk_open_makes_busy(const struct shk_actor *a, const struct shk_open *o)
 {
-	return !o->blind && o->caller.may_umount && !in_roots_mount(a, o);
+	return o->caller.may_umount && (o->blind ? o->blind != IN_ROOTS_MOUNT : !in_roots_mount(a, o));
 }
 
 void shk_open_done(struct shk_open *o)

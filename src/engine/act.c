@@ -217,7 +217,7 @@ bool shk_act_foreseen(const struct shk_act *a)
 void shk_act_look(struct shk_act *a)
 {
 	a->look = true;
-	a->open.blind = false;
+	a->open.blind = 0;
 }
 
 static void pin(struct shk_worker *w, const struct shk_call_slot *s, struct shk_eval_ctx *ctx, struct shk_act *a)
@@ -302,7 +302,8 @@ void shk_act_init(struct shk_act *a)
 	a->message.read = false;
 	a->message.n_rights = 0;
 	a->mounts.ns = a->mounts.parent = -1;
-	a->given = a->tell = a->look = a->open.blind = false;
+	a->given = a->tell = a->look = false;
+	a->open.blind = 0;
 	a->tries = 0;
 	a->why = NULL;
 }

@@ -130,6 +130,60 @@ known_devices() {
 	done
 }
 
+# Containers as most are: they make no mounts. What they open in other mounts than their root's is opened without a look, too, and so is the
+# null device.
+@test "volumes and the null device of a container that makes no mounts are what they are called each time" {
+	guarded
+	local b r native
+	for b in b free; do
+		jq '(.process.capabilities | .bounding, .effective, .permitted) -= ["CAP_SYS_ADMIN"] |
+			.mounts += [["/vol", "/other", "/deep/er/vol"][] |
+				{ destination: ., type: "tmpfs", source: "tmpfs", options: ["mode=755"] }]' \
+			"$T/$b/config.json" >"$T/n" && mv "$T/n" "$T/$b/config.json"
+	done
+	script <<-'END'
+		exec 2>&1
+		mkdir -p /vol/w /other/w; echo other >/other/w/f
+		learn() { rm -rf /$d/f; echo "$1" >/$d/f; n=0; while [ $n -lt 12 ]; do cat /$d/f; n=$((n + 1)); done | sort | uniq -c; }
+		for d in vol/w deep/er/vol; do
+			cd /$d
+			learn one; rm f; cat /$d/f
+			learn two; echo three >g; mv g f; cat /$d/f; chmod 0 f; /opt/opens as 1000 1000 5 0 0 /$d/f
+			learn fifo; rm f; mkfifo f; (sleep 0.4; echo through >f) & cat /$d/f; wait
+			learn dir; rm f; mkdir f; cat /$d/f; /opt/opens open 200000 0 /$d/f
+			learn link; rm f; ln -s /etc/motd f; cat /$d/f; rm f; ln -s /etc/guarded f; cat /$d/f; rm f; ln -s /other/w/f f; cat /$d/f
+			learn device; rm f; mknod f c 1 3; /opt/opens open 0 0 /$d/f; rm f; mknod f c 1 5; head -c 3 /$d/f | od -c
+			learn flags; for f in 0 2000000 4000 100000 2004000 1 2 1001; do /opt/opens open $f 0 /$d/f; done
+			learn last
+		done
+		cd /; d=deep/er/vol; learn way; mv /deep /peed; cat /$d/f; mkdir -p /deep/er/vol; echo root >/$d/f; cat /$d/f; cat /peed/er/vol/f
+		rm -r /deep; mkdir -p /deep/er; ln -s /other/w /deep/er/vol; cat /$d/f; rm -r /deep; mv /peed /deep; cat /$d/f
+		d=vol/w; learn way; mv /vol/w /vol/v; cat /vol/w/f; ln -s v /vol/w; cat /vol/w/f; rm /vol/w; ln -s /proc/1 /vol/w; cat /vol/w/comm; rm /vol/w
+		null() { for f in 0 1 2 101 1101 2001 1001 301 200000 101101 1000 3; do /opt/opens open $f 644 $1; done; /opt/opens as 1000 1000 5 0 1101 $1; }
+		n=0; while [ $n -lt 12 ]; do : >/dev/null; cat /dev/null; echo x >>/dev/null; n=$((n + 1)); done
+		null /dev/null; mkdir /dev/d; mknod /dev/d/null c 1 3; chmod 600 /dev/d/null; null /dev/d/null; null /dev/d/null
+		mv /dev/null /dev/was; null /dev/null; echo written >/dev/null; cat /dev/null; null /dev/null; cat /dev/null; rm /dev/null
+		mv /dev/was /dev/null; null /dev/null; null /dev/null; mv /dev/null /dev/was
+		ln -s /etc/guarded /dev/null; cat /dev/null; echo lost >/dev/null; rm /dev/null; ln -s /etc/motd /dev/null; cat /dev/null; rm /dev/null
+		mknod /dev/null c 1 5; head -c 3 /dev/null | od -c; rm /dev/null; mv /dev/was /dev/null; null /dev/null; cat /dev/null; echo end
+	END
+	for r in $RUNTIMES; do
+		native=$(run_in "$r" "n-$r-$$" "$T/free")
+		run run_in "$r" "l-$r-$$" "$T/b"
+		# The guarded file's link is refused, and there it is all the difference.
+		diff <(grep -vE '^rare$' <<<"$native") <(grep -vE "can't (open|create).*Operation not permitted" <<<"$output")
+		[ "$(grep -cx rare <<<"$native")" = 3 ]
+		[ "$(grep -c "can't open.*Operation not permitted" <<<"$output")" = 3 ]
+		refute grep -qx rare <<<"$output"
+		[ "$(cat "$T/b/rootfs/etc/guarded")" = rare ]
+		[ "$(grep -c '^ *12 ' <<<"$output")" = 18 ]
+		[ "${lines[-1]}" = end ]
+		expect_alert "Guarded file opened" "l-$r-$$"
+		rm -rf "$T"/{b,free}/rootfs/{vol,other,deep}
+		echo rare >"$T/free/rootfs/etc/guarded"
+	done
+}
+
 @test "a file that was opened and closed does not keep its filesystem mounted" {
 	guarded
 	script <<-'END'

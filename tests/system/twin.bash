@@ -26,11 +26,11 @@ guarded_policy() {
 	END
 }
 
-# The programs that the twins run, as /usr and /etc/alternatives below $HOST: the host's own. In a guest these are on a filesystem (9p) whose
-# files are not opened for others, as it may not answer: there, a copy of what is run, made once for all tests of a file.
+# The programs that the twins run, as /usr and /etc/alternatives below $HOST: the host's own. Where these are on a filesystem whose files are
+# not opened for others, as it may not answer (an overlay of whatever; a guest's), a copy of what is run, made once for all tests of a file.
 twin_host() {
 	HOST=
-	[ "$(stat -f -c %T /usr)" = v9fs ] || return 0
+	case $(stat -f -c %T /usr) in overlayfs | v9fs | fuseblk | nfs) ;; *) return 0 ;; esac
 	HOST=$BATS_FILE_TMPDIR/host
 	[ ! -d "$HOST" ] || return 0
 	local needed="bash coreutils dash dpkg tar sed grep findutils diffutils gzip perl git gcc libc6-dev sqlite3"
