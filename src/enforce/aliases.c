@@ -35,9 +35,7 @@ struct shk_aliases {
 	pid_t of;	   /* whose mountinfo fd is, and what its root was then */
 	uint64_t of_root;
 	bool any; /* two of them overlap */
-	bool answer; /* all of them, by themselves */
-	uint64_t alone[4]; /* what was found to be (shk_aliases_alone), in turns; 0: none */
-	unsigned n_alone;
+	uint64_t alone; /* what was found to be (shk_aliases_alone); 0: none */
 	bool stale;
 	uint64_t held_at; /* when that was asked last, in units of 2^22 ns (shk_aliases_held) */
 };
@@ -121,8 +119,7 @@ static bool parse(struct shk_aliases *l)
 
 	l->n = 0;
 	l->any = false;
-	l->answer = true;
-	memset(l->alone, 0, sizeof(l->alone));
+	l->alone = 0;
 	while (l->n < MOUNTS_MAX && shk_mount_line(&text, &line)) {
 		struct row *r = &l->row[l->n];
 
@@ -132,7 +129,6 @@ static bool parse(struct shk_aliases *l)
 			r->shared = is_shared(line);
 			r->root = unescaped(shk_mount_field(line, 3));
 			r->at = unescaped(shk_mount_field(line, 4));
-			l->answer = l->answer && shk_type_answers(shk_mount_field(line, 100), !r->at.n);
 			for (size_t i = 0; i < l->n && !l->any; i++)
 				l->any = overlap(&l->row[i], r);
 			l->n++;
@@ -376,23 +372,11 @@ static bool has_others(const struct shk_aliases *l, const struct row *own)
 
 bool shk_aliases_alone(struct shk_aliases *l, uint64_t id)
 {
-	const struct row *own;
+	const struct row *own = id == l->alone ? NULL : row_of(l, id);
 
-	if (!id)
-		return false;
-	for (size_t i = 0; i < SHK_ARRAY_SIZE(l->alone); i++)
-		if (l->alone[i] == id)
-			return true;
-	own = row_of(l, id);
-	if (!own || has_others(l, own))
-		return false;
-	l->alone[l->n_alone++ % SHK_ARRAY_SIZE(l->alone)] = id;
-	return true;
-}
-
-bool shk_aliases_answer(const struct shk_aliases *l)
-{
-	return l->answer;
+	if (own && !has_others(l, own))
+		l->alone = id;
+	return id && l->alone == id;
 }
 
 int shk_aliases_of(struct shk_aliases *l, struct shk_eval_ctx *ctx, int fd, uint64_t mnt, struct shk_str name,

@@ -29,8 +29,6 @@ bool shk_aliases_held(struct shk_aliases *l, uint64_t now);
 bool shk_aliases_lists(const struct shk_aliases *l, uint64_t id);
 /* Is it in the list, and its filesystem mounted nowhere else there, so that nothing in it has another name? */
 bool shk_aliases_alone(struct shk_aliases *l, uint64_t id);
-/* Do the filesystems of the list, all of them, answer without anybody's help? */
-bool shk_aliases_answer(const struct shk_aliases *l);
 /* Other names of the file that is held as fd (or of a name in the held directory) and is called `name` in the
  * container: their number, up to SHK_ALIASES_MAX, in the event's arena. mnt: its mount as in mountinfo, 0: to be asked.
  * -EAGAIN: they cannot be told. */

@@ -358,7 +358,7 @@ static bool name_it(struct shk_eval_ctx *ctx, struct shk_open *o)
 #define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 
 /* What a path led to the last time, without a link. */
-enum { NOTHING_KNOWN, IN_ROOTS_MOUNT, IN_ANOTHER, NULL_DEVICE };
+enum { NOTHING_KNOWN, IN_ROOTS_MOUNT, NULL_DEVICE };
 #define KINDS 3u
 
 static uint32_t *place_of(struct shk_actor *a, struct shk_str path, uint32_t *number)
@@ -400,11 +400,7 @@ static unsigned kind_of(const struct shk_actor *a, const struct shk_open *o)
 		return NOTHING_KNOWN;
 	if (shk_open_is_null(o))
 		return NULL_DEVICE;
-	if (!is_plain(o))
-		return NOTHING_KNOWN;
-	if (in_roots_mount(a, o))
-		return IN_ROOTS_MOUNT;
-	return shk_aliases_alone(a->aliases, shk_actor_listed(a, &o->sx)) ? IN_ANOTHER : NOTHING_KNOWN;
+	return is_plain(o) && in_roots_mount(a, o) ? IN_ROOTS_MOUNT : NOTHING_KNOWN;
 }
 
 static void expect(struct shk_actor *a, const struct shk_open *o, struct shk_str path)
@@ -430,24 +426,6 @@ static int find_blindly(const struct shk_actor *a, struct shk_str path, uint64_t
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int open_file_blindly(struct shk_actor *a, const struct shk_open *o)
-{
-	const uint64_t flags = (o->flags & READS) | O_NOCTTY;
-	struct statx sx;
-	int fd;
-
-	/* There is nothing in the root's mount but what is looked for. */
-	if (o->blind == IN_ROOTS_MOUNT)
-		return find_blindly(a, o->path, flags, RESOLVE_NO_XDEV);
-	/* Elsewhere somebody may have renamed a directory that leads to another mount. */
-	fd = find_blindly(a, o->path, flags, 0);
-	if (fd < 0 || (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) == 0 &&
-		       shk_actor_knows_plain(a, &sx) && shk_aliases_alone(a->aliases, shk_actor_listed(a, &sx))))
-		return fd;
-	close(fd);
-	return -ESTALE;
-}
-
 /* Anything may have its name by now: it is looked at before it is opened. */
 static int open_null_blindly(const struct shk_actor *a, struct shk_open *o)
 {
@@ -460,26 +438,6 @@ static int open_null_blindly(const struct shk_actor *a, struct shk_open *o)
 	fd = statx(o->pin.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) == 0 && is_null(&sx) ? open_pinned(a, o) : -ESTALE;
 	shk_close(&o->pin.fd);
 	return fd;
-}
-
-/* Beyond the root's mount the way may lead to any other one. None of these may let an open wait for a server, and none may come to be there
- * meanwhile: so the caller's container must be one that makes no mounts. */
-static bool may_leave(const struct shk_actor *a, const struct shk_open *o)
-{
-	return !o->caller.may_umount && shk_aliases_answer(a->aliases);
-}
-
-/* Is what the path leads to, or nothing, as it was judged by the name alone? */
-static bool can_foresee(struct shk_actor *a, const struct shk_open *o, unsigned kind)
-{
-	switch (kind) {
-	case IN_ROOTS_MOUNT:
-		return shk_aliases_alone(a->aliases, a->root_mnt);
-	case IN_ANOTHER:
-		return may_leave(a, o);
-	default:
-		return true; /* there is nothing in the null device to guard, under no name */
-	}
 }
 
 bool shk_open_foresee(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_open *o)
@@ -505,7 +463,8 @@ bool shk_open_foresee(struct shk_actor *a, struct shk_eval_ctx *ctx, struct shk_
 	o->why = shk_caller_of(ctx, &o->caller);
 	if (o->why || !shk_actor_stays(a, ctx, &o->caller) || a->ns >= 0 || !a->root_direct)
 		return false;
-	if (!can_foresee(a, o, kind))
+	/* In the null device there is nothing to guard, by no name. */
+	if (kind == IN_ROOTS_MOUNT && !shk_aliases_alone(a->aliases, a->root_mnt))
 		return false;
 	/* The name is the path itself: no ".." in it, and the task's root is the container's, above which nobody renames a directory. */
 	if (shk_event_abs_path(ctx, i, &o->name) && o->name.p == path.p)
@@ -521,7 +480,8 @@ int shk_open_blindly(struct shk_actor *a, struct shk_open *o)
 
 	if (fd < 0)
 		return fd;
-	fd = o->blind == NULL_DEVICE ? open_null_blindly(a, o) : open_file_blindly(a, o);
+	fd = o->blind == NULL_DEVICE ? open_null_blindly(a, o) :
+				       find_blindly(a, o->path, (o->flags & READS) | O_NOCTTY, RESOLVE_NO_XDEV);
 	shk_rights_own(a->rights);
 	if (fd >= 0 && (o->blind == NULL_DEVICE || shk_aliases_held(a->aliases, a->began)))
 		return fd;

@@ -44,9 +44,7 @@ struct shk_open {
  * object it leads to; and so rules can be asked about that name before the object is opened, once, with the caller's flags. That it was a
  * file or a directory the last time is the guess that makes it likely to succeed. Should it be a FIFO by now, the worker waits in
  * there as its caller would have, and the watchdog finds another one for the container's calls.
- * The same goes for files in mounts whose filesystem is mounted once, in containers that make no mounts and have none that could let an open
- * wait; there the mount of what was opened is looked at. The null device is found, looked at and opened, under whatever name: by no name is
- * there anything in it.
+ * The null device is found, looked at and opened, under whatever name, in whatever mount: by no name is there anything in it to guard.
  *
  * foresee: can it be so? Then `name` is what rules are to be asked about, and nothing has happened. Holding the container's lock, after
  * shk_aliases_begin. blindly: opens it: a descriptor, or -errno, which says nothing of the call: pin and judge.

@@ -630,6 +630,7 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 	struct walk up = *w;
 	struct shk_walk_from from = *w->from;
 	struct statx sx;
+	bool direct = true;
 
 	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > NAME_MAX)
 		return -EAGAIN;
@@ -639,7 +640,10 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 		dir = fcntl(w->dir[0], F_DUPFD_CLOEXEC, 0);
 	} else if (last) {
 		*last = 0;
-		dir = quickly(&up, path, 0);
+		dir = quickly(&up, path, RESOLVE_NO_SYMLINKS);
+		direct = dir != -ELOOP;
+		if (!direct)
+			dir = quickly(&up, path, 0);
 		if (dir >= 0 && w->from->is_proc(w->from, dir))
 			shk_close(&dir);
 		*last = '/';
@@ -648,6 +652,7 @@ static int quickly_to_make(struct walk *w, char *path, struct shk_pin *p)
 	}
 	if (dir < 0)
 		return -EAGAIN;
+	p->straight = direct && *path == '/' && !w->jumped;
 	fd = open_path(dir, name, O_NOFOLLOW, RESOLVE_CACHED);
 	if (fd == -ENOENT) {
 		strcpy(p->last, name);
@@ -747,6 +752,7 @@ int shk_walk_pin(const struct shk_walk_from *given, struct shk_str path, struct 
 		}
 	}
 	if (r == -EAGAIN) {
+		ret->straight = false;
 		/* Links of procfs ask for more than searching does. */
 		from.own_rights(false);
 		ret->fd = walk_slowly(&w, (struct shk_str){ text, path.n });

@@ -130,8 +130,7 @@ known_devices() {
 	done
 }
 
-# Containers as most are: they make no mounts. What they open in other mounts than their root's is opened without a look, too, and so is the
-# null device.
+# Containers as most are: they make no mounts.
 @test "volumes and the null device of a container that makes no mounts are what they are called each time" {
 	guarded
 	local b r native
