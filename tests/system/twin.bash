@@ -33,14 +33,16 @@ twin_host() {
 	case $(stat -f -c %T /usr) in overlayfs | v9fs | fuseblk | nfs) ;; *) return 0 ;; esac
 	HOST=$BATS_FILE_TMPDIR/host
 	[ ! -d "$HOST" ] || return 0
-	local needed="bash coreutils dash dpkg tar sed grep findutils diffutils gzip perl git gcc libc6-dev sqlite3"
-	mkdir -p "$HOST/usr"
+	local needed="bash coreutils dash dpkg tar sed grep findutils diffutils gzip perl git gcc libc6-dev libc-bin sqlite3"
+	local new=$HOST.new
+	mkdir -p "$new/usr" "$new/etc"
 	# shellcheck disable=SC2086 # words
 	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances --installed $needed |
 		grep -E '^[a-z0-9]' | sort -u | xargs dpkg -L 2>/dev/null | sed -E 's,^/(s?bin|lib|lib64)/,/usr/\1/,' | sort -u |
 		grep -E '^/usr/(s?bin|lib|lib64|libexec|include|share/(git-core|perl|perl5|dpkg))/' |
-		while read -r f; do [ -d "$f" ] && [ ! -L "$f" ] || echo "${f#/usr/}"; done | tar -C /usr -c -T - | tar -C "$HOST/usr" -x
-	cp -a --parents /etc/alternatives "$HOST"
+		while read -r f; do [ -d "$f" ] && [ ! -L "$f" ] || echo "${f#/usr/}"; done | tar -C /usr -c -T - | tar -C "$new/usr" -x
+	cp -a /etc/alternatives "$new/etc/"
+	mv "$new" "$HOST"
 }
 
 # twin DIR: the host's programs, a place to write.
