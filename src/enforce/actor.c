@@ -153,11 +153,25 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 	return 0;
 }
 
-uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)
+static const struct shk_fs_of_mount *known(const struct shk_actor *a, const struct statx *sx)
 {
 	const struct shk_fs_of_mount *m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
 
-	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m->listed : 0;
+	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m : NULL;
+}
+
+uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = known(a, sx);
+
+	return m ? m->listed : 0;
+}
+
+bool shk_actor_knows_plain(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = known(a, sx);
+
+	return m && shk_fs_is_plain(m->type);
 }
 
 static bool is_proc(const struct shk_walk_from *from, int fd)

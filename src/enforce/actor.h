@@ -70,6 +70,9 @@ unsigned shk_actor_seconds(const struct shk_actor *a);
 /* The number in mountinfo of the mount that was looked at; 0: not known. */
 uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx);
 
+/* Was its mount looked at, and is it one of plain data? sx: with STATX_MNT_ID_UNIQUE. */
+bool shk_actor_knows_plain(const struct shk_actor *a, const struct statx *sx);
+
 /* Where the walks of one call begin. Fills all of `from` but follow, create, in_root and base_fd; joins the
  * container's namespaces. Holding the container's lock. 0 or -errno. */
 int shk_actor_start(struct shk_actor *a, struct shk_eval_ctx *ctx, const struct shk_caller *c,

@@ -399,7 +399,7 @@ static unsigned kind_of(const struct shk_actor *a, const struct shk_open *o)
 	if (!o->pin.straight || o->pin.missing || !o->looked)
 		return NOTHING_KNOWN;
 	if (shk_open_is_null(o))
-		return NULL_DEVICE;
+		return shk_fs_is_plain(o->fs) ? NULL_DEVICE : NOTHING_KNOWN;
 	return is_plain(o) && in_roots_mount(a, o) ? IN_ROOTS_MOUNT : NOTHING_KNOWN;
 }
 
@@ -426,16 +426,19 @@ static int find_blindly(const struct shk_actor *a, struct shk_str path, uint64_t
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Anything may have its name by now: it is looked at before it is opened. */
+/* Anything may have its name by now, or be mounted on the way: it is looked at, which asks nobody, before it is opened, which may ask a
+ * filesystem's server for its rights. */
 static int open_null_blindly(const struct shk_actor *a, struct shk_open *o)
 {
 	struct statx sx;
-	int fd;
+	int fd = -ESTALE;
 
 	o->pin.fd = find_blindly(a, o->path, O_PATH, 0);
 	if (o->pin.fd < 0)
 		return o->pin.fd;
-	fd = statx(o->pin.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) == 0 && is_null(&sx) ? open_pinned(a, o) : -ESTALE;
+	if (statx(o->pin.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) == 0 && is_null(&sx) &&
+	    shk_actor_knows_plain(a, &sx))
+		fd = open_pinned(a, o);
 	shk_close(&o->pin.fd);
 	return fd;
 }
