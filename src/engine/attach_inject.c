@@ -370,7 +370,7 @@ void shk_attach_inject(struct shk_attach *x, struct shk_herd *h)
 
 		if (t->state == SHK_HERD_RUNS && alive(t->tid))
 			shk_attach_failed(x, t->tid, t->tgid, ETIMEDOUT, "it waits in the kernel and did not stop in time");
-		else if (t->state == SHK_HERD_NEVER && shk_start_time(t->tid) == t->start)
+		else if (t->state == SHK_HERD_NEVER && shk_start_time(t->tid) == t->start && alive(t->tid))
 			shk_attach_failed(x, t->tid, t->tgid, t->errnum, t->why ? t->why : "it cannot be traced");
 	}
 }

@@ -171,6 +171,9 @@ static int meet(struct shk_herd *h, pid_t tid)
 		return 1;
 	if (r < 0 && shk_task_read(tid, &f) == 0 && f.tracer == h->impl->self)
 		r = 0;
+	/* It has ended since it was read, and nobody has waited for it yet: EPERM (ptrace_attach() in kernel/ptrace.c). */
+	if (r < 0 && (f.state == 'Z' || f.state == 'X'))
+		return 1;
 	/* Another thread of this process is at it, for a moment. */
 	if (r == -EPERM && f.tracer && shk_task_read(f.tracer, &tracer) == 0 && tracer.tgid == getpid())
 		return 1;
