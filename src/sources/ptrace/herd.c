@@ -324,6 +324,7 @@ int shk_herd_gather(struct shk_herd *h, int timeout_ms, struct shk_err *err)
 		stood = h->ops->freeze(h->ops->arg, true);
 	for (int pass = 0; clean < 2; pass++) {
 		uint64_t now = shk_now_mono();
+		size_t ran = running;
 
 		if (pass == PASSES_MAX || (pass && now >= due)) {
 			r = shk_err_set(err, EAGAIN, "new tasks come faster than they can be stopped");
@@ -349,6 +350,10 @@ int shk_herd_gather(struct shk_herd *h, int timeout_ms, struct shk_err *err)
 		}
 		r = 0;
 		running = frozen ? 0 : shk_herd_wait(h, pass ? 50 : 500);
+		/* Who stopped only now may have been in a fork that began before the seizing, which reports no child (kernel_clone() in
+		 * kernel/fork.c asks first): that one was not there yet when everybody was looked at. */
+		if (running < ran)
+			clean = 0;
 	}
 	if (frozen)
 		h->ops->freeze(h->ops->arg, false);
