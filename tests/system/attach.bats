@@ -177,7 +177,7 @@ without_filter() {
 			[ -z "$(without_filter "$INIT")" ]
 			go
 			forks=$(awk '$1 == "forks" { print $3 }' "$B/rootfs/tmp/log")
-			[ "$forks" -ge $((2000 / ${SHK_SLOW:-1})) ]
+			[ "$forks" -ge $((400 / ${SHK_SLOW:-1})) ]
 			[ "$(said storm EPERM)" -gt 10 ]
 			[ "$(grep -v ^forks <<<"$LOG" | grep -vc ' EPERM$' || true)" = 0 ]
 			runtime "$r" delete -f "f$i-$r-$$"
