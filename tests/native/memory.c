@@ -2,6 +2,7 @@
 /* Where arguments lie, and calls by the numbers of i386. */
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "native.h"
@@ -33,11 +34,37 @@ void *memory_of(const void *bytes, size_t n, bool at_end)
 	return p;
 }
 
+/* A kernel without 32 bit emulation ends who tries it. */
+static bool has_i386(void)
+{
+	static int known = -1;
+	pid_t pid;
+	int st = 1;
+
+	if (known >= 0)
+		return known;
+	pid = fork();
+	if (pid == 0) {
+		long r;
+
+		__asm__ volatile("int $0x80" : "=a"(r) : "a"(20L) : "memory", "cc", "r8", "r9", "r10", "r11");
+		_exit(r > 0 ? 0 : 1);
+	}
+	while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
+		;
+	known = st == 0;
+	return known;
+}
+
 long call_i386(long nr, const unsigned long *a)
 {
 	register unsigned long sixth __asm__("r12") = a[5];
 	long r;
 
+	if (!has_i386()) {
+		errno = ENOSYS;
+		return -1;
+	}
 	/* Past what the compiler keeps below the stack's end. */
 	__asm__ volatile("sub $128, %%rsp; push %%rbp; mov %%r12, %%rbp; int $0x80; pop %%rbp; add $128, %%rsp"
 			 : "=a"(r)

@@ -260,7 +260,8 @@ traced() {
 	for r in $RUNTIMES; do
 		run run_in "$r" "i-$r-$$" "$T/b"
 		echo "$output"
-		[[ $output != *"xec format error"* ]] || skip "this kernel runs no i386 programs"
+		# A kernel without 32 bit emulation says this of the file with us and without.
+		if [[ $output == *"xec format error"* ]] && ! runs_i386; then continue; fi
 		[ "$status" = 1 ]
 		[ -e "$T/b/rootfs/usr/bin/tool" ]
 		expect_alert "Rename below binary dir" "i-$r-$$"

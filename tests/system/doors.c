@@ -71,6 +71,11 @@ static long int80(uint32_t nr, uint32_t a, uint32_t b, uint32_t c, uint32_t d, u
 	return r;
 }
 
+static int i386_getpid(char **a)
+{
+	(void)a;
+	return done(int80(20, 0, 0, 0, 0, 0) > 0 ? 0 : -1);
+}
 static int i386_rename(char **a) { return done(int80(38, low_str(a[0]), low_str(a[1]), 0, 0, 0)); }
 static int i386_renameat(char **a)
 {
@@ -715,7 +720,7 @@ static const struct {
 	int (*fn)(char **a);
 } ways[] = {
 	{ "rename", 2, plain_rename }, { "renameat", 2, at_rename }, { "renameat2", 2, at2_rename },
-	{ "rename-i386", 2, i386_rename }, { "renameat-i386", 2, i386_renameat },
+	{ "i386", 0, i386_getpid }, { "rename-i386", 2, i386_rename }, { "renameat-i386", 2, i386_renameat },
 	{ "renameat2-i386", 2, i386_renameat2 }, { "rename-x32", 2, x32_rename },
 	{ "rename-garbage", 2, garbage_rename }, { "rename-exchange", 2, exchange_rename },
 	{ "rename-relative", 2, relative_rename }, { "rename-fchdir", 2, fchdir_rename },

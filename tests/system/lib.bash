@@ -169,6 +169,11 @@ module_holds() {
 	[ "$("$SHK_BUILDDIR/shrike" status --json | jq -r .module.state)" = reading ]
 }
 
+# A kernel without 32 bit emulation ends who makes such a call.
+runs_i386() {
+	[ "$("$SHK_BUILDDIR/tests/system/doors" i386 2>/dev/null)" = "i386 ok" ]
+}
+
 # wait_until SECONDS COMMAND...
 wait_until() {
 	local end=$((SECONDS + $1 * ${SHK_SLOW:-1}))
