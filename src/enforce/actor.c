@@ -121,9 +121,16 @@ static uint64_t listed(int fd)
 }
 
 /* A mount keeps its filesystem, and its unique number is never given to another one. */
+static const struct shk_fs_of_mount *known(const struct shk_actor *a, const struct statx *sx)
+{
+	const struct shk_fs_of_mount *m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
+
+	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m : NULL;
+}
+
 int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd, struct statx *sx, long *type)
 {
-	struct shk_fs_of_mount *m;
+	const struct shk_fs_of_mount *m;
 	char name[16], c = '/';
 	struct statfs fs;
 
@@ -134,8 +141,8 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 	}
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID_UNIQUE, sx) < 0)
 		return -errno;
-	m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
-	if (sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id) {
+	m = known(a, sx);
+	if (m) {
 		*type = m->type;
 		return 0;
 	}
@@ -149,15 +156,9 @@ int shk_actor_look(struct shk_actor *a, const struct shk_walk_from *from, int fd
 		return -errno;
 	*type = fs.f_type;
 	if (sx->stx_mask & STATX_MNT_ID_UNIQUE)
-		*m = (struct shk_fs_of_mount){ sx->stx_mnt_id, shk_is_memfd(sx) ? 0 : listed(fd), fs.f_type };
+		a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)] =
+			(struct shk_fs_of_mount){ sx->stx_mnt_id, shk_is_memfd(sx) ? 0 : listed(fd), fs.f_type };
 	return 0;
-}
-
-static const struct shk_fs_of_mount *known(const struct shk_actor *a, const struct statx *sx)
-{
-	const struct shk_fs_of_mount *m = &a->mounts[sx->stx_mnt_id % SHK_ARRAY_SIZE(a->mounts)];
-
-	return sx->stx_mask & STATX_MNT_ID_UNIQUE && m->id == sx->stx_mnt_id ? m : NULL;
 }
 
 uint64_t shk_actor_listed(const struct shk_actor *a, const struct statx *sx)

@@ -413,15 +413,15 @@ static void expect(struct shk_actor *a, const struct shk_open *o, struct shk_str
 }
 
 /* The way there is looked up in what the kernel has cached: nobody is waited for. */
-static int find_blindly(const struct shk_actor *a, struct shk_str path, uint64_t flags, uint64_t resolve)
+static int find_blindly(const struct shk_actor *a, const struct shk_open *o, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC,
 				.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED };
 	char text[SHK_PATH_LIMIT];
 	long fd;
 
-	memcpy(text, path.p, path.n);
-	text[path.n] = 0;
+	memcpy(text, o->path.p, o->path.n);
+	text[o->path.n] = 0;
 	fd = syscall(SYS_openat2, a->root, text, &how, sizeof(how));
 	return fd < 0 ? -errno : (int)fd;
 }
@@ -433,7 +433,7 @@ static int open_null_blindly(const struct shk_actor *a, struct shk_open *o)
 	struct statx sx;
 	int fd = -ESTALE;
 
-	o->pin.fd = find_blindly(a, o->path, O_PATH, 0);
+	o->pin.fd = find_blindly(a, o, O_PATH, 0);
 	if (o->pin.fd < 0)
 		return o->pin.fd;
 	if (statx(o->pin.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID_UNIQUE, &sx) == 0 && is_null(&sx) &&
@@ -484,7 +484,7 @@ int shk_open_blindly(struct shk_actor *a, struct shk_open *o)
 	if (fd < 0)
 		return fd;
 	fd = o->blind == NULL_DEVICE ? open_null_blindly(a, o) :
-				       find_blindly(a, o->path, (o->flags & READS) | O_NOCTTY, RESOLVE_NO_XDEV);
+				       find_blindly(a, o, (o->flags & READS) | O_NOCTTY, RESOLVE_NO_XDEV);
 	shk_rights_own(a->rights);
 	if (fd >= 0 && (o->blind == NULL_DEVICE || shk_aliases_held(a->aliases, a->began)))
 		return fd;

@@ -186,7 +186,7 @@ static void the_last_one_has_room(void **state)
 		h[i] = (struct hanging){ .m = late.m, .container = 1 + i / SHK_MOUNTER_EACH, .ns = ns };
 		assert_int_equal(pthread_create(&h[i].thread, &attr, hang, &h[i]), 0);
 	}
-	for (unsigned i = 0; i < 60000 && (!serves || n_children(serves) < SHK_MOUNTER_ALL); i++) {
+	for (unsigned i = 0; i < 10000 && (!serves || n_children(serves) < SHK_MOUNTER_ALL); i++) {
 		serves = child_of(watch);
 		usleep(2000);
 	}
