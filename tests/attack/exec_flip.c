@@ -2,7 +2,7 @@
 /*
  * exec_flip - a thread exchanges what an execve runs between its judgement and its effect.
  *
- *   exec_flip WAY ATTEMPTS DIR
+ *   exec_flip WAY ATTEMPTS[:SECONDS] DIR
  *
  * DIR holds `good` and `evil`, both this very program under names by which it says what ran; a policy forbids
  * evil. Prints "attempts A good G evil E": so often what may run ran, and so often what may not.
@@ -244,14 +244,17 @@ static int what_ran(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	unsigned long want, n_good = 0, n_evil = 0, n_killed = 0, n_failed = 0;
+	unsigned long want, done = 0, n_good = 0, n_evil = 0, n_killed = 0, n_failed = 0;
 	static char stack[4][65536] __attribute__((aligned(16)));
+	uint64_t end = UINT64_MAX;
 	pthread_t t;
 
 	if (argc < 4)
 		return what_ran(argc, argv);
 	way = argv[1];
 	want = strtoul(argv[2], NULL, 10);
+	if (strchr(argv[2], ':'))
+		end = now() + strtoull(strchr(argv[2], ':') + 1, NULL, 10) * 1000000000u;
 	dir = argv[3];
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED)
@@ -260,7 +263,7 @@ int main(int argc, char **argv)
 	atomic_store(&sh->took_ns, 200000);
 	if (pthread_create(&t, NULL, flipper, NULL))
 		broken("pthread_create");
-	for (unsigned long i = 0; i < want; i++) {
+	for (; done < want && now() < end; done++) {
 		uint64_t t0;
 		pid_t pid;
 		int st;
@@ -269,7 +272,7 @@ int main(int argc, char **argv)
 		t0 = now();
 		/* With one memory and one table of descriptors where the way needs them; "leader" makes a thread. */
 		if (is("fd"))
-			pid = clone(child, stack[i % 4] + sizeof(stack[0]), CLONE_FILES | CLONE_VM | SIGCHLD, NULL);
+			pid = clone(child, stack[done % 4] + sizeof(stack[0]), CLONE_FILES | CLONE_VM | SIGCHLD, NULL);
 		else
 			pid = fork();
 		if (pid == 0)
@@ -293,6 +296,6 @@ int main(int argc, char **argv)
 	atomic_store(&sh->stop, true);
 	pthread_join(t, NULL);
 	set(false);
-	printf("attempts %lu good %lu evil %lu killed %lu failed %lu\n", want, n_good, n_evil, n_killed, n_failed);
+	printf("attempts %lu good %lu evil %lu killed %lu failed %lu\n", done, n_good, n_evil, n_killed, n_failed);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../has_i386.h"
 #include "attack.h"
 
 void broken(const char *what)
@@ -314,6 +315,10 @@ long int80(uint32_t nr, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t
 {
 	int32_t r;
 
+	if (!has_i386()) {
+		errno = ENOSYS;
+		return -1;
+	}
 	__asm__ volatile("int $0x80" : "=a"(r)
 			 : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
 			 : "memory", "r8", "r9", "r10", "r11");

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../has_i386.h"
 #include "attack.h"
 
 static const struct attack *const all[] = { attacks_open, attacks_alias, attacks_cred, attacks_exec, attacks_net,
@@ -34,6 +35,8 @@ static int list(void)
 	return 0;
 }
 
+static bool is_of_i386(const char *name) { return strstr(name, "i386") || strstr(name, "socketcall"); }
+
 static int run(const struct attack *a, const char *attempts, unsigned long part)
 {
 	struct run *r = shared(sizeof(*r));
@@ -48,7 +51,10 @@ static int run(const struct attack *a, const char *attempts, unsigned long part)
 	pid = fork();
 	if (pid == 0) {
 		setpgid(0, 0);
-		a->fn(r);
+		if (is_of_i386(a->name) && !has_i386())
+			snprintf(r->why, sizeof(r->why), "this kernel has no 32 bit emulation");
+		else
+			a->fn(r);
 		exit(0);
 	}
 	while (waitpid(pid, &st, 0) < 0 && errno == EINTR)

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../has_i386.h"
 #include "native.h"
 
 #define ROOM (1u << 20)
@@ -32,28 +33,6 @@ void *memory_of(const void *bytes, size_t n, bool at_end)
 	}
 	memcpy(p, bytes, n);
 	return p;
-}
-
-/* A kernel without 32 bit emulation ends who tries it. */
-static bool has_i386(void)
-{
-	static int known = -1;
-	pid_t pid;
-	int st = 1;
-
-	if (known >= 0)
-		return known;
-	pid = fork();
-	if (pid == 0) {
-		long r;
-
-		__asm__ volatile("int $0x80" : "=a"(r) : "a"(20L) : "memory", "cc", "r8", "r9", "r10", "r11");
-		_exit(r > 0 ? 0 : 1);
-	}
-	while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
-		;
-	known = st == 0;
-	return known;
 }
 
 long call_i386(long nr, const unsigned long *a)

@@ -12,6 +12,8 @@ setup() {
 	shk_setup
 	ATTEMPTS=${SHK_EXEC_ATTEMPTS:-${SHK_LONG:+20000}}
 	ATTEMPTS=${ATTEMPTS:-2000}
+	# Seconds for each race, where a loaded machine would make a few of them last for minutes.
+	LIMIT=$([ -n "${SHK_LONG:-}" ] || echo ":$((${SHK_SLOW:-1} > 1 ? 20 : 5))")
 }
 
 teardown() {
@@ -66,7 +68,7 @@ count() {
 race() {
 	rm -rf "$T/b/rootfs/race"
 	mkdir "$T/b/rootfs/race"
-	args /opt/exec_flip "$2" "$3" /race
+	args /opt/exec_flip "$2" "$3$LIMIT" /race
 	run run_in "$1" "x-$1-$2-$$" "$T/b"
 	echo "$1 $2: $output"
 	[ "$status" = 0 ]
@@ -196,7 +198,7 @@ races() {
 	for r in $RUNTIMES; do
 		rm -rf "$T/b/rootfs/race"
 		mkdir "$T/b/rootfs/race"
-		args /opt/exec_flip memory "${n:-3000}" /race
+		args /opt/exec_flip memory "${n:-3000}:30" /race
 		IDS="$IDS $r:k-$r-$$"
 		runtime "$r" run -b "$T/b" "k-$r-$$" >"$T/k.out" 2>&1 </dev/null 3>&- &
 		pid=$!

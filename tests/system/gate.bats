@@ -501,7 +501,7 @@ is_marked() {
 	local r
 	for r in $RUNTIMES; do
 		B=$T/b-w-$r
-		ARGS='["/opt/exec_flip", "names", "400", "/race"]' make_bundle "$B"
+		ARGS='["/opt/exec_flip", "names", "400:'"$((20 * ${SHK_SLOW:-1}))"'", "/race"]' make_bundle "$B"
 		install -m 755 "$SHK_BUILDDIR/tests/attack/exec_flip" "$B/rootfs/opt/"
 		mkdir "$B/rootfs/race"
 		IDS="$IDS $r:w-$r-$$"
@@ -521,7 +521,7 @@ is_marked() {
 	local r pid i
 	for r in $RUNTIMES; do
 		B=$T/b-x-$r
-		ARGS='["/opt/exec_flip", "memory", "3000", "/race"]' make_bundle "$B"
+		ARGS='["/opt/exec_flip", "memory", "3000:'"$((15 * ${SHK_SLOW:-1}))"'", "/race"]' make_bundle "$B"
 		install -m 755 "$SHK_BUILDDIR/tests/attack/exec_flip" "$B/rootfs/opt/"
 		mkdir "$B/rootfs/race"
 		add_hook "$B" prestart

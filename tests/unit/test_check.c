@@ -237,7 +237,7 @@ static void describes_as_recorded(void **state)
 {
 	_cleanup_buf_ struct shk_buf out;
 	char rules[4096], path[4096], *save = NULL;
-	struct json_object *mine = json_object_new_object();
+	struct json_object *mine;
 	char line[1u << 16];
 	unsigned n = 0;
 	FILE *f;
@@ -245,6 +245,7 @@ static void describes_as_recorded(void **state)
 	(void)state;
 	shk_buf_init(&out, OUTPUT_MAX);
 	data("falco-rules", rules, sizeof(rules));
+	mine = json_object_new_object();
 	assert_int_equal(shrike(rules, "rules describe --json --suggested-output " STABLE INCUBATING
 				SANDBOX, &out), 0);
 	for (char *l = strtok_r(out.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {

@@ -495,7 +495,7 @@ static void killed_at_any_moment(void **state)
 		assert_true(pid >= 0 && kills < 20000);
 		if (pid == 0)
 			engine(b->fd);
-		usleep((useconds_t)(rand_r(&seed) % 3000));
+		usleep((useconds_t)((unsigned)rand_r(&seed) % (3000 + 3 * (unsigned)kills)));
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);

@@ -637,6 +637,7 @@ static void compiles_as_recorded(void **state)
 
 	(void)state;
 	shk_buf_init(&oracle, 1u << 20);
+	data(path, sizeof(path), ""); /* what was made before a skip stays */
 	assert_int_equal(shk_loader_new(&l, NULL), 0);
 	assert_int_equal(shk_loader_set_extra_output(l, SHK_STR(SHK_SUGGESTED_OUTPUT)), 0);
 	for (size_t i = 0; i < SHK_ARRAY_SIZE(names); i++) {
@@ -672,6 +673,7 @@ static void warns_as_recorded(void **state)
 		struct shk_err err = { 0 };
 		size_t n;
 
+		data(path, sizeof(path), "");
 		assert_int_equal(shk_loader_new(&l, NULL), 0);
 		snprintf(name, sizeof(name), "falco-rules/%s.yaml", names[i]);
 		if (shk_loader_add_path(l, data(path, sizeof(path), name), &err) < 0)

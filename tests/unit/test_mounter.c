@@ -182,13 +182,14 @@ static void the_last_one_has_room(void **state)
 	ns = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 256 << 10);
+	/* Not all at once: one whose order is not taken within half a second is told EBUSY. */
 	for (unsigned i = 0; i < SHK_MOUNTER_ALL; i++) {
 		h[i] = (struct hanging){ .m = late.m, .container = 1 + i / SHK_MOUNTER_EACH, .ns = ns };
 		assert_int_equal(pthread_create(&h[i].thread, &attr, hang, &h[i]), 0);
-	}
-	for (unsigned i = 0; i < 10000 && (!serves || n_children(serves) < SHK_MOUNTER_ALL); i++) {
-		serves = child_of(watch);
-		usleep(2000);
+		for (unsigned k = 0; k < 10000 && (!serves || n_children(serves) <= i); k++) {
+			serves = child_of(watch);
+			usleep(200);
+		}
 	}
 	assert_int_equal(n_children(serves), SHK_MOUNTER_ALL);
 	late.ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
