@@ -13,7 +13,7 @@ setup() {
 	ATTEMPTS=${SHK_EXEC_ATTEMPTS:-${SHK_LONG:+20000}}
 	ATTEMPTS=${ATTEMPTS:-2000}
 	# Seconds for each race, where a loaded machine would make a few of them last for minutes.
-	LIMIT=$([ -n "${SHK_LONG:-}" ] || echo ":$((${SHK_SLOW:-1} > 1 ? 20 : 5))")
+	LIMIT=$([ -n "${SHK_LONG:-}" ] || echo ":${SHK_EXEC_SECONDS:-$((${SHK_SLOW:-1} > 1 ? 20 : 4))}")
 }
 
 teardown() {
@@ -198,7 +198,7 @@ races() {
 	for r in $RUNTIMES; do
 		rm -rf "$T/b/rootfs/race"
 		mkdir "$T/b/rootfs/race"
-		args /opt/exec_flip memory "${n:-3000}:30" /race
+		args /opt/exec_flip memory "${n:-3000}:12" /race
 		IDS="$IDS $r:k-$r-$$"
 		runtime "$r" run -b "$T/b" "k-$r-$$" >"$T/k.out" 2>&1 </dev/null 3>&- &
 		pid=$!
