@@ -292,8 +292,10 @@ static void process(struct shk_attach *x, struct shk_herd *h, struct shk_herd_ta
 		return;
 	if (all && agree(t, n))
 		r = one(x, t[0], true, &err);
-	if (t[0]->done || t[0]->state == SHK_HERD_FREE)
+	if (t[0]->done || t[0]->state == SHK_HERD_FREE) {
 		account(x, t[0], r, r == 0 ? n : 1, &err);
+		t[0]->done = true;
+	}
 	for (size_t i = 1; i < n && r == 0; i++)
 		t[i]->done = true;
 	x->processes += r == 0;
@@ -313,6 +315,7 @@ static void process(struct shk_attach *x, struct shk_herd *h, struct shk_herd_ta
 		account(x, t[i], r, 1, &err);
 		if (!t[i]->done)
 			shk_herd_let_go(h, t[i]);
+		t[i]->done = true;
 	}
 	x->processes += any;
 }
@@ -353,18 +356,38 @@ static void round_of(struct shk_attach *x, struct shk_herd *h)
 			shk_herd_let_go(h, h->task[i]);
 }
 
+/* Who stops or ends only now may have been in a fork that began before it was seized: whom it made nobody has reported. A
+ * fork takes as long as there is memory to copy, or as whoever has a userfaultfd of it likes. */
+static void look_again(struct shk_attach *x, struct shk_herd *h)
+{
+	int r = shk_herd_gather(h, LATE_MS, &x->gather_err);
+
+	if (r < 0 && r != -ETIMEDOUT)
+		x->incomplete = x->gather_err.text;
+}
+
 void shk_attach_inject(struct shk_attach *x, struct shk_herd *h)
 {
 	uint64_t due = shk_now_mono() + LATE_MS * 1000000ull;
-	size_t late;
+	size_t late, settled;
 
 	do {
+		settled = h->settled;
 		round_of(x, h);
 		/* A parent in vfork can stop when its child has gone on, which it can now. */
 		late = shk_herd_wait(h, 20);
 		for (size_t i = 0; i < h->n && !late; i++)
 			late += h->task[i]->state == SHK_HERD_STOPPED;
+		if (h->settled != settled) {
+			look_again(x, h);
+			late = 1;
+		}
 	} while (late && shk_now_mono() < due);
+	settled = h->settled;
+	round_of(x, h);
+	(void)shk_herd_wait(h, 0);
+	if (h->settled != settled && !x->incomplete)
+		x->incomplete = "a task was in the kernel for long, and what it may have forked there was not looked for";
 	for (size_t i = 0; i < h->n; i++) {
 		const struct shk_herd_task *t = h->task[i];
 

@@ -221,6 +221,27 @@ without_filter() {
 	[ "$(said thread EPERM)" = 14 ]
 }
 
+@test "attach: a child whose fork was held up until the others had the filter is not missed" {
+	with_policy
+	local r
+	for r in $RUNTIMES; do
+		# CAP_SYS_PTRACE: userfaultfd(2) tells of forks to nobody else.
+		crowd "$r" "hf-$r-$$" held-fork 1
+		pause 0.3
+		run S attach "hf-$r-$$"
+		echo "$output"
+		[ "$status" = 0 ]
+		[ -z "$(without_filter "$INIT")" ]
+		go
+		echo "$LOG"
+		[ "$(grep -vc ' EPERM$' <<<"$LOG" || true)" = 0 ]
+		[ "$(said held-child EPERM)" = 1 ]
+		[ "$(said answers EPERM)" = 1 ]
+		runtime "$r" delete -f "hf-$r-$$"
+		wait_until 5 no_containers
+	done
+}
+
 @test "attach: who cannot have the filter is named, and the exit status says that it is partial" {
 	with_policy
 	local r

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -315,6 +317,38 @@ static void storm(void)
 		;
 }
 
+/* A fork that a userfaultfd holds up until whoever is to answer for it is supervised: it began before anybody was seized, and
+ * its child comes into being when the others have their filter. */
+static void held_fork(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_EVENT_FORK };
+	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register reg = { .range = { (uintptr_t)m, 4096 }, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffd_msg msg;
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0)
+		_exit(77);
+	/* Before there is anything to tell of: this one is not held up. Its descriptor is the same. */
+	if (fork() == 0) {
+		while (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0)
+			nap(1000);
+		if (read(fd, &msg, sizeof(msg)) != sizeof(msg) || msg.event != UFFD_EVENT_FORK)
+			_exit(3);
+		wait_and_do("answers");
+		_exit(0);
+	}
+	if (ioctl(fd, UFFDIO_REGISTER, &reg) < 0)
+		_exit(77);
+	if (fork() == 0) {
+		wait_and_do("held-child");
+		_exit(0);
+	}
+	wait_and_do("held");
+	while (wait(NULL) > 0)
+		;
+}
+
 static void stopped(void)
 {
 	raise(SIGSTOP);
@@ -328,6 +362,7 @@ static const struct {
 	{ "plain", plain },   { "threads", threads },	{ "headless", headless }, { "tables", tables },
 	{ "sandbox", sandbox }, { "vfork", vforked },	{ "userns", userns },	  { "pidns", pidns },
 	{ "diverged", diverged }, { "traced", traced }, { "i386", i386 },		{ "storm", storm },	  { "stopped", stopped },
+	{ "held-fork", held_fork },
 };
 
 int main(int argc, char **argv)

@@ -98,7 +98,7 @@ killed_at_random() {
 	local n=${SHK_BURST:-${SHK_LONG:+1000000}} port rss=65536
 	n=${n:-40000}
 	# What a sanitizer's build frees it keeps, up to 256 MB.
-	if ldd "$SHK_BUILDDIR/shrike-gateway" | grep -q libasan; then
+	if ldd "$SHK_BUILDDIR/shrike-gateway" | grep -q libasan || grep -qa __asan_init "$SHK_BUILDDIR/shrike-gateway"; then
 		rss=524288
 	fi
 	http a

@@ -161,6 +161,8 @@ static int meet(struct shk_herd *h, pid_t tid)
 		return 1; /* whom it may have made meanwhile is not known */
 	if (f.state == 'Z' || f.state == 'X')
 		return 0;
+	if (t && t->done && t->start == f.start)
+		return 0;
 	/* An execve may wait for somebody who was held up himself until now. */
 	was_known = t && t->state == SHK_HERD_NEVER && t->start == f.start;
 	if (was_known && (t->errnum != ETIMEDOUT || t->tries == TRIES))
@@ -181,8 +183,10 @@ static int meet(struct shk_herd *h, pid_t tid)
 		never(h, tid, &f, -r);
 		return !was_known;
 	}
-	if (!add(h, tid, f.tgid, SHK_HERD_RUNS))
+	t = add(h, tid, f.tgid, SHK_HERD_RUNS);
+	if (!t)
 		return h->n == SHK_HERD_TASKS_MAX ? -E2BIG : -ENOMEM;
+	t->start = f.start;
 	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	return 1;
 }
@@ -255,8 +259,11 @@ static void adopt_child(struct shk_herd *h, const struct shk_herd_task *parent)
 	t = known(h, (pid_t)v);
 	if (t && (t->state == SHK_HERD_RUNS || t->state == SHK_HERD_STOPPED))
 		return;
-	if (shk_task_read((pid_t)v, &f) == 0 && f.tracer == h->impl->self)
-		add(h, (pid_t)v, f.tgid, SHK_HERD_RUNS);
+	if (shk_task_read((pid_t)v, &f) < 0 || f.tracer != h->impl->self)
+		return;
+	t = add(h, (pid_t)v, f.tgid, SHK_HERD_RUNS);
+	if (t)
+		t->start = f.start;
 }
 
 static void look_at(struct shk_herd *h, struct shk_herd_task *t)
@@ -299,9 +306,12 @@ size_t shk_herd_wait(struct shk_herd *h, int timeout_ms)
 		size_t running = 0;
 
 		for (size_t i = 0; i < h->n; i++) { /* grows meanwhile */
-			if (h->task[i]->state == SHK_HERD_RUNS)
+			bool ran = h->task[i]->state == SHK_HERD_RUNS;
+
+			if (ran)
 				look_at(h, h->task[i]);
 			running += h->task[i]->state == SHK_HERD_RUNS;
+			h->settled += ran && h->task[i]->state != SHK_HERD_RUNS;
 		}
 		if (!running || shk_now_mono() >= due)
 			return running;
@@ -324,7 +334,7 @@ int shk_herd_gather(struct shk_herd *h, int timeout_ms, struct shk_err *err)
 		stood = h->ops->freeze(h->ops->arg, true);
 	for (int pass = 0; clean < 2; pass++) {
 		uint64_t now = shk_now_mono();
-		size_t ran = running;
+		size_t settled = h->settled;
 
 		if (pass == PASSES_MAX || (pass && now >= due)) {
 			r = shk_err_set(err, EAGAIN, "new tasks come faster than they can be stopped");
@@ -352,7 +362,7 @@ int shk_herd_gather(struct shk_herd *h, int timeout_ms, struct shk_err *err)
 		running = frozen ? 0 : shk_herd_wait(h, pass ? 50 : 500);
 		/* Who stopped only now may have been in a fork that began before the seizing, which reports no child (kernel_clone() in
 		 * kernel/fork.c asks first): that one was not there yet when everybody was looked at. */
-		if (running < ran)
+		if (h->settled != settled)
 			clean = 0;
 	}
 	if (frozen)

@@ -45,9 +45,9 @@ enum shk_herd_state {
 
 struct shk_herd_task {
 	pid_t tid, tgid;
-	uint64_t start;		/* only of those that could not be seized */
+	uint64_t start;		/* start time, shk_task_read */
 	enum shk_herd_state state;
-	bool done;		/* the caller's: nothing is left to do with it but to let it go */
+	bool done;		/* the caller's: nothing is left to do with it but to let it go; it is not taken again */
 	int errnum;
 	unsigned tries;
 	char *why;		/* owned by the herd */
@@ -57,13 +57,15 @@ struct shk_herd {
 	const struct shk_herd_ops *ops;
 	struct shk_herd_task **task; /* in the order they became known */
 	size_t n, room;
+	size_t settled; /* how often one that RUNS has stopped or ended */
 	struct shk_herd_impl *impl;
 };
 
 int shk_herd_new(const struct shk_herd_ops *ops, struct shk_herd **ret, struct shk_err *err);
 /* Seizes and stops everybody. 0: everybody is stopped, has ended, or is NEVER. -ETIMEDOUT: some still run, which wait
- * in the kernel (RUNS); nobody is unknown. -EAGAIN: there may be more, as new ones came faster, or processes ended unseen; -errno. The
- * herd is usable after each of these. */
+ * in the kernel (RUNS); nobody else is unknown, but each of them may be in a fork that began before it was seized and will report no
+ * child: when `settled` has changed there may be more, and this is to be called again. -EAGAIN: there may be more, as new ones came
+ * faster, or processes ended unseen; -errno. The herd is usable after each of these. */
 int shk_herd_gather(struct shk_herd *h, int timeout_ms, struct shk_err *err);
 /* Waits for those that RUN. Returns how many still do. */
 size_t shk_herd_wait(struct shk_herd *h, int timeout_ms);
