@@ -159,10 +159,17 @@ static int meet(struct shk_herd *h, pid_t tid)
 		return 0;
 	if (shk_task_read(tid, &f) < 0)
 		return 1; /* whom it may have made meanwhile is not known */
-	if (f.state == 'Z' || f.state == 'X')
-		return 0;
 	if (t && t->done && t->start == f.start)
 		return 0;
+	/* Alive when it was listed, perhaps, and what it forked since is not: whose parent we have stopped stays for long. */
+	if (f.state == 'Z' || f.state == 'X') {
+		t = add(h, tid, f.tgid, SHK_HERD_FREE);
+		if (t) {
+			t->start = f.start;
+			t->done = true;
+		}
+		return 1;
+	}
 	/* An execve may wait for somebody who was held up himself until now. */
 	was_known = t && t->state == SHK_HERD_NEVER && t->start == f.start;
 	if (was_known && (t->errnum != ETIMEDOUT || t->tries == TRIES))
