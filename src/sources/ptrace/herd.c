@@ -95,7 +95,7 @@ static struct shk_herd_task *known(const struct shk_herd *h, pid_t tid)
 	return shk_map_get_u64(&h->impl->by_tid, (uint64_t)tid);
 }
 
-static struct shk_herd_task *add(struct shk_herd *h, pid_t tid, pid_t tgid, enum shk_herd_state state)
+static struct shk_herd_task *add(struct shk_herd *h, pid_t tid, const struct shk_task_facts *f, enum shk_herd_state state)
 {
 	struct shk_herd_task *t = known(h, tid), **more;
 
@@ -120,7 +120,7 @@ static struct shk_herd_task *add(struct shk_herd *h, pid_t tid, pid_t tgid, enum
 		}
 		h->task[h->n++] = t;
 	}
-	*t = (struct shk_herd_task){ .tid = tid, .tgid = tgid, .state = state };
+	*t = (struct shk_herd_task){ .tid = tid, .tgid = f->tgid, .start = f->start, .state = state };
 	return t;
 }
 
@@ -131,10 +131,9 @@ static void never(struct shk_herd *h, pid_t tid, const struct shk_task_facts *f,
 	char *why = NULL, comm[32];
 	int n;
 
-	t = add(h, tid, f->tgid, SHK_HERD_NEVER);
+	t = add(h, tid, f, SHK_HERD_NEVER);
 	if (!t)
 		return;
-	t->start = f->start;
 	t->errnum = e;
 	t->tries = tries + 1;
 	if (f->tracer)
@@ -163,11 +162,9 @@ static int meet(struct shk_herd *h, pid_t tid)
 		return 0;
 	/* Alive when it was listed, perhaps, and what it forked since is not: whose parent we have stopped stays for long. */
 	if (f.state == 'Z' || f.state == 'X') {
-		t = add(h, tid, f.tgid, SHK_HERD_FREE);
-		if (t) {
-			t->start = f.start;
+		t = add(h, tid, &f, SHK_HERD_FREE);
+		if (t)
 			t->done = true;
-		}
 		return 1;
 	}
 	/* An execve may wait for somebody who was held up himself until now. */
@@ -190,10 +187,8 @@ static int meet(struct shk_herd *h, pid_t tid)
 		never(h, tid, &f, -r);
 		return !was_known;
 	}
-	t = add(h, tid, f.tgid, SHK_HERD_RUNS);
-	if (!t)
+	if (!add(h, tid, &f, SHK_HERD_RUNS))
 		return h->n == SHK_HERD_TASKS_MAX ? -E2BIG : -ENOMEM;
-	t->start = f.start;
 	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	return 1;
 }
@@ -266,11 +261,8 @@ static void adopt_child(struct shk_herd *h, const struct shk_herd_task *parent)
 	t = known(h, (pid_t)v);
 	if (t && (t->state == SHK_HERD_RUNS || t->state == SHK_HERD_STOPPED))
 		return;
-	if (shk_task_read((pid_t)v, &f) < 0 || f.tracer != h->impl->self)
-		return;
-	t = add(h, (pid_t)v, f.tgid, SHK_HERD_RUNS);
-	if (t)
-		t->start = f.start;
+	if (shk_task_read((pid_t)v, &f) == 0 && f.tracer == h->impl->self)
+		add(h, (pid_t)v, &f, SHK_HERD_RUNS);
 }
 
 static void look_at(struct shk_herd *h, struct shk_herd_task *t)
